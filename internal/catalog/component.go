@@ -1,0 +1,94 @@
+// Package catalog holds the platform's components as data.
+//
+// A component is one directory under components/: component.yaml says what it
+// is, and beside it lie the plain files of its driver (compose.yaml, values.yaml
+// and a chart, manifests/). Adding one needs no Go edit: the loader walks the
+// embedded tree, and the order comes from what each one needs. The profiles
+// under profiles/ choose components and their settings.
+package catalog
+
+import (
+	"io/fs"
+	"time"
+)
+
+// Component is one directory of the catalog, decoded.
+type Component struct {
+	Name        string `yaml:"name"` // equals the directory's name; upstream's own name
+	Description string `yaml:"description"`
+	Tier        string `yaml:"tier"`   // docker, cluster or bridge: the lane it is drawn in
+	Driver      string `yaml:"driver"` // network, compose, cluster, helm, manifest, bridge or proof
+
+	Needs   []Need   `yaml:"needs"`
+	Budget  Budget   `yaml:"budget"`
+	Images  []string `yaml:"images"`  // every image it pulls, with its tag
+	Timeout Duration `yaml:"timeout"` // of one attempt; 0 means 10m
+
+	Namespace   string  `yaml:"namespace"`    // cluster tier: where it lives
+	PodSecurity string  `yaml:"pod-security"` // privileged, baseline or restricted: the namespace's enforced level
+	Ready       []Probe `yaml:"ready"`        // all must hold before what needs it starts
+
+	// Settings of the driver, by its own names (a chart's path and version, a
+	// network's subnet). The driver decodes and checks them.
+	Settings map[string]any `yaml:"settings"`
+
+	// Expose names what others use of it: "prometheus-url" -> "http://...".
+	Expose map[string]string `yaml:"expose"`
+
+	// Files is the component's own directory.
+	Files fs.FS `yaml:"-"`
+}
+
+// Need is one edge of the graph. Why is shown in the plan: an edge without a
+// reason is an edge nobody dares to remove.
+type Need struct {
+	Name string `yaml:"name"`
+	Why  string `yaml:"why"`
+}
+
+// Budget is what a component asks of the machine once it is up.
+type Budget struct {
+	CPU    string `yaml:"cpu"`    // Kubernetes quantity: "250m"
+	Memory string `yaml:"memory"` // Kubernetes quantity: "128Mi"
+	Disk   string `yaml:"disk"`   // Kubernetes quantity: "1Gi"
+}
+
+// Probe is one semantic test of readiness; exactly one kind is set.
+type Probe struct {
+	Rollout *RolloutProbe `yaml:"rollout"` // a workload has rolled out (kstatus, by watch)
+	HTTP    *HTTPProbe    `yaml:"http"`    // an endpoint answers with a status
+	Exec    *ExecProbe    `yaml:"exec"`    // a command in a container prints what is wanted
+	CRD     string        `yaml:"crd"`     // a CustomResourceDefinition is Established: its name
+}
+
+// RolloutProbe names a workload of the component's namespace.
+type RolloutProbe struct {
+	Kind string `yaml:"kind"` // Deployment, StatefulSet or DaemonSet
+	Name string `yaml:"name"`
+}
+
+// HTTPProbe is a GET through the API server's service proxy (cluster tier) or
+// straight to the address (docker tier).
+type HTTPProbe struct {
+	Service string `yaml:"service"` // cluster tier: "name:port" in the component's namespace
+	URL     string `yaml:"url"`     // docker tier
+	Path    string `yaml:"path"`
+	Status  int    `yaml:"status"` // 0 means 200
+}
+
+// ExecProbe runs a command in each of the named Compose services.
+type ExecProbe struct {
+	Services []string `yaml:"services"`
+	Command  []string `yaml:"command"`
+	Expect   string   `yaml:"expect"` // the output must hold this text
+}
+
+// Duration is a time span in Go syntax, as in "90s".
+type Duration time.Duration
+
+// UnmarshalText reads Go's duration syntax.
+func (d *Duration) UnmarshalText(b []byte) error {
+	v, err := time.ParseDuration(string(b))
+	*d = Duration(v)
+	return err
+}

@@ -1,0 +1,33 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/buenhyden/hy-home/internal/catalog"
+)
+
+// Driver brings one kind of component up and down. Both calls are idempotent:
+// Apply on something that is as wanted answers [Unchanged], Remove on something
+// that is gone answers [Unchanged] too.
+type Driver interface {
+	Apply(ctx context.Context, c catalog.Component, env Env) (Outcome, error)
+	Remove(ctx context.Context, c catalog.Component, env Env) (Outcome, error)
+}
+
+// Preflighter is a [Driver] that can find out before anything starts that it
+// cannot work: no engine, a taken subnet or port. It changes nothing.
+type Preflighter interface {
+	Preflight(ctx context.Context, cs []catalog.Component, env Env) error
+}
+
+// Env is what a driver is told of the platform it works on.
+type Env struct {
+	Name       string            // of the platform, and so of its kind cluster: "hy-home"
+	StateDir   string            // what must outlive the process: kubeconfig, generated secrets, the record of what was made
+	Kubeconfig string            // path; the cluster driver writes it, the others read it
+	Values     map[string]string // fields for templates in the catalog's files: subnets, addresses, image names
+	Secrets    map[string]string // generated credentials by name; never printed
+	Progress   func(string)      // one line of what is being done now; never nil
+	Log        *slog.Logger      // debug output; never nil
+}

@@ -1,0 +1,216 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Run runs the graph and returns one result per node, in the order given.
+//
+// The first node that fails for good ends the run: nothing new starts, the
+// nodes at work are cancelled, and the error names that node. A cancelled
+// context does the same. Nodes that never started are [Blocked].
+func Run(ctx context.Context, nodes []Node, o Options) ([]Result, error) {
+	if err := Validate(nodes); err != nil {
+		return nil, fmt.Errorf("graph: %w", err)
+	}
+	r := newRunner(nodes, o)
+	return r.results, r.run(ctx)
+}
+
+// runner is the state of one run. Only its own goroutine (run) touches it;
+// workers speak to it through the channel alone.
+type runner struct {
+	nodes   []Node
+	o       Options
+	results []Result
+	index   map[string]int
+	waiting []int   // needs of node i that are not done yet
+	blocks  [][]int // nodes that wait for node i
+	ready   []int   // may start, in the order given
+	running int
+	ended   int
+	events  chan message
+	over    chan struct{} // closed when the run is over: late progress goes nowhere
+}
+
+// message is what a worker tells the runner: something on the way, or its end.
+type message struct {
+	node  int
+	event Event
+	final bool
+	tries int
+}
+
+func newRunner(nodes []Node, o Options) *runner {
+	if o.Concurrency <= 0 {
+		o.Concurrency = len(nodes)
+	}
+	if o.Attempts <= 0 {
+		o.Attempts = 3
+	}
+	if o.Backoff <= 0 {
+		o.Backoff = 2 * time.Second
+	}
+	if o.Observe == nil {
+		o.Observe = func(Event) {}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Sleep == nil {
+		o.Sleep = sleep
+	}
+	r := &runner{
+		nodes: nodes, o: o,
+		results: make([]Result, len(nodes)),
+		index:   make(map[string]int, len(nodes)),
+		waiting: make([]int, len(nodes)),
+		blocks:  make([][]int, len(nodes)),
+		events:  make(chan message),
+		over:    make(chan struct{}),
+	}
+	for i, n := range nodes {
+		r.index[n.ID] = i
+		r.results[i] = Result{ID: n.ID, Lane: n.Lane, Needs: n.Needs, Outcome: Blocked}
+	}
+	for i, n := range nodes {
+		for _, need := range n.Needs {
+			j := r.index[need]
+			r.blocks[j] = append(r.blocks[j], i)
+			r.waiting[i]++
+		}
+		if r.waiting[i] == 0 {
+			r.ready = append(r.ready, i)
+		}
+	}
+	return r
+}
+
+func (r *runner) run(parent context.Context) error {
+	ctx, cancel := context.WithCancel(parent)
+	defer cancel()
+	defer close(r.over)
+	var cause error
+	for {
+		for cause == nil && ctx.Err() == nil && len(r.ready) > 0 && r.running < r.o.Concurrency {
+			r.start(ctx, r.ready[0])
+			r.ready = r.ready[1:]
+		}
+		if r.running == 0 {
+			break
+		}
+		m := <-r.events
+		if err := r.handle(m); err != nil && cause == nil {
+			cause = err
+			cancel()
+		}
+	}
+	for i := range r.results {
+		if r.results[i].Start.IsZero() {
+			r.ended++
+			r.tell(i, Event{Kind: Skipped, Outcome: Blocked})
+		}
+	}
+	if cause == nil {
+		cause = parent.Err()
+	}
+	return cause
+}
+
+func (r *runner) start(ctx context.Context, i int) {
+	r.running++
+	r.results[i].Start = r.o.Now()
+	r.tell(i, Event{Kind: Started})
+	go func() { r.events <- r.work(ctx, i) }()
+}
+
+// handle takes one message in and returns the error that ends the run, if it is one.
+func (r *runner) handle(m message) error {
+	res := &r.results[m.node]
+	if m.final {
+		r.running--
+		r.ended++
+		res.End, res.Attempts = r.o.Now(), m.tries
+		res.Outcome, res.Err = m.event.Outcome, m.event.Err
+		m.event.Took = res.End.Sub(res.Start)
+	}
+	r.tell(m.node, m.event)
+	if !m.final {
+		return nil
+	}
+	if res.Err != nil {
+		return fmt.Errorf("%s: %w", res.ID, res.Err)
+	}
+	for _, j := range r.blocks[m.node] {
+		if r.waiting[j]--; r.waiting[j] == 0 {
+			r.ready = append(r.ready, j)
+		}
+	}
+	return nil
+}
+
+func (r *runner) tell(i int, e Event) {
+	e.Time, e.ID, e.Lane = r.o.Now(), r.nodes[i].ID, r.nodes[i].Lane
+	e.Finished, e.Total = r.ended, len(r.nodes)
+	r.o.Observe(e)
+}
+
+// work runs node i until it is done, fails for good, or its tries are spent.
+func (r *runner) work(ctx context.Context, i int) message {
+	progress := func(text string) {
+		select {
+		case r.events <- message{node: i, event: Event{Kind: Progress, Text: text}}:
+		case <-r.over:
+		}
+	}
+	backoff := r.o.Backoff
+	for try := 1; ; try++ {
+		outcome, err := attempt(ctx, r.nodes[i], progress)
+		if err == nil {
+			return message{node: i, final: true, tries: try, event: Event{Kind: Done, Outcome: outcome}}
+		}
+		if !IsTransient(err) || try >= r.o.Attempts || ctx.Err() != nil {
+			return message{node: i, final: true, tries: try, event: Event{Kind: Failed, Err: err}}
+		}
+		r.events <- message{node: i, event: Event{Kind: Retrying, Err: err, Text: fmt.Sprintf("try %d of %d failed, next in %s", try, r.o.Attempts, backoff)}}
+		if r.o.Sleep(ctx, backoff) != nil {
+			return message{node: i, final: true, tries: try, event: Event{Kind: Failed, Err: err}}
+		}
+		backoff *= 2
+	}
+}
+
+// attempt runs the node once under its own time limit. A panic in a driver is
+// that node's failure, not the end of the process with everything half done.
+func attempt(ctx context.Context, n Node, progress func(string)) (outcome Outcome, err error) {
+	if n.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, n.Timeout, fmt.Errorf("not done after %s", n.Timeout))
+		defer cancel()
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	outcome, err = n.Run(ctx, progress)
+	if err != nil && ctx.Err() != nil {
+		if cause := context.Cause(ctx); cause != nil && cause != ctx.Err() {
+			err = fmt.Errorf("%w: %w", cause, err)
+		}
+	}
+	return outcome, err
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

@@ -1,0 +1,28 @@
+package zzdeps
+
+import (
+	_ "github.com/compose-spec/compose-go/v2/loader"
+	_ "github.com/docker/cli/cli/command"
+	_ "github.com/docker/compose/v2/pkg/compose"
+	_ "github.com/docker/docker/client"
+	_ "github.com/expr-lang/expr"
+	_ "github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	_ "github.com/go-git/go-git/v5"
+	_ "github.com/google/go-containerregistry/pkg/v1/remote"
+	_ "github.com/google/go-github/v66/github"
+	_ "github.com/prometheus/client_golang/api/prometheus/v1"
+	_ "github.com/rogpeppe/go-internal/testscript"
+	_ "github.com/sethvargo/go-githubactions"
+	_ "github.com/spf13/cobra"
+	_ "golang.org/x/sync/errgroup"
+	_ "golang.org/x/term"
+	_ "gopkg.in/yaml.v3"
+	_ "helm.sh/helm/v3/pkg/action"
+	_ "k8s.io/client-go/dynamic"
+	_ "k8s.io/client-go/kubernetes"
+	_ "sigs.k8s.io/kind/pkg/cluster"
+	_ "sigs.k8s.io/kustomize/api/krusty"
+	_ "sigs.k8s.io/kustomize/kustomize/v5/commands/edit/set"
+	_ "sigs.k8s.io/kustomize/kyaml/yaml"
+	_ "sigs.k8s.io/yaml"
+)
