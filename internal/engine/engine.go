@@ -10,6 +10,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -140,7 +142,7 @@ func findCycle(nodes []Node, byID map[string]Node) error {
 		case visited:
 			return nil
 		case visiting:
-			return fmt.Errorf("cycle: %v", path)
+			return fmt.Errorf("cycle: %s", strings.Join(path[slices.Index(path, id):], " -> "))
 		}
 		state[id] = visiting
 		for _, need := range byID[id].Needs {

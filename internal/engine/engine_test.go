@@ -1,0 +1,241 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/buenhyden/hy-home/internal/engine"
+)
+
+// work is a node that takes d and then ends as given.
+func work(id string, d time.Duration, err error, needs ...string) engine.Node {
+	return engine.Node{ID: id, Needs: needs, Run: func(ctx context.Context, _ func(string)) (engine.Outcome, error) {
+		select {
+		case <-time.After(d):
+			return engine.Created, err
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}}
+}
+
+func TestRun_StartsANodeTheMomentItsOwnNeedsAreDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		results, err := engine.Run(t.Context(), []engine.Node{
+			work("slow", 10*time.Second, nil),
+			work("quick", time.Second, nil),
+			work("after-quick", time.Second, nil, "quick"),
+			work("last", time.Second, nil, "slow", "after-quick"),
+		}, engine.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]time.Duration{"slow": 0, "quick": 0, "after-quick": time.Second, "last": 10 * time.Second}
+		for _, r := range results {
+			if got := r.Start.Sub(begin); got != want[r.ID] {
+				t.Errorf("%s started after %s, want %s: a wave would have held it back", r.ID, got, want[r.ID])
+			}
+		}
+	})
+}
+
+func TestRun_KeepsToTheConcurrency(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var now, most atomic.Int32
+		var nodes []engine.Node
+		for i := range 12 {
+			nodes = append(nodes, engine.Node{ID: fmt.Sprint(i), Run: func(context.Context, func(string)) (engine.Outcome, error) {
+				if n := now.Add(1); n > most.Load() {
+					most.Store(n)
+				}
+				time.Sleep(time.Second)
+				now.Add(-1)
+				return engine.Unchanged, nil
+			}})
+		}
+		if _, err := engine.Run(t.Context(), nodes, engine.Options{Concurrency: 3}); err != nil {
+			t.Fatal(err)
+		}
+		if most.Load() != 3 {
+			t.Errorf("%d nodes ran at once, want 3", most.Load())
+		}
+	})
+}
+
+func TestRun_FirstFailureEndsTheRunAndNamesTheNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		boom := errors.New("no such image")
+		results, err := engine.Run(t.Context(), []engine.Node{
+			work("bad", time.Second, boom),
+			work("long", time.Hour, nil),
+			work("never", time.Second, nil, "bad"),
+		}, engine.Options{})
+		if !errors.Is(err, boom) || err.Error() != "bad: no such image" {
+			t.Errorf("error is %v, want the cause with the node's name once", err)
+		}
+		if got := results[2]; got.Outcome != engine.Blocked || !got.Start.IsZero() {
+			t.Errorf("the node behind the failure is %+v, want blocked", got)
+		}
+		if !errors.Is(results[1].Err, context.Canceled) {
+			t.Errorf("the node at work ended with %v, want it cancelled", results[1].Err)
+		}
+	})
+}
+
+func TestRun_RetriesOnlyTransientErrors(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		mark  func(error) error
+		tries int32
+	}{
+		{"transient", engine.Transient, 3},
+		{"final", func(err error) error { return err }, 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var tries atomic.Int32
+				begin := time.Now()
+				_, err := engine.Run(t.Context(), []engine.Node{{ID: "pull", Run: func(context.Context, func(string)) (engine.Outcome, error) {
+					tries.Add(1)
+					return "", tc.mark(errors.New("connection reset"))
+				}}}, engine.Options{Backoff: time.Second})
+				if err == nil || tries.Load() != tc.tries {
+					t.Fatalf("%d tries, error %v; want %d tries and an error", tries.Load(), err, tc.tries)
+				}
+				if got, want := time.Since(begin), time.Duration(tc.tries-1)*3*time.Second/2; got != want {
+					t.Errorf("waited %s between tries, want %s (1 s, then 2 s)", got, want)
+				}
+			})
+		})
+	}
+}
+
+func TestRun_TimeoutSaysHowLongItWaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := work("stuck", time.Hour, nil)
+		n.Timeout = 90 * time.Second
+		_, err := engine.Run(t.Context(), []engine.Node{n}, engine.Options{})
+		if err == nil || !strings.Contains(err.Error(), "stuck: not done after 1m30s") {
+			t.Errorf("error is %v", err)
+		}
+	})
+}
+
+func TestRun_PanicIsThatNodesFailure(t *testing.T) {
+	_, err := engine.Run(t.Context(), []engine.Node{{ID: "driver", Run: func(context.Context, func(string)) (engine.Outcome, error) {
+		panic("nil map")
+	}}}, engine.Options{})
+	if err == nil || err.Error() != "driver: panic: nil map" {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestRun_CancelledContextStartsNothing(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	results, err := engine.Run(ctx, []engine.Node{work("a", 0, nil)}, engine.Options{})
+	if !errors.Is(err, context.Canceled) || results[0].Outcome != engine.Blocked {
+		t.Errorf("got %v, %+v", err, results[0])
+	}
+}
+
+func TestRun_LateProgressIsDropped(t *testing.T) {
+	var late func(string)
+	_, err := engine.Run(t.Context(), []engine.Node{{ID: "a", Run: func(_ context.Context, progress func(string)) (engine.Outcome, error) {
+		late = progress
+		return engine.Checked, nil
+	}}}, engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	late("a stray goroutine speaks after the end") // must not block
+}
+
+func TestValidate(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		nodes []engine.Node
+		want  string
+	}{
+		{"no ID", []engine.Node{{}}, "a node has no ID"},
+		{"twice", []engine.Node{{ID: "a"}, {ID: "a"}}, `node "a" is in the graph twice`},
+		{"unknown need", []engine.Node{{ID: "a", Needs: []string{"b"}}}, `node "a" needs "b", which is not in the graph`},
+		{"cycle", []engine.Node{{ID: "a", Needs: []string{"b"}}, {ID: "b", Needs: []string{"c"}}, {ID: "c", Needs: []string{"b"}}}, "cycle: b -> c -> b"},
+		{"itself", []engine.Node{{ID: "a", Needs: []string{"a"}}}, "cycle: a -> a"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if err := engine.Validate(tc.nodes); err == nil || err.Error() != tc.want {
+				t.Errorf("got %v, want %s", err, tc.want)
+			}
+		})
+	}
+}
+
+// TestRun_AnyGraph checks, over random graphs, what must hold for all of them:
+// no node starts before its needs are done, each runs once, events come in order.
+func TestRun_AnyGraph(t *testing.T) {
+	for seed := range uint64(200) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		var mu sync.Mutex
+		done := map[string]bool{}
+		var nodes []engine.Node
+		for i := range 1 + rng.IntN(20) {
+			id := fmt.Sprint("n", i)
+			var needs []string
+			for j := range i {
+				if rng.IntN(4) == 0 {
+					needs = append(needs, fmt.Sprint("n", j))
+				}
+			}
+			nodes = append(nodes, engine.Node{ID: id, Needs: needs, Run: func(context.Context, func(string)) (engine.Outcome, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				for _, need := range needs {
+					if !done[need] {
+						t.Errorf("seed %d: %s started before %s was done", seed, id, need)
+					}
+				}
+				if done[id] {
+					t.Errorf("seed %d: %s ran twice", seed, id)
+				}
+				done[id] = true
+				return engine.Created, nil
+			}})
+		}
+		rng.Shuffle(len(nodes), func(i, j int) { nodes[i], nodes[j] = nodes[j], nodes[i] })
+		finished := 0
+		_, err := engine.Run(t.Context(), nodes, engine.Options{Concurrency: rng.IntN(4), Observe: func(e engine.Event) {
+			if e.Finished < finished {
+				t.Errorf("seed %d: the finished count went back from %d to %d", seed, finished, e.Finished)
+			}
+			finished = e.Finished
+		}})
+		if err != nil || finished != len(nodes) {
+			t.Fatalf("seed %d: %v, %d of %d finished", seed, err, finished, len(nodes))
+		}
+	}
+}
+
+func TestRun_EventsOfANodeComeInOrder(t *testing.T) {
+	var kinds []engine.EventKind
+	_, err := engine.Run(t.Context(), []engine.Node{{ID: "a", Run: func(_ context.Context, progress func(string)) (engine.Outcome, error) {
+		progress("pulling")
+		return engine.Created, nil
+	}}}, engine.Options{Observe: func(e engine.Event) { kinds = append(kinds, e.Kind) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []engine.EventKind{engine.Started, engine.Progress, engine.Done}; !slices.Equal(kinds, want) {
+		t.Errorf("events are %v, want %v", kinds, want)
+	}
+}
