@@ -1,0 +1,86 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// Grace is how long a cancelled process group may take to end after SIGTERM
+// before it is killed. GitHub's runner itself waits 7.5 s between SIGINT and
+// SIGTERM, so this leaves time to report.
+const Grace = 3 * time.Second
+
+// Exec runs real processes. Its zero value is ready; it inherits this process's
+// environment.
+type Exec struct{}
+
+// Run implements [Runner].
+func (Exec) Run(ctx context.Context, c Cmd) (Result, error) {
+	var stdout, stderr tail
+	cmd := exec.CommandContext(ctx, c.Name, c.Args...)
+	cmd.Dir, cmd.Stdin = c.Dir, c.Stdin
+	cmd.Stdout, cmd.Stderr = tee(&stdout, c.Stdout), tee(&stderr, c.Stderr)
+	if len(c.Env) > 0 {
+		cmd.Env = append(os.Environ(), c.Env...)
+	}
+	// A group of its own: what the program started (git's ssh, docker's
+	// plugins) ends with it, and a terminal's Ctrl-C reaches us first.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return signalGroup(cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = Grace
+
+	err := cmd.Run()
+	if ctx.Err() != nil && cmd.Process != nil {
+		_ = signalGroup(cmd.Process.Pid, syscall.SIGKILL) // what ignored SIGTERM; the group may well be gone
+	}
+	res := Result{Stdout: stdout.String(), Stderr: stderr.String(), Code: -1}
+	if cmd.ProcessState != nil {
+		res.Code = cmd.ProcessState.ExitCode()
+	}
+	if err == nil {
+		return res, nil
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	return res, &Error{Cmd: c.String(), Code: res.Code, Stderr: res.Stderr, Err: err}
+}
+
+func signalGroup(pid int, sig syscall.Signal) error {
+	err := syscall.Kill(-pid, sig)
+	if errors.Is(err, syscall.ESRCH) {
+		return os.ErrProcessDone
+	}
+	return err
+}
+
+func tee(keep io.Writer, live io.Writer) io.Writer {
+	if live == nil {
+		return keep
+	}
+	return io.MultiWriter(keep, live)
+}
+
+// tailLimit bounds what is kept of each stream: a build may print without end.
+const tailLimit = 4 << 20
+
+// tail keeps the last tailLimit bytes written to it.
+type tail struct{ b []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.b = append(t.b, p...)
+	// Cut only when twice too long, so that each byte is moved once at most.
+	if len(t.b) > 2*tailLimit {
+		t.b = append(t.b[:0], t.b[len(t.b)-tailLimit:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	return string(t.b[max(0, len(t.b)-tailLimit):])
+}
