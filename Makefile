@@ -1,0 +1,61 @@
+# One set of flags everywhere, so that every target shares one build cache.
+export CGO_ENABLED := 0
+export GOFLAGS := $(GOFLAGS) -trimpath
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X github.com/buenhyden/hy-home/internal/version.Version=$(VERSION)
+OUT ?= out
+
+.PHONY: help
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Stand the platform up and release a good and a bad version
+	go run ./testbed/demo -out $(OUT)/demo
+
+.PHONY: demo-down
+demo-down: ## Remove all that the demo made, and stop the test bed
+	go run ./testbed/demo -down -out $(OUT)/demo
+
+.PHONY: test
+test: check testbed e2e ## Everything that CI runs
+
+.PHONY: check
+check: format vet lint unit ## The quick part: no test bed
+
+.PHONY: build
+build: ## bin/hyaction
+	go build -ldflags '$(LDFLAGS)' -o bin/hyaction ./cmd/hyaction
+
+.PHONY: format
+format:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)" || { echo 'these files need gofmt'; exit 1; }
+
+.PHONY: vet
+vet:
+	go vet ./...
+
+.PHONY: lint
+lint: ## golangci-lint, pinned in a module of its own
+	go tool -modfile=tools/golangci-lint/go.mod golangci-lint run
+
+.PHONY: unit
+unit: ## Unit, golden, script and conformance tests
+	go test ./...
+
+.PHONY: testbed
+testbed: ## Build and start the test bed
+	go run ./testbed up plain
+	go run ./testbed up engine
+
+.PHONY: e2e
+e2e: ## The tests that need the test bed; a missing bed is a failure here
+	HY_TESTBED=required go test -count=1 -timeout 40m -v ./testbed/... ./internal/action/...
+
+.PHONY: generate
+generate: ## Write action.yml and the READMEs' tables from internal/spec
+	go generate ./internal/spec
+
+.PHONY: golden
+golden: ## Rewrite the golden files; read the diff before you commit it
+	go test ./internal/... -update
