@@ -7,10 +7,7 @@
 // under profiles/ choose components and their settings.
 package catalog
 
-import (
-	"io/fs"
-	"time"
-)
+import "io/fs"
 
 // Component is one directory of the catalog, decoded.
 type Component struct {
@@ -22,7 +19,9 @@ type Component struct {
 	Needs   []Need   `yaml:"needs"`
 	Budget  Budget   `yaml:"budget"`
 	Images  []string `yaml:"images"`  // every image it pulls, with its tag
-	Timeout Duration `yaml:"timeout"` // of one attempt; 0 means 10m
+	Ports   []int    `yaml:"ports"`   // TCP ports of the machine that it listens on
+	Secrets []string `yaml:"secrets"` // generated credentials it uses: "redis-password"
+	Timeout Duration `yaml:"timeout"` // of one attempt; required
 
 	Namespace   string  `yaml:"namespace"`    // cluster tier: where it lives
 	PodSecurity string  `yaml:"pod-security"` // privileged, baseline or restricted: the namespace's enforced level
@@ -46,11 +45,12 @@ type Need struct {
 	Why  string `yaml:"why"`
 }
 
-// Budget is what a component asks of the machine once it is up.
+// Budget is what a component asks of the machine once it is up. A component
+// that asks for nothing says so with zeros.
 type Budget struct {
-	CPU    string `yaml:"cpu"`    // Kubernetes quantity: "250m"
-	Memory string `yaml:"memory"` // Kubernetes quantity: "128Mi"
-	Disk   string `yaml:"disk"`   // Kubernetes quantity: "1Gi"
+	CPU    MilliCPU `yaml:"cpu"`    // Kubernetes quantity: "250m", "2"
+	Memory Bytes    `yaml:"memory"` // Kubernetes quantity: "128Mi"
+	Disk   Bytes    `yaml:"disk"`   // Kubernetes quantity: "1Gi"
 }
 
 // Probe is one semantic test of readiness; exactly one kind is set.
@@ -81,14 +81,4 @@ type ExecProbe struct {
 	Services []string `yaml:"services"`
 	Command  []string `yaml:"command"`
 	Expect   string   `yaml:"expect"` // the output must hold this text
-}
-
-// Duration is a time span in Go syntax, as in "90s".
-type Duration time.Duration
-
-// UnmarshalText reads Go's duration syntax.
-func (d *Duration) UnmarshalText(b []byte) error {
-	v, err := time.ParseDuration(string(b))
-	*d = Duration(v)
-	return err
 }

@@ -1,0 +1,168 @@
+package catalog
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"sort"
+	"strings"
+	"sync"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/buenhyden/hy-home/internal/exit"
+)
+
+// "all:" because charts hold files such as _helpers.tpl, which embed skips.
+//
+//go:embed all:components all:profiles
+var embedded embed.FS
+
+// Catalog is everything a platform can be made of.
+type Catalog struct {
+	Components []Component // by name
+	Profiles   []Profile   // by name
+}
+
+// Profile chooses components and changes settings of theirs.
+type Profile struct {
+	Name        string   `yaml:"name"` // equals the file's name without .yaml
+	Description string   `yaml:"description"`
+	Components  []string `yaml:"components"` // all of them: what one needs must be listed too
+
+	// Settings replaces single settings of a component: component -> setting -> value.
+	// A setting that the component does not have is an error.
+	Settings map[string]map[string]any `yaml:"settings"`
+}
+
+// Embedded is the catalog inside this binary.
+var Embedded = sync.OnceValues(func() (Catalog, error) { return Load(embedded) })
+
+// Load reads a catalog from the directories components/ and profiles/ of fsys.
+// Unknown fields are errors; every error names its file, and the line when
+// there is one.
+func Load(fsys fs.FS) (Catalog, error) {
+	var cat Catalog
+	dirs, err := fs.ReadDir(fsys, "components")
+	if err != nil {
+		return Catalog{}, fmt.Errorf("catalog: %w", err)
+	}
+	for _, d := range dirs {
+		if !d.IsDir() {
+			continue
+		}
+		c, err := loadComponent(fsys, path.Join("components", d.Name()))
+		if err != nil {
+			return Catalog{}, err
+		}
+		cat.Components = append(cat.Components, c)
+	}
+	files, err := fs.Glob(fsys, "profiles/*.yaml")
+	if err != nil {
+		return Catalog{}, fmt.Errorf("catalog: %w", err)
+	}
+	for _, file := range files {
+		var p Profile
+		if err := decodeFile(fsys, file, &p); err != nil {
+			return Catalog{}, err
+		}
+		if want := strings.TrimSuffix(path.Base(file), ".yaml"); p.Name != want {
+			return Catalog{}, fmt.Errorf("%s: name is %q, want the file's name %q", file, p.Name, want)
+		}
+		cat.Profiles = append(cat.Profiles, p)
+	}
+	return cat, errors.Join(Validate(cat)...)
+}
+
+func loadComponent(fsys fs.FS, dir string) (Component, error) {
+	var c Component
+	file := path.Join(dir, "component.yaml")
+	if err := decodeFile(fsys, file, &c); err != nil {
+		return c, err
+	}
+	if c.Name != path.Base(dir) {
+		return c, fmt.Errorf("%s: name is %q, want the directory's name %q", file, c.Name, path.Base(dir))
+	}
+	sub, err := fs.Sub(fsys, dir)
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", dir, err)
+	}
+	c.Files = sub
+	return c, nil
+}
+
+func decodeFile(fsys fs.FS, file string, into any) error {
+	text, err := fs.ReadFile(fsys, file)
+	if err != nil {
+		return fmt.Errorf("catalog: %w", err)
+	}
+	if err := decode(text, into); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
+}
+
+// decode reads exactly one YAML document and refuses fields that into lacks.
+func decode(text []byte, into any) error {
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(true)
+	if err := d.Decode(into); err != nil {
+		if errors.Is(err, io.EOF) {
+			return errors.New("is empty")
+		}
+		return plain(err)
+	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return errors.New("holds more than one document")
+	}
+	return nil
+}
+
+// plain takes the library's wording out of a YAML error: what is left is
+// "line 7: ...", one fault after the other.
+func plain(err error) error {
+	var te *yaml.TypeError
+	if errors.As(err, &te) {
+		return errors.New(strings.Join(te.Errors, "; "))
+	}
+	return errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
+}
+
+// DecodeSettings reads the component's settings into a driver's own struct
+// (tags: yaml). A setting that the struct lacks is an error, so a misspelt one
+// is never silently ignored.
+func (c Component) DecodeSettings(into any) error {
+	text, err := yaml.Marshal(c.Settings)
+	if err != nil {
+		return fmt.Errorf("component %s: settings: %w", c.Name, err)
+	}
+	if err := decode(text, into); err != nil {
+		return fmt.Errorf("component %s: settings: %w", c.Name, err)
+	}
+	return nil
+}
+
+// Component finds a component by name.
+func (cat Catalog) Component(name string) (Component, bool) {
+	i := sort.Search(len(cat.Components), func(i int) bool { return cat.Components[i].Name >= name })
+	if i < len(cat.Components) && cat.Components[i].Name == name {
+		return cat.Components[i], true
+	}
+	return Component{}, false
+}
+
+// Profile finds a profile by name; an unknown one is bad input.
+func (cat Catalog) Profile(name string) (Profile, error) {
+	var names []string
+	for _, p := range cat.Profiles {
+		if p.Name == name {
+			return p, nil
+		}
+		names = append(names, p.Name)
+	}
+	return Profile{}, exit.BadInputf("profile %q does not exist; there are: %s", name, strings.Join(names, ", "))
+}

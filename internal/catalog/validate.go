@@ -1,0 +1,151 @@
+package catalog
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The values that component.yaml may use.
+var (
+	tiers       = []string{"docker", "cluster", "bridge"}
+	podSecurity = []string{"", "privileged", "baseline", "restricted"}
+	nameForm    = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	tagged      = regexp.MustCompile(`^[a-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+:[A-Za-z0-9._-]+(@sha256:[0-9a-f]{64})?$`)
+)
+
+// maxTimeout of a component: a whole run has to fit into a CI job, and nothing
+// that comes up at all has been seen to take longer.
+const maxTimeout = 30 * time.Minute
+
+// Validate reports everything that is wrong in a catalog, each fault with the
+// file to open. What only a driver can know (its settings) is left to it.
+func Validate(cat Catalog) []error {
+	var faults []error
+	known := map[string]bool{}
+	exposed := map[string]string{}
+	for _, c := range cat.Components {
+		known[c.Name] = true
+	}
+	for _, c := range cat.Components {
+		add := func(format string, args ...any) {
+			faults = append(faults, fmt.Errorf("components/%s/component.yaml: %s", c.Name, fmt.Sprintf(format, args...)))
+		}
+		checkComponent(c, add)
+		for _, n := range c.Needs {
+			if !known[n.Name] {
+				add("needs %q, which is no component", n.Name)
+			}
+		}
+		for name := range c.Expose {
+			if other, taken := exposed[name]; taken {
+				add("exposes %q, which %s exposes already", name, other)
+			}
+			exposed[name] = c.Name
+		}
+	}
+	for _, p := range cat.Profiles {
+		checkProfile(cat, p, func(format string, args ...any) {
+			faults = append(faults, fmt.Errorf("profiles/%s.yaml: %s", p.Name, fmt.Sprintf(format, args...)))
+		})
+	}
+	return faults
+}
+
+func checkComponent(c Component, add func(string, ...any)) {
+	if !nameForm.MatchString(c.Name) {
+		add("name %q must be lower case letters, digits and dashes", c.Name)
+	}
+	if strings.TrimSpace(c.Description) == "" {
+		add("description is missing: say in one line what it is for")
+	}
+	if !slices.Contains(tiers, c.Tier) {
+		add("tier is %q, want one of %s", c.Tier, strings.Join(tiers, ", "))
+	}
+	if c.Driver == "" {
+		add("driver is missing")
+	}
+	if c.Timeout <= 0 || time.Duration(c.Timeout) > maxTimeout {
+		add("timeout is %s, want more than 0 and at most %s", time.Duration(c.Timeout), maxTimeout)
+	}
+	if !slices.Contains(podSecurity, c.PodSecurity) {
+		add("pod-security is %q, want privileged, baseline or restricted", c.PodSecurity)
+	}
+	for _, n := range c.Needs {
+		if strings.TrimSpace(n.Why) == "" {
+			add("needs %q without saying why", n.Name)
+		}
+	}
+	for _, image := range c.Images {
+		if !tagged.MatchString(image) || strings.Contains(image, ":latest") {
+			add("image %q needs its registry and a fixed tag: docker.io/library/redis:7.0.15", image)
+		}
+	}
+	if len(c.Images) > 0 && (c.Budget.Memory == 0 || c.Budget.CPU == 0) {
+		add("it runs images, so budget.cpu and budget.memory must be more than 0")
+	}
+	for _, port := range c.Ports {
+		if port < 1 || port > 65535 {
+			add("port %d is not between 1 and 65535", port)
+		}
+	}
+	for _, name := range c.Secrets {
+		if !nameForm.MatchString(name) {
+			add("secret %q must be lower case letters, digits and dashes", name)
+		}
+	}
+	for name, value := range c.Expose {
+		if !nameForm.MatchString(name) || value == "" {
+			add("expose %q: %q needs a name in lower case with dashes, and a value", name, value)
+		}
+	}
+	for i, p := range c.Ready {
+		if n := p.kinds(); n != 1 {
+			add("ready[%d] has %d kinds of probe, want exactly one of rollout, http, exec, crd", i, n)
+		}
+	}
+}
+
+func (p Probe) kinds() int {
+	n := 0
+	for _, set := range []bool{p.Rollout != nil, p.HTTP != nil, p.Exec != nil, p.CRD != ""} {
+		if set {
+			n++
+		}
+	}
+	return n
+}
+
+func checkProfile(cat Catalog, p Profile, add func(string, ...any)) {
+	if strings.TrimSpace(p.Description) == "" {
+		add("description is missing")
+	}
+	for i, name := range p.Components {
+		c, ok := cat.Component(name)
+		if !ok {
+			add("chooses %q, which is no component", name)
+		}
+		if slices.Contains(p.Components[:i], name) {
+			add("chooses %q twice", name)
+		}
+		for _, n := range c.Needs {
+			if !slices.Contains(p.Components, n.Name) {
+				add("chooses %q but not %q, which it needs: %s", name, n.Name, n.Why)
+			}
+		}
+	}
+	for name, settings := range p.Settings {
+		c, _ := cat.Component(name)
+		if !slices.Contains(p.Components, name) {
+			add("has settings for %q, which it does not choose", name)
+			continue
+		}
+		for key := range settings {
+			if _, ok := c.Settings[key]; !ok {
+				add("sets %s.%s, which the component does not have", name, key)
+			}
+		}
+	}
+}

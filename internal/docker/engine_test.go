@@ -1,0 +1,75 @@
+package docker
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/buenhyden/hy-home/internal/exit"
+)
+
+// deadPort is an address where nothing listens.
+func deadPort(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return "tcp://" + l.Addr().String()
+}
+
+func server(t *testing.T, api string) string {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Api-Version", api)
+		w.Header().Set("Ostype", "linux")
+	}))
+	t.Cleanup(s.Close)
+	return "tcp://" + strings.TrimPrefix(s.URL, "http://")
+}
+
+func TestEngine_MissingIsOneSentenceWithTheCure(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "no.sock")
+	for _, tt := range []struct{ name, host, want string }{
+		{"no socket", "unix://" + socket, "no Docker engine at unix://" + socket + " (there is no such socket): start it (systemctl start docker) or set DOCKER_HOST"},
+		{"nobody listens", deadPort(t), "(connection refused): start it"},
+		{"malformed", "localhost", `docker host "localhost" cannot be used`},
+		{"too old", server(t, "1.40"), "speaks API 1.40: 1.41 (Docker 20.10) or newer is needed"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			start := time.Now()
+			_, err := (&Engine{Host: tt.host}).Client(context.Background())
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+			if exit.Code(err) != exit.BadInput {
+				t.Errorf("exit code %d, want %d", exit.Code(err), exit.BadInput)
+			}
+			if took := time.Since(start); took > time.Second {
+				t.Errorf("took %s, want less than 1s", took)
+			}
+		})
+	}
+}
+
+func TestEngine_ConnectsOnce(t *testing.T) {
+	e := &Engine{Host: server(t, "1.41")}
+	a, err := e.Client(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := e.Client(context.Background())
+	if err != nil || a != b {
+		t.Errorf("second call gave another client, or %v", err)
+	}
+	if a.ClientVersion() != "1.41" {
+		t.Errorf("negotiated %s, want 1.41", a.ClientVersion())
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+}
