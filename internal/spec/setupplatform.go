@@ -1,0 +1,26 @@
+package spec
+
+// SetupPlatform declares the action that stands the platform up.
+var SetupPlatform = Action{
+	Name:        "setup-platform",
+	Title:       "hy-home setup platform",
+	Description: "Stand a hybrid platform up on this runner: a Docker Compose data tier beside a kind cluster, joined by one network.",
+	Inputs: []Input{
+		{Name: "profile", Default: "testbed", Description: "Which components to install and at which size; the name of a profile in the catalog."},
+		{Name: "name", Default: "hy-home", Description: "Name of the platform and of its kind cluster. Two platforms on one machine need two names."},
+		{Name: "node-image", Description: "Image of the kind nodes. The default is the image the profile names."},
+		{Name: "registry-mirror", Description: "URL of a registry, as the nodes reach it, that is asked for every image before the image's own registry."},
+		{Name: "state-dir", Description: "Directory for what must outlive the step, such as the kubeconfig. The default is hyaction/<name> in the user's state directory."},
+		{Name: "timeout", Kind: Duration, Default: "20m", Description: "How long the whole platform may take to come up."},
+		{Name: "dry-run", Kind: Bool, Default: "false", Description: "Check the machine and print the plan, and change nothing."},
+	},
+	Outputs: []Output{
+		{Name: "kubeconfig", Description: "Path of the kubeconfig of the cluster. It is also set as KUBECONFIG for the steps that follow."},
+		{Name: "changed", Description: "true if anything was created or configured, false if everything was there as wanted."},
+		{Name: "kind-subnet", Description: "IPv4 subnet of the network of the kind nodes."},
+		{Name: "infra-subnet", Description: "IPv4 subnet of the network of the data tier."},
+		{Name: "report-json", Description: "Path of the report of the run as JSON."},
+		{Name: "report-html", Description: "Path of the report of the run as one self-contained HTML page."},
+	},
+	Icon: "layers",
+}
