@@ -1,0 +1,224 @@
+// Package apply brings Kubernetes objects to a cluster by server-side apply and
+// says of each one what it came to: created, configured or unchanged.
+//
+// Server-side because ten of the CRDs in use are larger than the 256 KiB that
+// the client-side last-applied annotation can hold, and because a conflict with
+// another field manager is then an answer of the API server, not a guess.
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
+)
+
+// FieldManager is the name under which hyaction owns fields, unless [Options] says otherwise.
+const FieldManager = "hyaction"
+
+// Action says what became of one object.
+type Action string
+
+// The actions.
+const (
+	Created    Action = "created"
+	Configured Action = "configured"
+	Unchanged  Action = "unchanged"
+	Removed    Action = "removed"
+)
+
+// Change is what became of one object.
+type Change struct {
+	Object string // kind and name as people write it: "deployment monitoring/prometheus"
+	Action Action
+}
+
+// Options of a [Client]. The zero value works.
+type Options struct {
+	FieldManager string       // who owns the fields; "" means [FieldManager]
+	Namespace    string       // for namespaced objects that name none; "" means "default"
+	Force        bool         // take fields over from other managers instead of reporting the conflict
+	Progress     func(string) // told what is being applied; may be nil
+}
+
+// Client applies objects to one cluster. It is not for use by several goroutines.
+type Client struct {
+	o      Options
+	dyn    dynamic.Interface
+	mapper meta.ResettableRESTMapper
+}
+
+// New returns a client for the cluster of cfg. It speaks to nobody yet.
+func New(cfg *rest.Config, o Options) (*Client, error) {
+	disco, err := discovery.NewDiscoveryClientForConfig(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("kubernetes client: %w", err)
+	}
+	dyn, err := dynamic.NewForConfig(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("kubernetes client: %w", err)
+	}
+	return newClient(dyn, restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(disco)), o), nil
+}
+
+func newClient(dyn dynamic.Interface, mapper meta.ResettableRESTMapper, o Options) *Client {
+	if o.FieldManager == "" {
+		o.FieldManager = FieldManager
+	}
+	if o.Namespace == "" {
+		o.Namespace = metav1.NamespaceDefault
+	}
+	if o.Progress == nil {
+		o.Progress = func(string) {}
+	}
+	return &Client{o: o, dyn: dyn, mapper: mapper}
+}
+
+// Apply applies the objects in an order that can work (see [Sort]) and waits
+// until the CustomResourceDefinitions among them serve before it applies the
+// rest. It stops at the first error and returns what was done until then.
+func (c *Client) Apply(ctx context.Context, objs []*unstructured.Unstructured) ([]Change, error) {
+	changes := make([]Change, 0, len(objs))
+	var crds []*unstructured.Unstructured
+	for _, obj := range Sort(objs) {
+		if isCRD(obj) {
+			crds = append(crds, obj)
+		} else if len(crds) > 0 {
+			if err := c.established(ctx, crds); err != nil {
+				return changes, err
+			}
+			crds = nil
+		}
+		c.o.Progress("applying " + Describe(obj))
+		change, err := c.applyOne(ctx, obj)
+		if err != nil {
+			return changes, fmt.Errorf("apply %s: %w", change.Object, explain(err))
+		}
+		changes = append(changes, change)
+	}
+	return changes, c.established(ctx, crds)
+}
+
+func (c *Client) applyOne(ctx context.Context, obj *unstructured.Unstructured) (Change, error) {
+	change := Change{Object: Describe(obj)}
+	res, obj, err := c.resource(obj)
+	if err != nil {
+		return change, err
+	}
+	change.Object = Describe(obj)
+	before, err := res.Get(ctx, obj.GetName(), metav1.GetOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return change, err
+	}
+	existed := err == nil
+	after, err := res.Apply(ctx, obj.GetName(), obj, metav1.ApplyOptions{FieldManager: c.o.FieldManager, Force: c.o.Force})
+	if err != nil {
+		return change, err
+	}
+	switch {
+	case !existed:
+		change.Action = Created
+	case sameVersion(before, after):
+		change.Action = Unchanged
+	default:
+		change.Action = Configured
+	}
+	return change, nil
+}
+
+// sameVersion reports whether the apply changed nothing. The resource version
+// alone is not enough: a controller may have written the status between our
+// read and our write. The generation tells for kinds that keep one.
+func sameVersion(before, after *unstructured.Unstructured) bool {
+	if before.GetResourceVersion() == after.GetResourceVersion() {
+		return true
+	}
+	g := after.GetGeneration()
+	return g != 0 && g == before.GetGeneration() && sameMeta(before, after)
+}
+
+// sameMeta compares what a change of metadata alone would touch: it does not move the generation.
+func sameMeta(a, b *unstructured.Unstructured) bool {
+	return mapsEqual(a.GetLabels(), b.GetLabels()) && mapsEqual(a.GetAnnotations(), b.GetAnnotations())
+}
+
+func mapsEqual(a, b map[string]string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for k, v := range a {
+		if w, ok := b[k]; !ok || v != w {
+			return false
+		}
+	}
+	return true
+}
+
+// Delete removes the objects in the opposite order. What is gone already, or is
+// of a kind that the cluster does not know any more, is [Unchanged].
+func (c *Client) Delete(ctx context.Context, objs []*unstructured.Unstructured) ([]Change, error) {
+	sorted := Sort(objs)
+	changes := make([]Change, 0, len(objs))
+	background := metav1.DeletePropagationBackground
+	for i := len(sorted) - 1; i >= 0; i-- {
+		res, obj, err := c.resource(sorted[i])
+		change := Change{Object: Describe(sorted[i]), Action: Unchanged}
+		if err == nil {
+			change.Object = Describe(obj)
+			c.o.Progress("removing " + change.Object)
+			err = res.Delete(ctx, obj.GetName(), metav1.DeleteOptions{PropagationPolicy: &background})
+		}
+		switch {
+		case err == nil:
+			change.Action = Removed
+		case !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err):
+			return changes, fmt.Errorf("remove %s: %w", change.Object, explain(err))
+		}
+		changes = append(changes, change)
+	}
+	return changes, nil
+}
+
+// resource finds where obj is served, and returns obj with its namespace filled in.
+func (c *Client) resource(obj *unstructured.Unstructured) (dynamic.ResourceInterface, *unstructured.Unstructured, error) {
+	gvk := obj.GroupVersionKind()
+	mapping, err := c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+	if meta.IsNoMatchError(err) {
+		// The kind may have come since discovery was cached.
+		c.mapper.Reset()
+		mapping, err = c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+	}
+	if err != nil {
+		return nil, obj, err
+	}
+	if mapping.Scope.Name() != meta.RESTScopeNameNamespace {
+		return c.dyn.Resource(mapping.Resource), obj, nil
+	}
+	if obj.GetNamespace() == "" {
+		obj = obj.DeepCopy()
+		obj.SetNamespace(c.o.Namespace)
+	}
+	return c.dyn.Resource(mapping.Resource).Namespace(obj.GetNamespace()), obj, nil
+}
+
+// explain says in plain words what the commonest refusals mean.
+func explain(err error) error {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || !apierrors.IsConflict(err) {
+		return err
+	}
+	if details := status.Status().Details; details != nil && len(details.Causes) > 0 {
+		cause := details.Causes[0]
+		return fmt.Errorf("field %s is owned by another manager: %w", cause.Field, err)
+	}
+	return err
+}
