@@ -1,0 +1,100 @@
+// Package secrets makes the platform's credentials: each once, kept in a file
+// that only its owner may read, loaded again by the next run.
+//
+// Values never appear in an error or a log; names do.
+package secrets
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// file holds all secrets of a platform in its state directory.
+const file = "secrets.json"
+
+// size of a secret in random bytes: 192 bits, 32 characters of A-Z a-z 0-9 - _
+// which no config file, URL or shell needs to escape.
+const size = 24
+
+// Load gives the secrets of these names from dir, and makes and stores the ones
+// that are not there yet. mask is called with every value before Load returns
+// it, so that it can never be printed. Secrets that nobody asks for stay stored.
+func Load(dir string, names []string, mask func(string)) (map[string]string, error) {
+	path := filepath.Join(dir, file)
+	stored, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	wanted := make(map[string]string, len(names))
+	made := false
+	for _, name := range names {
+		if stored[name] == "" {
+			stored[name] = random()
+			made = true
+		}
+		mask(stored[name])
+		wanted[name] = stored[name]
+	}
+	if made {
+		if err := write(path, stored); err != nil {
+			return nil, err
+		}
+	}
+	return wanted, nil
+}
+
+// random is a new secret. crypto/rand never fails: it ends the process instead.
+func random() string {
+	b := make([]byte, size)
+	_, _ = rand.Read(b)
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func read(path string) (map[string]string, error) {
+	stored := map[string]string{}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return stored, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the generated secrets: %w", err)
+	}
+	if err := json.Unmarshal(text, &stored); err != nil || stored == nil {
+		// Not made anew: the data services hold the old values in their volumes.
+		// The decoder's own error would quote the file.
+		return nil, fmt.Errorf("read the generated secrets: %s is damaged: run `hyaction platform down`, which removes it along with the data it belongs to", path)
+	}
+	return stored, nil
+}
+
+// write replaces the file in one step, so that a crash leaves the old or the new.
+func write(path string, stored map[string]string) error {
+	text, err := json.MarshalIndent(stored, "", "  ")
+	if err != nil {
+		return fmt.Errorf("store the generated secrets: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("store the generated secrets: %w", err)
+	}
+	// CreateTemp makes it 0600 from the start.
+	tmp, err := os.CreateTemp(filepath.Dir(path), file+".*")
+	if err != nil {
+		return fmt.Errorf("store the generated secrets: %w", err)
+	}
+	defer os.Remove(tmp.Name()) // gone already when all went well
+	_, err = tmp.Write(append(text, '\n'))
+	err = errors.Join(err, tmp.Sync(), tmp.Close())
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("store the generated secrets: %w", err)
+	}
+	return nil
+}
