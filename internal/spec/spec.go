@@ -8,6 +8,8 @@ package spec
 
 import "strings"
 
+//go:generate go run ./gen -root ../..
+
 // Action declares one action, which is also one subcommand of hyaction.
 type Action struct {
 	Name        string       // verb-noun in kebab case: "bump-image"
