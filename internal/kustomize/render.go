@@ -1,0 +1,109 @@
+package kustomize
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/kustomize/api/konfig"
+	"sigs.k8s.io/kustomize/api/krusty"
+
+	"github.com/buenhyden/hy-home/internal/exit"
+)
+
+// FindFile returns the path, from root, of the kustomization file of dir.
+func FindFile(root *os.Root, dir string) (string, error) {
+	var found []string
+	for _, name := range konfig.RecognizedKustomizationFileNames() {
+		file := path.Join(dir, name)
+		if info, err := root.Stat(file); err == nil && info.Mode().IsRegular() {
+			found = append(found, file)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return "", exit.BadInputf("%s: no %s there", dir, konfig.DefaultKustomizationFileName())
+	}
+	return "", exit.BadInputf("%s: kustomize wants one kustomization file, there are %d: %s", dir, len(found), strings.Join(found, ", "))
+}
+
+// Render builds the kustomization in dir, a path from root, and returns its objects
+// in kustomize's order. Bases may lie anywhere under root; remote resources, Helm
+// charts and plugins are refused.
+func Render(root *os.Root, dir string) ([]*unstructured.Unstructured, error) {
+	return render(root, dir, nil)
+}
+
+func render(root *os.Root, dir string, overrides map[string][]byte) ([]*unstructured.Unstructured, error) {
+	t := newTree(root, overrides)
+	m, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(t, path.Join("/", dir))
+	if t.refused != nil {
+		err = t.refused
+	}
+	if err != nil {
+		return nil, exit.BadInputf("%s does not render: %w", dir, err)
+	}
+	var objects []*unstructured.Unstructured
+	for _, r := range m.Resources() {
+		text, err := r.MarshalJSON()
+		if err != nil {
+			return nil, fmt.Errorf("rendering %s: %s: %w", dir, r.CurId(), err)
+		}
+		// By way of JSON, since only its decoder gives the number types that
+		// unstructured objects may hold.
+		u := &unstructured.Unstructured{}
+		if err := u.UnmarshalJSON(text); err != nil {
+			return nil, exit.BadInputf("%s does not render: %s: %w", dir, r.CurId(), err)
+		}
+		objects = append(objects, u)
+	}
+	return objects, nil
+}
+
+// Images lists the images of all containers in objects, sorted, each once.
+func Images(objects []*unstructured.Unstructured) []string {
+	var images []string
+	for _, o := range objects {
+		walk(o.Object, "", func(at, s string) {
+			if imagePath(at) {
+				images = append(images, s)
+			}
+		})
+	}
+	slices.Sort(images)
+	return slices.Compact(images)
+}
+
+// imagePath tells whether a path ends where kustomize looks for images by default.
+func imagePath(at string) bool {
+	parts := strings.Split(at, "/")
+	n := len(parts)
+	switch {
+	case n >= 3 && parts[n-1] == "image":
+		return parts[n-3] == "containers" || parts[n-3] == "initContainers"
+	case n >= 4 && parts[n-1] == "reference" && parts[n-2] == "image":
+		return parts[n-4] == "volumes"
+	}
+	return false
+}
+
+// walk calls f for each string in v with its path.
+func walk(v any, at string, f func(at, s string)) {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, child := range v {
+			walk(child, at+"/"+key, f)
+		}
+	case []any:
+		for i, child := range v {
+			walk(child, fmt.Sprintf("%s/%d", at, i), f)
+		}
+	case string:
+		f(at, v)
+	}
+}
