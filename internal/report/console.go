@@ -1,0 +1,252 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/buenhyden/hy-home/internal/engine"
+)
+
+// ConsoleOptions say where a run is shown.
+type ConsoleOptions struct {
+	TTY    bool       // a terminal: a live block that is redrawn in place; else one line per step
+	Colour bool       // ANSI colours; only looked at with TTY
+	Width  func() int // columns of the terminal now; nil or 0 means 100
+	// Groups opens a foldable group in the log and returns what closes it. It
+	// is used for long causes. Nil: they are indented instead.
+	Groups func(title string) func()
+	Now    func() time.Time // for tests; nil means time.Now
+}
+
+// Console shows a run while it happens. Give its Observe to the engine and call
+// Close at the end; both are safe for use by several goroutines, as is Print.
+//
+// On a terminal, what is at work and what is left stands in a block at the
+// bottom and finished steps move up above it. Elsewhere every step is one line
+// when it ends, and a step that takes long says so after 10, 20, 40... seconds:
+// a log that is silent for minutes looks like a log that hangs.
+type Console struct {
+	o    ConsoleOptions
+	stop chan struct{}
+	done chan struct{}
+
+	mu      sync.Mutex
+	w       io.Writer
+	atWork  []*activity // in the order in which they started
+	ended   int
+	total   int
+	start   time.Time
+	drawn   int // lines of the live block that stand on the screen
+	frame   int
+	spacing int // width of the longest name seen: keeps the columns still
+	closed  bool
+}
+
+type activity struct {
+	id    string
+	text  string
+	start time.Time
+	next  time.Duration // plain: when to say again that it is still running
+}
+
+const (
+	redraw    = 100 * time.Millisecond // of the live block: fast enough for a spinner, cheap over SSH
+	firstWord = 10 * time.Second       // plain: when a running step is first mentioned
+	liveMost  = 12                     // steps in the live block: it must fit on a small terminal
+	causeHead = 240                    // columns of a cause that stay outside of a group
+)
+
+// NewConsole starts a console that writes to w. Errors of w are ignored: a
+// closed pipe must not end a run that is changing a platform.
+func NewConsole(w io.Writer, o ConsoleOptions) *Console {
+	c := newConsole(w, o)
+	c.stop, c.done = make(chan struct{}), make(chan struct{})
+	go c.tick()
+	return c
+}
+
+func newConsole(w io.Writer, o ConsoleOptions) *Console {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Width == nil {
+		o.Width = func() int { return defaultWidth }
+	}
+	return &Console{o: o, w: w, spacing: 16}
+}
+
+func (c *Console) tick() {
+	defer close(c.done)
+	every := redraw
+	if !c.o.TTY {
+		every = time.Second
+	}
+	t := time.NewTicker(every)
+	defer t.Stop()
+	for {
+		select {
+		case <-c.stop:
+			return
+		case <-t.C:
+			c.refresh()
+		}
+	}
+}
+
+// refresh is one tick: the next frame of the live block, or a word about steps
+// that take long.
+func (c *Console) refresh() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	if c.o.TTY {
+		c.frame++
+		c.flush("")
+		return
+	}
+	now := c.o.Now()
+	for _, a := range c.atWork {
+		if ran := now.Sub(a.start); ran >= a.next {
+			for a.next <= ran {
+				a.next *= 2
+			}
+			c.flush(c.stillRunning(a, ran))
+		}
+	}
+}
+
+// Observe takes in one event of the engine.
+func (c *Console) Observe(e engine.Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	if c.start.IsZero() {
+		c.start = e.Time
+	}
+	c.ended, c.total = e.Finished, e.Total
+	c.spacing = min(32, max(c.spacing, columns(clean(e.ID))))
+	switch e.Kind {
+	case engine.Started:
+		c.atWork = append(c.atWork, &activity{id: clean(e.ID), start: e.Time, next: firstWord})
+		if c.o.TTY {
+			c.flush("")
+		}
+	case engine.Progress:
+		if a := c.find(e.ID); a != nil {
+			a.text = clean(e.Text)
+		}
+	case engine.Retrying:
+		c.flush(c.line(Unclear, e.ID, 0, joinNonEmpty(": ", e.Text, causeOf(e.Err))))
+	case engine.Done:
+		c.drop(e.ID)
+		c.flush(c.line(Passed, e.ID, e.Took, string(e.Outcome)))
+	case engine.Failed:
+		c.drop(e.ID)
+		c.failed(e)
+	case engine.Skipped:
+		c.flush(c.line(Skipped, e.ID, 0, "not started"))
+	}
+}
+
+// failed shows the cause on the step's own line, and what is too long for it
+// in a group below.
+func (c *Console) failed(e engine.Event) {
+	cause := causeOf(e.Err)
+	first, rest, _ := strings.Cut(strings.TrimSpace(stripEscapes(cause)), "\n")
+	long := strings.TrimSpace(rest) != "" || columns(clean(first)) > causeHead
+	c.flush(c.line(Failed, e.ID, e.Took, clip(clean(first), causeHead)))
+	if !long {
+		return
+	}
+	indent := "    │ "
+	if c.o.Groups != nil {
+		c.erase()
+		defer c.o.Groups(clean(e.ID) + ": the whole cause")()
+		indent = "│ "
+	}
+	var b strings.Builder
+	for _, line := range lines(cause) {
+		b.WriteString(indent + line + "\n")
+	}
+	c.flush(defuse(b.String()))
+}
+
+// Print writes one line of text above the live block.
+func (c *Console) Print(text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.flush(defuse(clean(text)) + "\n")
+}
+
+// Close takes the live block away and stops drawing. It may be called twice.
+func (c *Console) Close() {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return
+	}
+	c.closed = true
+	c.erase()
+	c.mu.Unlock()
+	if c.stop != nil {
+		close(c.stop)
+		<-c.done
+	}
+}
+
+func (c *Console) find(id string) *activity {
+	for _, a := range c.atWork {
+		if a.id == clean(id) {
+			return a
+		}
+	}
+	return nil
+}
+
+func (c *Console) drop(id string) {
+	for i, a := range c.atWork {
+		if a.id == clean(id) {
+			c.atWork = append(c.atWork[:i], c.atWork[i+1:]...)
+			return
+		}
+	}
+}
+
+// line is the lasting line of one step.
+func (c *Console) line(s Status, id string, took time.Duration, detail string) string {
+	p := paint(c.o.TTY && c.o.Colour)
+	t := strings.Repeat(" ", 9)
+	if took > 0 || s == Passed {
+		t = fmt.Sprintf("%9s", seconds(took))
+	}
+	text := p.status(s, sign(s)) + " " + pad(clean(id), c.spacing) + " " + p.dim(t) + "  " + clean(detail)
+	return defuse(strings.TrimRight(text, " ")) + "\n"
+}
+
+func (c *Console) stillRunning(a *activity, ran time.Duration) string {
+	return c.line(Running, a.id, ran, joinNonEmpty(": ", "still running", a.text))
+}
+
+func causeOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func joinNonEmpty(sep string, parts ...string) string {
+	var kept []string
+	for _, p := range parts {
+		if p != "" {
+			kept = append(kept, p)
+		}
+	}
+	return strings.Join(kept, sep)
+}

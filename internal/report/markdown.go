@@ -1,0 +1,272 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+const (
+	// MarkdownMost is the most bytes that [Markdown] returns. GitHub refuses a
+	// job summary over 1 MiB and shows nothing then, so we stay well below.
+	MarkdownMost = 900 << 10
+
+	markdownSteps     = 500 // rows of the table of steps
+	markdownLog       = 200 // last lines of each log
+	markdownCauseMost = 10  // failed steps that are named on top
+	timelineCells     = 20  // characters of the timeline in the table
+	mermaidSteps      = 80  // bars in the diagram: mermaid refuses long texts
+	mermaidPoints     = 40  // values per line in a chart
+	sectionMost       = 200 << 10
+)
+
+// Markdown shows the report as a summary for GitHub: the verdict first, then
+// what it rests on. All text of the report is escaped, and the result is never
+// longer than [MarkdownMost]: what does not fit is left out whole, and said.
+func Markdown(r Report) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "## %s %s\n\n", emoji(r.Status), Escape(brief(r.Title, 300)))
+	if r.Verdict != "" {
+		fmt.Fprintf(&b, "**%s**\n\n", Escape(brief(r.Verdict, 2000)))
+	}
+	left := 0
+	add := func(part string) {
+		if b.Len()+len(part) > MarkdownMost-200 {
+			left++
+			return
+		}
+		b.WriteString(part)
+	}
+	add(markdownCauses(r))
+	if len(r.Facts) > 0 {
+		t := Table{Header: []string{"", ""}}
+		for _, f := range r.Facts {
+			t.Rows = append(t.Rows, []string{f.Name, f.Value})
+		}
+		add(markdownTable(t))
+	}
+	add(markdownTimeline(r))
+	for _, c := range r.Charts {
+		add(markdownChart(c))
+	}
+	for _, s := range r.Sections {
+		add(markdownSection(s))
+	}
+	if left > 0 {
+		fmt.Fprintf(&b, "_%d more parts are left out: the summary would be too long for GitHub._\n", left)
+	}
+	return b.String()
+}
+
+// markdownCauses names the failed steps and their causes above all tables.
+func markdownCauses(r Report) string {
+	var b strings.Builder
+	named := 0
+	for _, s := range r.Steps {
+		if s.Status == Failed && s.Detail != "" && named < markdownCauseMost {
+			named++
+			fmt.Fprintf(&b, "> ❌ **%s**: %s\n>\n", Escape(brief(s.Name, 100)), Escape(brief(s.Detail, 2000)))
+		}
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return b.String() + "\n"
+}
+
+func markdownTimeline(r Report) string {
+	if len(r.Steps) == 0 {
+		return ""
+	}
+	start, end := r.span()
+	var b strings.Builder
+	b.WriteString("| | Step | Lane | Outcome | Seconds | Timeline |\n|---|---|---|---|--:|---|\n")
+	for i, s := range r.Steps {
+		if i == markdownSteps {
+			fmt.Fprintf(&b, "| | _and %d more_ | | | | |\n", len(r.Steps)-i)
+			break
+		}
+		took, line := "", ""
+		if !s.Start.IsZero() {
+			took = fmt.Sprintf("%.1f", s.Took().Seconds())
+			line = "`" + timeline(s, start, end, timelineCells, "░", "█") + "`"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", emoji(s.Status), Escape(brief(s.Name, 100)), Escape(brief(s.Lane, 100)), Escape(brief(s.Detail, 300)), took, line)
+	}
+	fmt.Fprintf(&b, "\n%s in all.\n\n", seconds(end.Sub(start)))
+	return b.String() + mermaidGantt(r.Steps, start, end)
+}
+
+// mermaidGantt draws the steps as a diagram that GitHub renders. Mermaid's
+// grammar has no escapes, so names are reduced to what it reads as text.
+func mermaidGantt(steps []Step, start, end time.Time) string {
+	if len(steps) > mermaidSteps || end.Sub(start) <= 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("<details><summary>Timeline as a diagram</summary>\n\n```mermaid\ngantt\n    dateFormat x\n    axisFormat %M:%S\n")
+	var lanes []string
+	byLane := map[string][]Step{}
+	for _, s := range steps {
+		if s.Start.IsZero() {
+			continue
+		}
+		lane := mermaidName(s.Lane, "steps")
+		if byLane[lane] == nil {
+			lanes = append(lanes, lane)
+		}
+		byLane[lane] = append(byLane[lane], s)
+	}
+	for _, lane := range lanes {
+		fmt.Fprintf(&b, "    section %s\n", lane)
+		for _, s := range byLane[lane] {
+			tag := ""
+			if s.Status == Failed {
+				tag = "crit, "
+			}
+			from := max(0, s.Start.Sub(start).Milliseconds())
+			to := max(from+1, from+s.Took().Milliseconds())
+			fmt.Fprintf(&b, "    %s (%s) :%s%d, %d\n", mermaidName(s.Name, "step"), seconds(s.Took()), tag, from, to)
+		}
+	}
+	b.WriteString("```\n\n</details>\n\n")
+	return b.String()
+}
+
+func mermaidName(s, otherwise string) string {
+	out := strings.Join(strings.FieldsFunc(brief(s, 40), func(r rune) bool {
+		return r < 0x80 && !isWord(byte(r)) && r != '-' && r != '.' && r != '_'
+	}), " ")
+	if strings.Trim(out, " -._") == "" {
+		return otherwise
+	}
+	return out
+}
+
+// markdownChart shows a chart as one sparkline per series, and as a diagram.
+func markdownChart(c Chart) string {
+	start, end := c.span()
+	var b strings.Builder
+	fmt.Fprintf(&b, "### %s\n\n", Escape(c.Title))
+	if c.Limit != nil {
+		fmt.Fprintf(&b, "%s: %s\n\n", Escape(c.Limit.Name), Escape(number(c.Limit.Value, c.Unit)))
+	}
+	b.WriteString("| Series | Course | Last |\n|---|---|--:|\n")
+	for _, s := range c.Series {
+		values := resample(s.Points, start, end, mermaidPoints)
+		fmt.Fprintf(&b, "| %s | `%s` | %s |\n", Escape(brief(s.Name, 100)), sparkline(values, c.top()), Escape(strings.TrimPrefix(lastValue(s, c.Unit), "last ")))
+	}
+	b.WriteByte('\n')
+	for _, m := range c.Marks {
+		fmt.Fprintf(&b, "- %s after the start: %s\n", seconds(m.Time.Sub(start)), Escape(m.Name))
+	}
+	if len(c.Marks) > 0 {
+		b.WriteByte('\n')
+	}
+	return b.String() + mermaidChart(c, start, end)
+}
+
+// mermaidChart needs a value everywhere: before its first point a line is 0.
+func mermaidChart(c Chart, start, end time.Time) string {
+	total := end.Sub(start).Seconds()
+	if total <= 0 || len(c.Series) == 0 {
+		return ""
+	}
+	top := ticks(c.top(), 4)
+	var b strings.Builder
+	fmt.Fprintf(&b, "<details><summary>As a diagram</summary>\n\n```mermaid\nxychart-beta\n    x-axis \"seconds\" 0 --> %.0f\n    y-axis \"%s\" 0 --> %s\n",
+		math.Max(1, total), mermaidName(strings.ReplaceAll(c.Unit, "%", "percent"), "value"), number(top[len(top)-1], ""))
+	line := func(values []float64) {
+		texts := make([]string, len(values))
+		for i, v := range values {
+			if math.IsNaN(v) {
+				v = 0
+			}
+			texts[i] = number(v, "")
+		}
+		fmt.Fprintf(&b, "    line [%s]\n", strings.Join(texts, ", "))
+	}
+	for _, s := range c.Series {
+		line(resample(s.Points, start, end, mermaidPoints))
+	}
+	if c.Limit != nil {
+		line([]float64{c.Limit.Value, c.Limit.Value})
+	}
+	b.WriteString("```\n\n</details>\n\n")
+	return b.String()
+}
+
+func markdownSection(s Section) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "### %s\n\n", Escape(s.Title))
+	for _, p := range paragraphs(s.Text) {
+		b.WriteString(Escape(brief(p, 10_000)) + "\n\n")
+	}
+	if len(s.Table.Rows) > 0 {
+		b.WriteString(markdownTable(s.Table))
+	}
+	if log := lines(s.Log); len(log) > 0 {
+		kept := tail(log, markdownLog)
+		for size(kept) > sectionMost {
+			kept = kept[len(kept)/2+1:]
+		}
+		note := ""
+		if len(kept) < len(log) {
+			note = fmt.Sprintf(", the last %d of %d lines", len(kept), len(log))
+		}
+		fmt.Fprintf(&b, "<details><summary>Log%s</summary>\n\n%s\n</details>\n\n", note, fence(kept))
+	}
+	return b.String()
+}
+
+func size(lines []string) int {
+	n := 0
+	for _, l := range lines {
+		n += len(l) + 1
+	}
+	return n
+}
+
+func markdownTable(t Table) string {
+	n := len(t.Header)
+	for _, row := range t.Rows {
+		n = max(n, len(row))
+	}
+	var b strings.Builder
+	row := func(cells []string) {
+		for i := range n {
+			cell := ""
+			if i < len(cells) {
+				cell = Escape(brief(cells[i], 1000))
+			}
+			b.WriteString("| " + cell + " ")
+		}
+		b.WriteString("|\n")
+	}
+	row(t.Header)
+	b.WriteString(strings.Repeat("|---", n) + "|\n")
+	for _, cells := range t.Rows {
+		if b.Len() > sectionMost {
+			row([]string{"…"})
+			break
+		}
+		row(cells)
+	}
+	return b.String() + "\n"
+}
+
+// emoji is the sign of a status where colour is not to be had.
+func emoji(s Status) string {
+	switch s {
+	case Passed:
+		return "✅"
+	case Failed:
+		return "❌"
+	case Unclear:
+		return "❔"
+	case Running:
+		return "⏳"
+	}
+	return "⏭️"
+}
