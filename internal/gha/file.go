@@ -77,7 +77,9 @@ func (r *Runner) Path(dir string) error {
 }
 
 // pair writes KEY<<DELIMITER, the value and DELIMITER, as one append.
+// Bytes that are no UTF-8 are replaced, as the runner would.
 func (r *Runner) pair(file, key, value string) error {
+	value = strings.ToValidUTF8(value, "\ufffd")
 	delimiter := r.random()
 	if strings.Contains(value, delimiter) || strings.Contains(key, delimiter) {
 		return errDelimiter

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 )
 
 // What the runner keeps: the rest of a message, and annotations beyond the
@@ -75,15 +76,21 @@ func (r *Runner) say(text string) {
 }
 
 // defuse changes a line that the runner would take for a command: one that
-// starts with "::", or with "##[" anywhere in it (the form before 2019, which is
-// still read). A carriage return would start a new line.
+// starts with "::", or has "##[" anywhere (the form before 2019, which is still
+// read). The runner compares as its culture does, which ignores what has no
+// width of its own, so such characters do not hide a command here either.
 func defuse(line string) string {
-	line = strings.ReplaceAll(strings.TrimRight(line, "\r"), "\r", " ")
-	line = strings.ReplaceAll(line, "##[", "# #[")
-	if strings.HasPrefix(strings.TrimSpace(line), "::") {
-		return "· " + line
+	line = strings.ReplaceAll(strings.TrimRight(line, "\r"), "\r", " ") // a carriage return starts a new line
+	visible := strings.Map(func(r rune) rune {
+		if r != '\t' && (!unicode.IsGraphic(r) || unicode.In(r, unicode.Cf, unicode.Mn, unicode.Me)) {
+			return -1
+		}
+		return r
+	}, line)
+	if !strings.HasPrefix(strings.TrimSpace(visible), "::") && !strings.Contains(visible, "##[") {
+		return line
 	}
-	return line
+	return "· " + strings.ReplaceAll(visible, "##[", "# #[")
 }
 
 // Mask makes the runner write *** for a secret wherever it is about to print
