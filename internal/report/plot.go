@@ -1,0 +1,142 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// plot is a chart of the page. The lines are drawn in a box of plotWidth by
+// plotHeight that the browser stretches; texts stand outside of that box, at
+// percentages.
+type plot struct {
+	Title, Summary string
+	Lines          []plotLine
+	YTicks         []plotTick
+	XTicks         []tick
+	Limit          *plotLimit
+	Marks          []plotMark
+	Values         Table // the same for those who cannot see the lines
+}
+
+type plotLine struct {
+	Hue        int
+	Name, Last string
+	Path       string
+}
+
+type plotTick struct {
+	Y     float64
+	Label string
+}
+
+type plotLimit struct {
+	Y     float64
+	Label string
+}
+
+type plotMark struct {
+	X     string
+	Label string
+	End   bool
+	Y     int
+}
+
+const (
+	plotWidth  = 1000
+	plotHeight = 180 // px as well: the box is stretched across only
+	plotPoints = 500 // per line: more than a screen shows
+	plotRows   = 30  // of the table beside it
+)
+
+func newPlot(c Chart) plot {
+	start, end := c.span()
+	total := end.Sub(start)
+	scale := ticks(c.top(), 4)
+	top := scale[len(scale)-1]
+	y := func(v float64) float64 { return math.Round((plotHeight-plotHeight*v/top)*10) / 10 }
+	p := plot{Title: clean(c.Title), Values: Table{Header: []string{"Time"}}}
+	for _, v := range scale {
+		p.YTicks = append(p.YTicks, plotTick{y(v), number(v, c.Unit)})
+	}
+	percent := func(share float64) float64 { return min(100, max(0, 100*share)) }
+	if total > 0 {
+		for _, t := range timeTicks(total, 6) {
+			x := percent(float64(t) / float64(total))
+			p.XTicks = append(p.XTicks, tick{pct(x), offset(t), x > 94})
+		}
+	}
+	if c.Limit != nil && !math.IsNaN(c.Limit.Value) && c.Limit.Value >= 0 && c.Limit.Value <= top {
+		p.Limit = &plotLimit{y(c.Limit.Value), strings.TrimSpace(clean(c.Limit.Name) + " " + number(c.Limit.Value, c.Unit))}
+	}
+	for i, m := range c.Marks {
+		if total <= 0 {
+			break
+		}
+		x := percent(float64(m.Time.Sub(start)) / float64(total))
+		p.Marks = append(p.Marks, plotMark{pct(x), clean(m.Name), x > 60, 12 + 14*(i%3)})
+	}
+	var told []string
+	columns := make([][]float64, len(c.Series))
+	for i, s := range c.Series {
+		last := strings.TrimPrefix(lastValue(s, c.Unit), "last ")
+		p.Lines = append(p.Lines, plotLine{i % hues, clean(s.Name), last, path(c, s, y)})
+		p.Values.Header = append(p.Values.Header, clean(s.Name))
+		columns[i] = resample(s.Points, start, end, plotRows)
+		told = append(told, clean(s.Name)+" ends at "+last)
+	}
+	p.Summary = strings.Join(told, "; ")
+	if p.Limit != nil {
+		p.Summary += "; " + p.Limit.Label
+	}
+	for n := 0; n < plotRows && len(c.Series) > 0; n++ {
+		row := []string{offset(total * time.Duration(2*n+1) / (2 * plotRows))}
+		for i := range columns {
+			row = append(row, number(columns[i][n], c.Unit))
+		}
+		p.Values.Rows = append(p.Values.Rows, row)
+	}
+	return p
+}
+
+// path draws the points of a series as an SVG path; a gap lifts the pen. A
+// point alone becomes a line of no length, which round caps show as a dot.
+func path(c Chart, s Series, y func(float64) float64) string {
+	start, end := c.span()
+	total := float64(end.Sub(start))
+	points := s.Points
+	if len(points) > plotPoints {
+		values := resample(points, start, end, plotPoints)
+		points = make([]Point, plotPoints)
+		for i, v := range values {
+			points[i] = Point{start.Add(end.Sub(start) * time.Duration(i) / (plotPoints - 1)), v}
+		}
+	}
+	var b strings.Builder
+	pen, alone := false, false
+	for _, p := range points {
+		if math.IsNaN(p.Value) || math.IsInf(p.Value, 0) {
+			if alone {
+				b.WriteString("h0.01")
+			}
+			pen, alone = false, false
+			continue
+		}
+		x := 0.0
+		if total > 0 {
+			x = plotWidth * float64(p.Time.Sub(start)) / total
+		}
+		command := "L"
+		if !pen {
+			command = "M"
+		}
+		fmt.Fprintf(&b, "%s%.1f %.1f", command, x, y(math.Max(0, p.Value)))
+		alone = !pen
+		pen = true
+	}
+	if alone {
+		b.WriteString("h0.01")
+	}
+	return b.String()
+}
