@@ -1,0 +1,130 @@
+// Package canarygate judges a release by what its canary does.
+//
+// It watches one Argo Rollout for an expected image, measures one Prometheus
+// query meanwhile, and answers with a verdict: passed, failed or inconclusive.
+// The rule is evidence, not hope. Passed means that this very revision is healthy
+// and fully promoted and that measurements say it is good. Whatever cannot be
+// known (no data, a Prometheus or a cluster that does not answer, no end in time)
+// is inconclusive, never a pass.
+package canarygate
+
+import (
+	"log/slog"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/judge"
+	"github.com/buenhyden/hy-home/internal/promql"
+	"github.com/buenhyden/hy-home/internal/rollout"
+)
+
+// Options is what a caller decides. The zero durations and counts stand for the
+// defaults named here.
+type Options struct {
+	Rollout   string // namespace/name; required
+	Image     string // reference with a tag or a digest that the revision must run; required
+	Container string // container that must run it; empty means any
+
+	Kubeconfig string // path, or several joined by the system's list separator; required
+	Context    string // of the kubeconfig; empty means its current one
+
+	Prometheus       string // URL, or service:namespace/name:port; goes with Query
+	Query            string // PromQL; {{pod-hash}}, {{namespace}} and {{rollout}} are filled in
+	Condition        string // when a result is good, in Argo's expression language
+	FailureCondition string // when a result is bad; with both, neither true is no answer
+
+	Interval     time.Duration // between two measurements; 10s
+	Measurements int           // good ones needed for a pass; 3
+	FailureLimit int           // failed ones that are put up with; 0
+
+	Timeout       time.Duration // for the whole gate; 10m
+	AppearTimeout time.Duration // until the Rollout must exist; 1m
+
+	Abort bool // abort the Rollout when the verdict is failed and it is still under way
+
+	Progress func(string) // one line of what is seen now; may be nil
+	Log      *slog.Logger // debug output; may be nil
+}
+
+// plan is Options, checked and parsed.
+type plan struct {
+	Options
+	namespace, name string
+	image           rollout.Image
+	target          promql.Target
+	query           promql.Template
+	condition       judge.Condition
+	limits          judge.Limits
+	measures        bool // there is a query
+}
+
+// unanswered is how many measurements in a row may have no answer once the
+// Rollout is healthy. It is Argo's default for consecutiveErrorLimit.
+const unanswered = 4
+
+var kubernetesName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
+
+// check parses the options. The first fault is bad input.
+func (o Options) check() (plan, error) {
+	p := plan{Options: o}
+	var ok bool
+	if p.namespace, p.name, ok = strings.Cut(o.Rollout, "/"); !ok || !kubernetesName.MatchString(p.namespace) || !kubernetesName.MatchString(p.name) {
+		return plan{}, exit.BadInputf("input rollout is %q: it must be namespace/name, such as apps/backend", o.Rollout)
+	}
+	var err error
+	if p.image, err = rollout.ParseImage(o.Image); err != nil {
+		return plan{}, exit.BadInputf("input image is %q: it must be a reference with a tag or a digest, such as ghcr.io/owner/app:v1.2.3 (%w)", o.Image, err)
+	}
+	if o.Kubeconfig == "" {
+		return plan{}, exit.BadInputf("no kubeconfig is known: set input kubeconfig or the variable KUBECONFIG to its path")
+	}
+	if err := p.checkQuery(); err != nil {
+		return plan{}, err
+	}
+	p.Interval, p.Timeout, p.AppearTimeout = or(o.Interval, 10*time.Second), or(o.Timeout, 10*time.Minute), or(o.AppearTimeout, time.Minute)
+	p.limits = judge.Limits{Successful: or(o.Measurements, 3), Failed: o.FailureLimit, Unanswered: unanswered}
+	if p.Progress == nil {
+		p.Progress = func(string) {}
+	}
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	return p, nil
+}
+
+func (p *plan) checkQuery() error {
+	conditions := p.Condition + p.FailureCondition
+	switch {
+	case p.Query == "" && p.Prometheus == "" && conditions == "":
+		return nil
+	case p.Query == "":
+		return exit.BadInputf("input query is empty although input prometheus or a condition is set: give the PromQL query to judge by, or none of them")
+	case p.Prometheus == "":
+		return exit.BadInputf("input prometheus is empty although input query is set: give a URL or service:namespace/name:port")
+	case conditions == "":
+		return exit.BadInputf("input condition is empty although input query is set: say when a result is good, such as result[0] < 0.05")
+	}
+	var err error
+	if p.target, err = promql.ParseTarget(p.Prometheus); err != nil {
+		return exit.BadInputf("input prometheus is not valid: %w", err) // its value may hold credentials
+	}
+	if p.query, err = promql.ParseTemplate(p.Query); err != nil {
+		return exit.BadInputf("input query is %q: %w", p.Query, err)
+	}
+	if p.condition, err = judge.Compile(p.Condition, p.FailureCondition); err != nil {
+		return exit.BadInputf("input condition is not valid in Argo's expression language: %w", err)
+	}
+	p.measures = true
+	return nil
+}
+
+// or returns v, or its default when it is zero.
+func or[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}

@@ -1,0 +1,144 @@
+package canarygate
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/buenhyden/hy-home/internal/judge"
+	"github.com/buenhyden/hy-home/internal/report"
+	"github.com/buenhyden/hy-home/internal/rollout"
+)
+
+// Report shows the result to people: the verdict and its cause, the revision,
+// the course of the measured value, and what else led to the verdict.
+func (r Result) Report() report.Report {
+	out := report.Report{
+		Title:   "canary-gate: " + r.Rollout,
+		Verdict: string(r.Verdict) + ": " + r.Message,
+		Status:  map[Verdict]report.Status{Passed: report.Passed, Failed: report.Failed}[r.Verdict],
+		Start:   r.Start, End: r.End,
+		Facts: r.facts(),
+	}
+	if out.Status == "" {
+		out.Status = report.Unclear
+	}
+	if len(r.Measurements) > 0 {
+		out.Charts = []report.Chart{r.chart()}
+		out.Sections = append(out.Sections, r.measured())
+	}
+	if r.Query != "" {
+		out.Sections = append(out.Sections, report.Section{Title: "Query", Log: r.Query + "\n\ngood when: " + r.Condition})
+	}
+	if len(r.Runs) > 0 {
+		out.Sections = append(out.Sections, analysis(r.Runs))
+	}
+	out.Sections = append(out.Sections, r.course())
+	if len(r.Warnings) > 0 {
+		t := report.Table{Header: []string{"Warning"}}
+		for _, w := range r.Warnings {
+			t.Rows = append(t.Rows, []string{w})
+		}
+		out.Sections = append(out.Sections, report.Section{Title: "Warnings", Table: t})
+	}
+	return out
+}
+
+func (r Result) facts() []report.Fact {
+	facts := []report.Fact{{Name: "Reason", Value: r.Reason}, {Name: "Expected image", Value: r.Expected}}
+	add := func(name, value string) {
+		if value != "" {
+			facts = append(facts, report.Fact{Name: name, Value: value})
+		}
+	}
+	add("Image of the revision", r.Image)
+	if r.PodHash != "" {
+		add("Revision", r.Revision+" ("+r.PodHash+")")
+	}
+	phase := r.Phase
+	if r.PhaseMessage != "" {
+		phase += ": " + r.PhaseMessage
+	}
+	add("Rollout", phase)
+	if r.Steps > 0 && r.PodHash != "" {
+		step := fmt.Sprintf("%d of %d", r.Step, r.Steps)
+		if r.Weight >= 0 {
+			step += fmt.Sprintf(", %d %%", r.Weight)
+		}
+		add("Step", step)
+	}
+	if r.Aborted {
+		add("Aborted", "by the gate")
+	}
+	add("Watched", fmt.Sprintf("%.1f s, %d requests to the API server", r.End.Sub(r.Start).Seconds(), r.APICalls))
+	return facts
+}
+
+func (r Result) chart() report.Chart {
+	c := report.Chart{Title: "Measured value", Series: []report.Series{{Name: "query"}}}
+	for _, m := range r.Measurements {
+		c.Series[0].Points = append(c.Series[0].Points, report.Point{Time: m.Time, Value: m.Value})
+	}
+	if r.Limit != nil {
+		c.Limit = &report.Limit{Name: "limit", Value: *r.Limit}
+	}
+	return c
+}
+
+// measured lists the measurements, the last ones if there are very many.
+func (r Result) measured() report.Section {
+	const most = 100
+	tally := judge.Count(r.Measurements)
+	s := report.Section{
+		Title: "Measurements",
+		Text:  fmt.Sprintf("%d good, %d failed, %d without an answer.", tally.Successful, tally.Failed, tally.Unanswered),
+		Table: report.Table{Header: []string{"After", "Result", "Outcome", ""}},
+	}
+	shown := r.Measurements
+	if len(shown) > most {
+		shown = shown[len(shown)-most:]
+		s.Text += fmt.Sprintf(" The last %d:", most)
+	}
+	for _, m := range shown {
+		s.Table.Rows = append(s.Table.Rows, []string{r.after(m.Time), m.Text, string(m.Outcome), m.Message})
+	}
+	return s
+}
+
+// course lists how the Rollout changed.
+func (r Result) course() report.Section {
+	s := report.Section{Title: "Course of the Rollout", Table: report.Table{Header: []string{"After", "Seen"}}}
+	for _, c := range r.Changes {
+		s.Table.Rows = append(s.Table.Rows, []string{r.after(c.Time), c.Text})
+	}
+	return s
+}
+
+func (r Result) after(t time.Time) string {
+	return strconv.FormatFloat(max(0, t.Sub(r.Start).Seconds()), 'f', 1, 64) + " s"
+}
+
+// analysis lists what Argo's own analysis measured.
+func analysis(runs []rollout.Run) report.Section {
+	s := report.Section{Title: "AnalysisRuns", Table: report.Table{Header: []string{"Run", "Metric", "Phase", "Good", "Failed", "No answer", "Last", ""}}}
+	for _, run := range runs {
+		kind := run.Type
+		if run.Step != "" {
+			kind += " " + run.Step
+		}
+		if len(run.Metrics) == 0 {
+			s.Table.Rows = append(s.Table.Rows, []string{run.Name + " (" + kind + ")", "", run.Phase, "0", "0", "0", "", run.Message})
+		}
+		for _, m := range run.Metrics {
+			name := m.Name
+			if m.DryRun {
+				name += " (dry run)"
+			}
+			s.Table.Rows = append(s.Table.Rows, []string{
+				run.Name + " (" + kind + ")", name, m.Phase,
+				strconv.FormatInt(m.Successful, 10), strconv.FormatInt(m.Failed, 10), strconv.FormatInt(m.Inconclusive+m.Errors, 10), m.Last, m.Message,
+			})
+		}
+	}
+	return s
+}

@@ -1,0 +1,68 @@
+package canarygate
+
+import (
+	"time"
+
+	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/judge"
+	"github.com/buenhyden/hy-home/internal/rollout"
+)
+
+// Result is the verdict with everything that led to it.
+type Result struct {
+	Verdict Verdict
+	Reason  string // one machine word: "healthy", "aborted", "no_data"
+	Message string // one sentence with the cause
+
+	Rollout  string // namespace/name
+	Expected string // the image that was waited for
+	Image    string // the image that the revision runs; empty until it was seen
+
+	Phase        string // of the Rollout at the end; empty when it was never seen
+	PhaseMessage string
+	Revision     string // Argo's number of the revision
+	PodHash      string // of the judged revision; empty until it was seen
+	Step, Steps  int    // the canary's step, counted from 1
+	Weight       int64  // share of the revision in percent; -1 when unknown
+
+	Query        string // as it was sent, with the fields filled in
+	Condition    string
+	Limit        *float64 // the number the condition compares with; nil when there is not just one
+	Measurements []judge.Measurement
+	Runs         []rollout.Run // AnalysisRuns of the revision, oldest first
+	Changes      []Change      // of the Rollout, oldest first
+	Warnings     []string
+	Aborted      bool // the gate aborted the Rollout
+
+	Start, End time.Time
+	Settled    time.Time // when the state was seen that led to the verdict; zero when none did
+	APICalls   int       // requests to the API server, queries through its proxy included
+}
+
+// Change is a moment at which the Rollout looked different.
+type Change struct {
+	Time time.Time
+	Text string // "Progressing at step 2 of 4, 25 %"
+}
+
+// Err is nil for a pass, and otherwise the error that carries the verdict's
+// exit code: 3 when the gate says no, 4 when it cannot tell.
+func (r Result) Err() error {
+	switch r.Verdict {
+	case Passed:
+		return nil
+	case Failed:
+		return exit.Refusedf("%s", r.Message)
+	}
+	return exit.Inconclusivef("%s", r.Message)
+}
+
+// LastValue is what the query gave last; empty when it never gave anything.
+func (r Result) LastValue() string {
+	for i := len(r.Measurements) - 1; i >= 0; i-- {
+		if t := r.Measurements[i].Text; t != "" {
+			return t
+		}
+	}
+	return ""
+}

@@ -1,0 +1,122 @@
+package canarygate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/promql"
+	"github.com/buenhyden/hy-home/internal/rollout"
+)
+
+// kube is what the gate needs of the cluster.
+type kube interface {
+	Follow(ctx context.Context, namespace, name string, out chan<- rollout.Sighting) error
+	Runs(ctx context.Context, s rollout.State) ([]rollout.Run, error)
+	Trouble(ctx context.Context, s rollout.State) (*rollout.Trouble, error)
+	Abort(ctx context.Context, namespace, name string) error
+	Calls() int
+}
+
+// prometheus is what the gate needs of Prometheus.
+type prometheus interface {
+	Ping(ctx context.Context) error
+	Query(ctx context.Context, query string) (promql.Result, error)
+}
+
+// Run watches until there is a verdict. An error means that there is none: bad
+// input, or the context ended. A cluster or a Prometheus that does not answer is
+// no error but an inconclusive verdict, found within 5 s of the start.
+func Run(ctx context.Context, o Options) (Result, error) {
+	p, err := o.check()
+	if err != nil {
+		return Result{}, err
+	}
+	cluster, err := rollout.Connect(p.Kubeconfig, p.Context, p.Log.Debug)
+	if err != nil {
+		return Result{}, err
+	}
+	var prom prometheus
+	if p.measures {
+		if prom, err = p.connect(cluster); err != nil {
+			return Result{}, err
+		}
+	}
+	return run(ctx, p, cluster, prom)
+}
+
+// connect finds the way to Prometheus.
+func (p plan) connect(cluster *rollout.Cluster) (*promql.Client, error) {
+	if p.target.URL != "" {
+		return promql.New(p.target.URL, &http.Client{}, p.target.String()), nil
+	}
+	base, client, err := cluster.ServiceProxy(p.target.Namespace, p.target.Service, p.target.Port)
+	if err != nil {
+		return nil, err
+	}
+	return promql.New(base, client, p.target.String()), nil
+}
+
+func run(ctx context.Context, p plan, cluster kube, prom prometheus) (Result, error) {
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	g := &gate{
+		plan: p, cluster: cluster, prom: prom,
+		result: Result{Rollout: p.Rollout, Expected: p.image.String(), Condition: p.conditionText(), Weight: -1, Start: time.Now()},
+	}
+	if limit, ok := p.condition.Limit(); ok {
+		g.result.Limit = &limit
+	}
+	err := g.watch(watching)
+	g.result.End = time.Now()
+	g.result.APICalls = cluster.Calls()
+	return g.result, err
+}
+
+func (p plan) conditionText() string {
+	switch {
+	case p.FailureCondition == "":
+		return p.Condition
+	case p.Condition == "":
+		return "not (" + p.FailureCondition + ")"
+	}
+	return p.Condition + ", failed when " + p.FailureCondition
+}
+
+// preflightTimeout bounds how long a Prometheus is looked for, one that is just
+// restarting included. A gate without it would watch for minutes in vain.
+const preflightTimeout = 4 * time.Second
+
+// preflight makes sure that Prometheus answers and understands the query.
+func (g *gate) preflight(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, preflightTimeout)
+	defer cancel()
+	var cause error
+	for {
+		err := g.prom.Ping(ctx)
+		if err == nil {
+			break
+		}
+		if cause == nil || ctx.Err() == nil { // the end of the time says less than what was met before it
+			cause = err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: check that it runs there and that input prometheus names the right address", cause)
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+	query, err := g.query.Render(promql.Fields{"pod-hash": "preflight", "namespace": g.namespace, "rollout": g.name})
+	if err == nil {
+		_, err = g.prom.Query(ctx, query)
+	}
+	if promql.Invalid(err) {
+		var q *promql.QueryError
+		errors.As(err, &q)
+		return exit.BadInputf("input query is %q, which Prometheus refuses: %s", g.query, q.Message)
+	}
+	return nil // any other fault may pass, and measurements will tell
+}

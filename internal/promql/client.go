@@ -1,0 +1,160 @@
+package promql
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// maxAnswer bounds how much of an answer is read. A gate's query gives a handful
+// of numbers; one that gives megabytes forgot to aggregate.
+const maxAnswer = 8 << 20
+
+// Client asks one Prometheus.
+type Client struct {
+	base string
+	http *http.Client
+	name string
+}
+
+// New makes a client. Base is the URL below which /api/v1/query lies, name is
+// how messages call this Prometheus, usually a [Target].
+func New(base string, client *http.Client, name string) *Client {
+	return &Client{base: strings.TrimRight(base, "/"), http: client, name: name}
+}
+
+// Kind is the type of a query's result.
+type Kind string
+
+// The kinds of results that can be judged.
+const (
+	Scalar Kind = "scalar"
+	Vector Kind = "vector"
+	Matrix Kind = "matrix"
+)
+
+// Result is the answer to a query. The labels are dropped, as Argo Rollouts does.
+type Result struct {
+	Kind     Kind
+	Values   []float64 // one for a scalar; in Prometheus' order; a matrix is flattened
+	Warnings []string
+}
+
+// Value is the result as conditions see it: a float64 for a scalar, else a
+// []float64 that is empty, never nil, when there is no data.
+func (r Result) Value() any {
+	if r.Kind == Scalar && len(r.Values) == 1 {
+		return r.Values[0]
+	}
+	if r.Values == nil {
+		return []float64{}
+	}
+	return r.Values
+}
+
+// String writes the result as Argo stores it: 0.5 for a scalar, else [0.5,NaN].
+func (r Result) String() string {
+	parts := make([]string, len(r.Values))
+	for i, v := range r.Values {
+		parts[i] = format(v)
+	}
+	if r.Kind == Scalar && len(parts) == 1 {
+		return parts[0]
+	}
+	return "[" + strings.Join(parts, ",") + "]"
+}
+
+func format(v float64) string {
+	if math.IsInf(v, 1) {
+		return "+Inf"
+	}
+	return strconv.FormatFloat(v, 'f', -1, 64)
+}
+
+// QueryError is a query that Prometheus understood as wrong (type bad_data) or
+// could not execute. Everything else that goes wrong is an unreachable Prometheus.
+type QueryError struct{ Type, Message string }
+
+func (e *QueryError) Error() string { return e.Type + ": " + e.Message }
+
+// Invalid reports whether err says that the query itself is wrong.
+func Invalid(err error) bool {
+	var q *QueryError
+	return errors.As(err, &q) && q.Type == "bad_data"
+}
+
+// Ping checks that what answers at the address is a Prometheus that can execute
+// queries. The context bounds how long it may take.
+func (c *Client) Ping(ctx context.Context) error {
+	r, err := c.Query(ctx, "vector(1)")
+	if err != nil {
+		return err
+	}
+	if len(r.Values) != 1 || r.Values[0] != 1 {
+		return fmt.Errorf("%s answers vector(1) with %s: it is not a Prometheus", c.name, r)
+	}
+	return nil
+}
+
+// Query evaluates a query at this moment. It asks by GET, because reading
+// through the API server's proxy then takes no more than the permission to get.
+func (c *Client) Query(ctx context.Context, query string) (Result, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/api/v1/query?"+url.Values{"query": {query}}.Encode(), nil)
+	if err != nil {
+		return Result{}, fmt.Errorf("ask Prometheus at %s: %w", c.name, err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return Result{}, fmt.Errorf("Prometheus at %s does not answer: %s", c.name, cause(err))
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return Result{}, fmt.Errorf("Prometheus at %s broke off its answer: %s", c.name, cause(err))
+	}
+	if len(body) > maxAnswer {
+		return Result{}, fmt.Errorf("Prometheus at %s answers with more than %d MiB: aggregate the query", c.name, maxAnswer>>20)
+	}
+	r, err := decode(body)
+	var q *QueryError
+	switch {
+	case err == nil, errors.As(err, &q):
+		return r, err
+	case resp.StatusCode != http.StatusOK:
+		return Result{}, fmt.Errorf("%s answers with HTTP %s%s", c.name, resp.Status, detail(body))
+	}
+	return Result{}, fmt.Errorf("%s does not answer like a Prometheus: %w", c.name, err)
+}
+
+// cause drops the URL that net/http puts before an error: the name says where.
+func cause(err error) string {
+	var netErr net.Error
+	if errors.Is(err, context.DeadlineExceeded) || (errors.As(err, &netErr) && netErr.Timeout()) {
+		return "timed out"
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	return err.Error()
+}
+
+// detail quotes what an API server's proxy says in place of Prometheus.
+func detail(body []byte) string {
+	var status struct {
+		Kind    string `json:"kind"`
+		Message string `json:"message"`
+	}
+	if json.Unmarshal(body, &status) == nil && status.Kind == "Status" && status.Message != "" {
+		return ": " + status.Message
+	}
+	return ""
+}

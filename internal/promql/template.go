@@ -1,0 +1,54 @@
+package promql
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Template is a query with fields that are filled in later: {{pod-hash}} is the
+// hash of the judged revision, {{namespace}} and {{rollout}} are the names of its
+// Rollout.
+type Template struct{ text string }
+
+// Fields are the values for a [Template], by the name of the field.
+type Fields map[string]string
+
+var (
+	field      = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
+	fieldNames = []string{"pod-hash", "namespace", "rollout"}
+	// What Kubernetes allows in names and label values; nothing of it can end a PromQL string.
+	fieldValue = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`)
+)
+
+// ParseTemplate checks that a query holds no unknown field.
+func ParseTemplate(query string) (Template, error) {
+	if strings.TrimSpace(query) == "" {
+		return Template{}, fmt.Errorf("it is empty")
+	}
+	for _, m := range field.FindAllStringSubmatch(query, -1) {
+		if !slices.Contains(fieldNames, m[1]) {
+			return Template{}, fmt.Errorf("{{%s}} is unknown, the fields are {{%s}}", m[1], strings.Join(fieldNames, "}}, {{"))
+		}
+	}
+	return Template{query}, nil
+}
+
+// Render fills the fields in. A value that is needed and missing, or that is
+// more than a plain name, is an error: it must not change the query's meaning.
+func (t Template) Render(values Fields) (string, error) {
+	var fault error
+	out := field.ReplaceAllStringFunc(t.text, func(m string) string {
+		name := field.FindStringSubmatch(m)[1]
+		value := values[name]
+		if !fieldValue.MatchString(value) && fault == nil {
+			fault = fmt.Errorf("the query's field {{%s}} has the value %q, which is not a plain name", name, value)
+		}
+		return value
+	})
+	return out, fault
+}
+
+// String returns the query as it was written.
+func (t Template) String() string { return t.text }

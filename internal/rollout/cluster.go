@@ -1,0 +1,209 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/buenhyden/hy-home/internal/exit"
+)
+
+var (
+	rollouts = schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "rollouts"}
+	runs     = schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "analysisruns"}
+	pods     = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+)
+
+// callTimeout bounds one call that is not a watch.
+const callTimeout = 10 * time.Second
+
+// Cluster reads what a gate needs from one Kubernetes API server.
+type Cluster struct {
+	dynamic dynamic.Interface
+	config  *rest.Config // nil for a cluster made of a bare client
+	calls   *atomic.Int64
+	log     func(msg string, args ...any)
+
+	firstContact time.Duration // how long the first call is tried
+	retry        time.Duration // first pause between tries; doubles up to maxRetry
+}
+
+const maxRetry = 5 * time.Second
+
+// Unreadable is a cluster that cannot answer, with the cause and the cure in one
+// sentence.
+type Unreadable struct {
+	Reason  string // machine word: "crd_missing", "forbidden", "unauthorized" or "cluster_unreachable"
+	Message string
+}
+
+func (e *Unreadable) Error() string { return e.Message }
+
+// Connect prepares access by kubeconfig: one path, or several joined as in the
+// variable KUBECONFIG. An empty contextName is the current context. No call is
+// made; a kubeconfig that cannot be used is bad input.
+func Connect(kubeconfig, contextName string, log func(msg string, args ...any)) (*Cluster, error) {
+	paths := filepath.SplitList(kubeconfig)
+	for _, p := range paths {
+		if _, err := os.Stat(p); err != nil {
+			return nil, exit.BadInputf("kubeconfig %s cannot be read: %w", p, errors.Unwrap(err))
+		}
+	}
+	// The rules are built by hand so that neither the environment nor a service
+	// account of the surrounding pod slips in.
+	rules := &clientcmd.ClientConfigLoadingRules{Precedence: paths}
+	raw, err := rules.Load()
+	if err != nil {
+		return nil, exit.BadInputf("kubeconfig %s is not valid: %w", kubeconfig, err)
+	}
+	if contextName == "" {
+		contextName = raw.CurrentContext
+	}
+	if _, ok := raw.Contexts[contextName]; !ok {
+		return nil, exit.BadInputf("kubeconfig %s has no context %q: name one that it has", kubeconfig, contextName)
+	}
+	config, err := clientcmd.NewNonInteractiveClientConfig(*raw, contextName, &clientcmd.ConfigOverrides{}, rules).ClientConfig()
+	if err != nil {
+		return nil, exit.BadInputf("kubeconfig %s cannot be used: %w", kubeconfig, err)
+	}
+	return newCluster(config, log)
+}
+
+func newCluster(config *rest.Config, log func(msg string, args ...any)) (*Cluster, error) {
+	c := &Cluster{config: config, calls: new(atomic.Int64), log: log, firstContact: 4 * time.Second, retry: 200 * time.Millisecond}
+	config.UserAgent = "hyaction"
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return countingTransport{next: next, calls: c.calls}
+	})
+	var err error
+	if c.dynamic, err = dynamic.NewForConfig(config); err != nil {
+		return nil, exit.BadInputf("the kubeconfig cannot be used: %w", err)
+	}
+	return c, nil
+}
+
+// Calls is the number of requests sent to the API server so far.
+func (c *Cluster) Calls() int { return int(c.calls.Load()) }
+
+// ServiceProxy returns the address of a Service behind the API server's proxy
+// and a client that may use it. It works from wherever the API server can be
+// reached, without a port-forward.
+func (c *Cluster) ServiceProxy(namespace, name, port string) (string, *http.Client, error) {
+	base, _, err := rest.DefaultServerUrlFor(c.config)
+	if err != nil {
+		return "", nil, fmt.Errorf("reach service %s/%s: %w", namespace, name, err)
+	}
+	client, err := rest.HTTPClientFor(c.config)
+	if err != nil {
+		return "", nil, fmt.Errorf("reach service %s/%s: %w", namespace, name, err)
+	}
+	return base.JoinPath("api/v1/namespaces", namespace, "services", name+":"+port, "proxy").String(), client, nil
+}
+
+// Runs lists the AnalysisRuns of the wanted revision, oldest first.
+func (c *Cluster) Runs(ctx context.Context, s State) ([]Run, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	found, err := c.dynamic.Resource(runs).Namespace(s.Namespace).List(ctx, metav1.ListOptions{
+		LabelSelector: "rollouts-pod-template-hash=" + s.Status.PodHash,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list AnalysisRuns in %s: %w", s.Namespace, err)
+	}
+	all := make([]Run, len(found.Items))
+	for i, item := range found.Items {
+		all[i] = DecodeRun(item.Object)
+	}
+	return OfRevision(all, s), nil
+}
+
+// Trouble looks for a pod of the wanted revision that cannot start; nil when
+// there is none.
+func (c *Cluster) Trouble(ctx context.Context, s State) (*Trouble, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	found, err := c.dynamic.Resource(pods).Namespace(s.Namespace).List(ctx, metav1.ListOptions{
+		LabelSelector: "rollouts-pod-template-hash=" + s.Status.PodHash,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list pods in %s: %w", s.Namespace, err)
+	}
+	for _, item := range found.Items {
+		if t, ok := FindTrouble(item.Object); ok {
+			return &t, nil
+		}
+	}
+	return nil, nil
+}
+
+// Abort stops the Rollout's update and sends all traffic back to the stable
+// revision, by the same patch that `kubectl argo rollouts abort` sends.
+func (c *Cluster) Abort(ctx context.Context, namespace, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := c.dynamic.Resource(rollouts).Namespace(namespace).Patch(ctx, name,
+		"application/merge-patch+json", []byte(`{"status":{"abort":true}}`), metav1.PatchOptions{}, "status")
+	if err != nil {
+		return fmt.Errorf("abort Rollout %s/%s: %w", namespace, name, err)
+	}
+	return nil
+}
+
+// fatal says which errors of a call will not go away by trying again.
+func (c *Cluster) fatal(err error, namespace string) *Unreadable {
+	var known *Unreadable
+	switch {
+	case errors.As(err, &known):
+		return known
+	case apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err):
+		return &Unreadable{"crd_missing", "the cluster does not know Rollouts (rollouts.argoproj.io): install Argo Rollouts, or name the right cluster by kubeconfig and context"}
+	case apierrors.IsForbidden(err):
+		return &Unreadable{"forbidden", fmt.Sprintf("no permission to read Rollouts in namespace %s: grant get, list and watch on rollouts.argoproj.io (%v)", namespace, err)}
+	case apierrors.IsUnauthorized(err):
+		return &Unreadable{"unauthorized", "the API server does not accept the kubeconfig's credentials: renew them"}
+	}
+	return nil
+}
+
+// unreachable is for when the first call never got through.
+func (c *Cluster) unreachable(err error) *Unreadable {
+	host := ""
+	if c.config != nil {
+		host = " at " + c.config.Host
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	return &Unreadable{"cluster_unreachable", fmt.Sprintf("the API server%s does not answer (%v): check that the cluster runs and that the kubeconfig points at it", host, err)}
+}
+
+// countingTransport counts requests.
+type countingTransport struct {
+	next  http.RoundTripper
+	calls *atomic.Int64
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t countingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	t.calls.Add(1)
+	return t.next.RoundTrip(r)
+}

@@ -1,0 +1,186 @@
+package rollout
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Answer is what a Rollout says about the release right now.
+type Answer int
+
+// The answers of [Decide].
+const (
+	Wait      Answer = iota // not at its end: keep watching
+	Pass                    // this revision is fully promoted and healthy
+	Fail                    // this revision failed
+	Undecided               // it stands still until somebody decides
+)
+
+func (a Answer) String() string { return [...]string{"wait", "pass", "fail", "undecided"}[a] }
+
+// Decision is an [Answer] with its cause.
+type Decision struct {
+	Answer  Answer
+	Reason  string // one machine word: "aborted"
+	Message string // one sentence that names the Rollout
+}
+
+// The reasons of a [Decision].
+const (
+	ReasonHealthy      = "healthy"
+	ReasonNotExpected  = "image_not_expected" // another image is wanted by the spec: the release was not applied yet
+	ReasonSuperseded   = "superseded"         // the expected image was there and was replaced
+	ReasonUnobserved   = "unobserved"         // the controller has not seen the spec yet
+	ReasonDeleting     = "deleting"
+	ReasonProgressing  = "progressing"
+	ReasonInvalidSpec  = "invalid_spec"
+	ReasonAborted      = "aborted"
+	ReasonDeadline     = "progress_deadline"
+	ReasonDegraded     = "degraded"
+	ReasonManualPause  = "manual_pause"
+	ReasonPaused       = "paused" // at a step that only a human ends
+	ReasonInconclusive = "analysis_inconclusive"
+	ReasonScaledToZero = "scaled_to_zero"
+)
+
+// Expectation is the revision that is waited for.
+type Expectation struct {
+	Image     Image
+	Container string // must run the image; empty means any
+	Seen      bool   // the Rollout wanted the image before
+}
+
+// Decide says what the Rollout means for the expected revision. It is a pure
+// function of one sighting; time-outs and measurements are the caller's.
+//
+// The order carries the safety. The image is compared first, then whether the
+// controller has seen the spec: only after both does the status speak of this
+// revision, so neither an old success nor an old failure is taken for a new one.
+func Decide(s State, want Expectation) Decision {
+	name := "Rollout " + s.Namespace + "/" + s.Name
+	if _, ok := want.Image.Find(s.Template(), want.Container); !ok {
+		if want.Seen {
+			return Decision{Undecided, ReasonSuperseded, fmt.Sprintf("%s was changed from %s to %s while it was watched", name, want.Image, images(s))}
+		}
+		return Decision{Wait, ReasonNotExpected, fmt.Sprintf("%s does not want %s yet, its template has %s", name, want.Image, images(s))}
+	}
+	if why := unobserved(s); why != "" {
+		return Decision{Wait, ReasonUnobserved, name + " is " + why}
+	}
+	// The annotation trails the workload: between the two the status still
+	// speaks of the revision before, and everything else looks settled.
+	if s.Workload != nil && s.Status.ObservedWorkload != strconv.FormatInt(s.Workload.Generation, 10) {
+		return Decision{Wait, ReasonUnobserved, fmt.Sprintf("%s has not seen the change of %s %s yet", name, s.Ref.Kind, s.Ref.Name)}
+	}
+	if s.Deleting {
+		return Decision{Wait, ReasonDeleting, name + " is being deleted"}
+	}
+	if d, ok := failure(s, name); ok {
+		return d
+	}
+	if d, ok := pause(s, name); ok {
+		return d
+	}
+	return progress(s, name)
+}
+
+// failure finds the conditions after which this revision will not become healthy.
+func failure(s State, name string) (Decision, bool) {
+	for _, c := range s.Status.Conditions {
+		switch {
+		case c.Type == conditionInvalidSpec:
+			return Decision{Fail, ReasonInvalidSpec, fmt.Sprintf("%s has an invalid spec: %s", name, c.Message)}, true
+		case c.Reason == reasonAborted:
+			return Decision{Fail, ReasonAborted, fmt.Sprintf("%s was aborted: %s", name, c.Message)}, true
+		case c.Reason == reasonDeadline:
+			return Decision{Fail, ReasonDeadline, fmt.Sprintf("%s made no progress before its deadline: %s", name, c.Message)}, true
+		}
+	}
+	switch {
+	case s.Status.Abort: // set by hand, and the condition is not written yet
+		return Decision{Fail, ReasonAborted, name + " was aborted"}, true
+	case s.Status.Phase == Degraded:
+		return Decision{Fail, ReasonDegraded, fmt.Sprintf("%s is Degraded: %s", name, s.Status.Message)}, true
+	}
+	return Decision{}, false
+}
+
+// pause tells a pause that ends by itself from one that waits for somebody.
+func pause(s State, name string) (Decision, bool) {
+	if s.Paused {
+		return Decision{Undecided, ReasonManualPause, name + " is paused by hand: set spec.paused to false to go on"}, true
+	}
+	if len(s.Status.Pauses) == 0 {
+		return Decision{}, false
+	}
+	// Argo shows the first reason only; an inconclusive analysis may come second.
+	for _, p := range s.Status.Pauses {
+		if p.Reason == pauseInconclusiveRun || p.Reason == pauseInconclusiveExperiment {
+			return Decision{Undecided, ReasonInconclusive, fmt.Sprintf("%s is paused because its analysis is inconclusive (%s)", name, p.Reason)}, true
+		}
+	}
+	first := s.Status.Pauses[0]
+	current, all := s.Step()
+	switch {
+	case first.Reason == pauseBlueGreen && s.AutoPromote:
+		return Decision{Wait, ReasonProgressing, name + " is paused until it promotes itself"}, true
+	case first.Reason == pauseCanaryStep && current > 0 && !s.Steps[current-1].Forever:
+		until := "for " + s.Steps[current-1].Duration.String()
+		if !first.Start.IsZero() {
+			until = "until " + first.Start.Add(s.Steps[current-1].Duration).UTC().Format(time.TimeOnly) + " UTC"
+		}
+		return Decision{Wait, ReasonProgressing, fmt.Sprintf("%s is paused %s at step %d of %d", name, until, current, all)}, true
+	case current > 0:
+		return Decision{Undecided, ReasonPaused, fmt.Sprintf("%s is paused at step %d of %d until somebody promotes or aborts it", name, current, all)}, true
+	}
+	return Decision{Undecided, ReasonPaused, fmt.Sprintf("%s is paused (%s) until somebody promotes or aborts it", name, first.Reason)}, true
+}
+
+// progress asks twice whether the Rollout is healthy: the phase the controller
+// stored, and the same rules applied to the numbers beside it. Both must agree.
+func progress(s State, name string) Decision {
+	phase, message := Phase(s)
+	if own, why := calculate(s); phase == Healthy && own != Healthy {
+		phase, message = own, why
+	}
+	switch {
+	case phase == Paused:
+		return Decision{Undecided, ReasonPaused, fmt.Sprintf("%s is paused: %s", name, message)}
+	case phase != Healthy:
+		return Decision{Wait, ReasonProgressing, fmt.Sprintf("%s is %s: %s", name, phase, message)}
+	case !s.Promoted():
+		return Decision{Wait, ReasonProgressing, name + " is Healthy, but this revision is not the stable one"}
+	case s.Replicas == 0:
+		return Decision{Undecided, ReasonScaledToZero, name + " is scaled to zero, so nothing runs that could be judged"}
+	}
+	return Decision{Pass, ReasonHealthy, fmt.Sprintf("%s is Healthy with revision %s fully promoted", name, s.Status.PodHash)}
+}
+
+// Warnings lists what is wrong beside the phase, one sentence each.
+func Warnings(s State) []string {
+	var out []string
+	for _, c := range s.Status.Conditions {
+		if (c.Type == "ReplicaFailure" && c.Status == "True") || c.Reason == "AnalysisRunFailed" {
+			out = append(out, fmt.Sprintf("condition %s (%s): %s", c.Type, c.Reason, c.Message))
+		}
+	}
+	return out
+}
+
+// images lists what the template runs, for a sentence.
+func images(s State) string {
+	template := s.Template()
+	if len(template) == 0 {
+		if s.Ref != nil {
+			return fmt.Sprintf("no containers because %s %s was not found", s.Ref.Kind, s.Ref.Name)
+		}
+		return "no containers"
+	}
+	all := make([]string, len(template))
+	for i, c := range template {
+		all[i] = c.Image
+	}
+	return strings.Join(all, ", ")
+}
