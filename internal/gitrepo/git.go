@@ -1,0 +1,97 @@
+package gitrepo
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+
+	"github.com/buenhyden/hy-home/internal/run"
+)
+
+// tokenEnv carries the authorization header to git, see [Repo.git].
+const tokenEnv = "HYACTION_GIT_AUTHORIZATION"
+
+// git runs one git command and returns its output without the last line end.
+func (r *Repo) git(ctx context.Context, dir string, stdin io.Reader, args ...string) (string, error) {
+	c := run.Cmd{
+		Name:  "git",
+		Args:  args,
+		Dir:   dir,
+		Stdin: stdin,
+		Env: []string{
+			"LC_ALL=C",              // push's answers are read
+			"GIT_TERMINAL_PROMPT=0", // a missing password is an error, not a question
+			"GIT_LFS_SKIP_SMUDGE=1",
+			"GIT_AUTHOR_NAME=" + r.name, "GIT_AUTHOR_EMAIL=" + r.email,
+			"GIT_COMMITTER_NAME=" + r.name, "GIT_COMMITTER_EMAIL=" + r.email,
+		},
+	}
+	if origin := httpOrigin(r.remote); r.o.Token != "" && origin != "" {
+		// --config-env names a variable, so that no argument list shows the token,
+		// and for this origin only, so that no redirect carries it elsewhere. The
+		// empty value first drops a header that actions/checkout left in the
+		// configuration: GitHub refuses a request with two.
+		key := "http." + origin + "/.extraheader"
+		c.Args = append([]string{"-c", key + "=", "--config-env=" + key + "=" + tokenEnv}, args...)
+		c.Env = append(c.Env, tokenEnv+"="+r.header())
+	}
+	r.o.Log.Debug("git", "args", args, "dir", dir)
+	res, err := r.o.Runner.Run(ctx, c)
+	if err != nil {
+		return "", &gitError{verb: args[0], output: r.scrub(res.Stdout + "\n" + res.Stderr), cause: err}
+	}
+	return strings.TrimRight(res.Stdout, "\r\n"), nil
+}
+
+func (r *Repo) header() string {
+	// GitHub takes any user name with a token; this one is what it documents.
+	return "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("x-access-token:"+r.o.Token))
+}
+
+// scrub takes the token out of foreign text.
+func (r *Repo) scrub(s string) string {
+	if r.o.Token == "" {
+		return s
+	}
+	_, encoded, _ := strings.Cut(r.header(), "Basic ")
+	return strings.NewReplacer(r.o.Token, "***", encoded, "***").Replace(s)
+}
+
+// httpOrigin is scheme and host of an HTTP URL, or "".
+func httpOrigin(remote string) string {
+	u, err := url.Parse(remote)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// gitError says why a git command failed, in git's own words.
+type gitError struct {
+	verb   string
+	output string
+	cause  error
+}
+
+func (e *gitError) Error() string {
+	var said []string
+	for line := range strings.Lines(e.output) {
+		line = strings.TrimSpace(line)
+		// Git's cause is in these; the rest is advice for a person at a keyboard.
+		for _, prefix := range []string{"fatal: ", "error: ", "remote: ", "!"} {
+			if strings.HasPrefix(line, prefix) {
+				said = append(said, strings.TrimSpace(strings.TrimPrefix(line, prefix)))
+				break
+			}
+		}
+	}
+	if len(said) == 0 {
+		return fmt.Sprintf("git %s: %v", e.verb, e.cause)
+	}
+	return fmt.Sprintf("git %s: %s", e.verb, strings.Join(said, "; "))
+}
+
+func (e *gitError) Unwrap() error { return e.cause }

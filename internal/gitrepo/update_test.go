@@ -1,0 +1,74 @@
+package gitrepo
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/buenhyden/hy-home/internal/exit"
+)
+
+func TestLostRace(t *testing.T) {
+	for output, want := range map[string]bool{
+		"!\tHEAD:refs/heads/main\t[rejected] (fetch first)":                                                     true,
+		" ! [rejected]        HEAD -> main (non-fast-forward)":                                                  true,
+		"! [remote rejected] HEAD -> main (cannot lock ref 'refs/heads/main': is at 1 but expected 2)":          true,
+		"! [remote rejected] main -> main (incorrect old value provided)":                                       true,
+		"remote: error: cannot lock ref 'refs/heads/main'\n!\tHEAD:x\t[remote rejected] (failed to update ref)": true,
+		"! [remote rejected] main -> main (failed to update ref)":                                               false,
+		"! [remote rejected] main -> main (protected branch hook declined)":                                     false,
+		"! [remote rejected] main -> main (pre-receive hook declined)":                                          false,
+		"fatal: unable to access 'https://host/': Could not resolve host":                                       false,
+	} {
+		err := fmt.Errorf("pushing: %w", &gitError{verb: "push", output: output, cause: errors.New("exit status 1")})
+		if got := lostRace(err); got != want {
+			t.Errorf("lostRace(%q) = %v", output, got)
+		}
+	}
+	if lostRace(errors.New("[rejected] (fetch first)")) {
+		t.Error("an error that is not git's counts as a lost race")
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	for attempt := 1; attempt < 20; attempt++ {
+		if d := backoff(attempt); d < 500*time.Millisecond || d > 45*time.Second {
+			t.Errorf("backoff(%d) = %s", attempt, d)
+		}
+	}
+}
+
+func TestValidateBranch(t *testing.T) {
+	for _, good := range []string{"main", "release/1.2", "hyaction/bump/a-b", "v1@x", "ü"} {
+		if err := validateBranch(good); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, bad := range []string{"", "@", "-f", "a b", "a..b", "a.", "/a", "a/", "a//b", ".a", "a/.b", "a.lock", "a@{1}", "a~1", "a^", "a:b", "a?", "a*", "a[", `a\b`, "a\nb", "refs/heads/main"} {
+		if err := validateBranch(bad); exit.Code(err) != exit.BadInput {
+			t.Errorf("validateBranch(%q) = %v, want bad input", bad, err)
+		}
+	}
+}
+
+// FuzzValidateRepository: nothing that passes can be an option or name a helper
+// program to git.
+func FuzzValidateRepository(f *testing.F) {
+	for _, s := range []string{"https://github.com/a/b", "git@host:a/b.git", "../infra", "ext::sh", "ssh://git@host:22/x", "-x", "https://u:p@h/x"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if validateRepository(s) != nil {
+			return
+		}
+		if s == "" || s[0] == '-' {
+			t.Fatalf("%q passes as an operand", s)
+		}
+		for i := 0; i+1 < len(s) && s[i] != '/'; i++ {
+			if s[i] == ':' && s[i+1] == ':' {
+				t.Fatalf("%q passes as transport::address", s)
+			}
+		}
+	})
+}

@@ -1,0 +1,68 @@
+package gitrepo
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/buenhyden/hy-home/internal/exit"
+)
+
+// CheckPath looks at a path inside a repository and refuses one that leads out of it,
+// into .git, or over a symbolic link: os.Root stops links that lead out, but a link
+// inside would silently mean another file than the one that was named.
+func CheckPath(root *os.Root, name string) (fs.FileInfo, error) {
+	if !filepath.IsLocal(name) || path.Clean(name) != name {
+		return nil, exit.BadInputf("%q is not a path inside the repository", name)
+	}
+	parts := strings.Split(name, "/")
+	if strings.EqualFold(parts[0], ".git") {
+		return nil, exit.BadInputf("%q belongs to Git itself", name)
+	}
+	var info fs.FileInfo
+	for i := range parts {
+		at := path.Join(parts[:i+1]...)
+		var err error
+		if info, err = root.Lstat(at); errors.Is(err, fs.ErrNotExist) {
+			return nil, exit.BadInputf("%s does not exist in the repository", at)
+		} else if err != nil {
+			return nil, err
+		}
+		if info.Mode()&fs.ModeSymlink != 0 {
+			return nil, exit.BadInputf("%s is a symbolic link; name the real path", at)
+		}
+	}
+	return info, nil
+}
+
+// writeFile replaces a file that is there, all or nothing, and keeps its mode.
+func writeFile(root *os.Root, name string, text []byte) error {
+	info, err := CheckPath(root, name)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return exit.BadInputf("%s is not a regular file", name)
+	}
+	temp := path.Join(path.Dir(name), ".hyaction-"+rand.Text())
+	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	// The umask took bits away, and a file that was executable must stay so.
+	err = errors.Join(err, f.Chmod(info.Mode().Perm()), f.Close())
+	if err == nil {
+		err = root.Rename(temp, name)
+	}
+	if err != nil {
+		_ = root.Remove(temp)
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,237 @@
+package kustomize
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/buenhyden/hy-home/internal/exit"
+)
+
+// shop is an infrastructure repository: a base with a Rollout and a CronJob, an
+// overlay over it.
+const shop = `
+-- base/kustomization.yaml --
+resources: [rollout.yaml, job.yaml]
+-- base/rollout.yaml --
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: backend}
+spec:
+  replicas: 3
+  template:
+    spec:
+      initContainers:
+      - {name: migrate, image: localhost:5001/shop/backend}
+      containers:
+      - {name: backend, image: "localhost:5001/shop/backend:latest"}
+      - {name: proxy, image: envoy:v1}
+-- base/job.yaml --
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: clean}
+spec:
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          containers:
+          - {name: clean, image: "redis:7.0"}
+-- overlays/dev/kustomization.yaml --
+namespace: apps
+resources:
+- ../../base
+images:
+- name: localhost:5001/shop/backend
+  newTag: v1 # deployed
+`
+
+func tempRepo(t testing.TB, archives ...string) *os.Root {
+	t.Helper()
+	dir := t.TempDir()
+	for _, archive := range archives {
+		for _, f := range txtar.Parse([]byte(archive)).Files {
+			file := filepath.Join(dir, f.Name)
+			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, f.Data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.Close() })
+	return root
+}
+
+func TestPlan_ProvesTheChange(t *testing.T) {
+	root := tempRepo(t, shop)
+	c, err := Plan(root, "overlays/dev", mustParse(t, "localhost:5001/shop/backend=localhost:5001/shop/backend:v2@"+digest)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Path != "overlays/dev/kustomization.yaml" || !c.Changed() {
+		t.Errorf("Change = %+v", c)
+	}
+	if want := []string{"localhost:5001/shop/backend:v1"}; !slices.Equal(c.Old, want) {
+		t.Errorf("Old = %q, want %q", c.Old, want)
+	}
+	if want := []string{"localhost:5001/shop/backend:v2@" + digest}; !slices.Equal(c.New, want) {
+		t.Errorf("New = %q, want %q", c.New, want)
+	}
+	if !strings.Contains(string(c.After), "newTag: v2 # deployed\n") {
+		t.Errorf("After:\n%s", c.After)
+	}
+	if now, _ := root.ReadFile(c.Path); !bytes.Equal(now, c.Before) {
+		t.Error("Plan wrote the file")
+	}
+}
+
+// kustomize edit set image backend=... adds an entry that matches nothing, and
+// says nothing.
+func TestPlan_RefusesAnImageThatNothingUses(t *testing.T) {
+	root := tempRepo(t, shop)
+	const want = `no container in overlays/dev uses image "backend"; it uses "envoy", "localhost:5001/shop/backend" and "redis"`
+	_, err := Plan(root, "overlays/dev", mustParse(t, "backend=localhost:5001/shop/backend:v2")...)
+	if exit.Code(err) != exit.BadInput || err.Error() != want {
+		t.Errorf("err = %v\nwant  %s", err, want)
+	}
+
+	// Not even if the useless entry is there already.
+	useless := "-- overlays/dev/kustomization.yaml --\nresources: [../../base]\nimages: [{name: backend, newTag: v2}]\n"
+	_, err = Plan(tempRepo(t, shop, useless), "overlays/dev", mustParse(t, "backend:v2")...)
+	if exit.Code(err) != exit.BadInput || err.Error() != want {
+		t.Errorf("err = %v\nwant  %s", err, want)
+	}
+}
+
+func TestPlan_Unchanged(t *testing.T) {
+	root := tempRepo(t, shop)
+	for _, arg := range []string{
+		"localhost:5001/shop/backend:v1", // as the entry says
+		"envoy:v1",                       // as the manifest says: an entry would add nothing
+	} {
+		c, err := Plan(root, "overlays/dev", mustParse(t, arg)...)
+		if err != nil || c.Changed() {
+			t.Errorf("Plan(%s) = %+v, %v", arg, c, err)
+		}
+	}
+}
+
+func TestPlan_SeveralImages(t *testing.T) {
+	c, err := Plan(tempRepo(t, shop), "./overlays/dev/", mustParse(t, "redis:7.2", "envoy=mirror.example/envoy:v2")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"mirror.example/envoy:v2", "redis:7.2"}; !slices.Equal(c.New, want) {
+		t.Errorf("New = %q, want %q", c.New, want)
+	}
+}
+
+func TestPlan_Refuses(t *testing.T) {
+	for name, tc := range map[string]struct{ files, dir, image, want string }{
+		"overridden by a later entry": {
+			files: "-- overlays/dev/kustomization.yaml --\nresources: [../../base]\nimages:\n- name: envoy\n  newTag: v1\n- name: mirror\n  newTag: v9\n",
+			image: "envoy=mirror:v2", want: `overlays/dev would still render "mirror:v9"`,
+		},
+		"does not render": {
+			files: "-- overlays/dev/kustomization.yaml --\nresources: [../../base]\npatches:\n- path: no-such-file.yaml\n",
+			image: "envoy:v2", want: "overlays/dev does not render: ",
+		},
+		"missing base": {
+			files: "-- overlays/dev/kustomization.yaml --\nresources: [../nowhere]\n",
+			image: "envoy:v2", want: `"../nowhere" is not in the repository`,
+		},
+		"remote base": {
+			files: "-- overlays/dev/kustomization.yaml --\nresources: ['https://github.com/acme/shop//base?ref=v1']\n",
+			image: "envoy:v2", want: "remote resources are not fetched",
+		},
+		"remote base in a base": {
+			files: "-- base/kustomization.yaml --\nresources: ['github.com/acme/shop?ref=v1']\n",
+			image: "envoy:v2", want: "base/kustomization.yaml: \"github.com/acme/shop?ref=v1\" is not in the repository",
+		},
+		"remote patch": {
+			files: "-- overlays/dev/kustomization.yaml --\nresources: [../../base]\npatches:\n- path: http://127.0.0.1:1/patch.yaml\n",
+			image: "envoy:v2", want: "remote files are not fetched",
+		},
+		"helm chart": {
+			files: "-- overlays/dev/kustomization.yaml --\nresources: [../../base]\nhelmCharts:\n- name: x\n  repo: https://charts.example\n",
+			image: "envoy:v2", want: "does not render",
+		},
+		"above the repository": {
+			files: "-- overlays/dev/kustomization.yaml --\nresources: [../../../../etc]\n",
+			image: "envoy:v2", want: "is not in the repository",
+		},
+		"no kustomization file": {dir: "overlays", image: "envoy:v2", want: "overlays: no kustomization.yaml there"},
+		"two kustomization files": {
+			files: "-- overlays/dev/kustomization.yml --\n{}\n",
+			image: "envoy:v2", want: "there are 2: overlays/dev/kustomization.yaml, overlays/dev/kustomization.yml",
+		},
+		"no containers": {
+			files: "-- overlays/dev/kustomization.yaml --\nconfigMapGenerator:\n- name: x\n  literals: [a=b]\n",
+			image: "envoy:v2", want: "it has no containers at all",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := tc.dir
+			if dir == "" {
+				dir = "overlays/dev"
+			}
+			_, err := Plan(tempRepo(t, shop, tc.files), dir, mustParse(t, tc.image)...)
+			if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("err = %v\nwant bad input with %q", err, tc.want)
+			}
+		})
+	}
+}
+
+// A link inside the repository must not let a rendered manifest quote the host's files.
+func TestRender_StaysInside(t *testing.T) {
+	outside := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(outside, []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: secret}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	root := tempRepo(t, "-- kustomization.yaml --\nresources: [link.yaml]\n")
+	if err := root.Symlink(outside, "link.yaml"); err != nil {
+		t.Fatal(err)
+	}
+	objects, err := Render(root, ".")
+	if exit.Code(err) != exit.BadInput {
+		t.Errorf("Render = %v, %v; want bad input", objects, err)
+	}
+}
+
+func TestRender_NumbersSurvive(t *testing.T) {
+	objects, err := Render(tempRepo(t, shop), "overlays/dev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range objects {
+		copied := o.DeepCopy() // panics on a plain int
+		if o.GetKind() != "Rollout" {
+			continue
+		}
+		if n := copied.Object["spec"].(map[string]any)["replicas"]; n != int64(3) || o.GetNamespace() != "apps" {
+			t.Errorf("replicas = %T %v in namespace %q", n, n, o.GetNamespace())
+		}
+	}
+}
+
+func BenchmarkPlan(b *testing.B) {
+	root := tempRepo(b, shop)
+	images := mustParse(b, "localhost:5001/shop/backend:v2")
+	for b.Loop() {
+		if _, err := Plan(root, "overlays/dev", images...); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
