@@ -55,6 +55,7 @@ type tick struct {
 	X     string
 	Label string
 	End   bool // the text stands before the line
+	Odd   bool // left out where the window is narrow
 }
 
 const (
@@ -112,7 +113,7 @@ func newGantt(r Report) gantt {
 		}
 		if x2 > 88 {
 			b.TextX, b.TextEnd = pct(x), true
-			if x < 12 { // no room on either side: inside of the bar, at its end
+			if x < 12 { // no room on either side: at the end of the bar, over it
 				b.TextX = pct(x2)
 			}
 		}
@@ -126,9 +127,9 @@ func newGantt(r Report) gantt {
 		}
 		g.Bars = append(g.Bars, b)
 	}
-	for _, t := range timeTicks(total, 8) {
+	for i, t := range timeTicks(total, 8) {
 		x := percent(start.Add(t))
-		g.Ticks = append(g.Ticks, tick{X: pct(x), Label: offset(t), End: x > 94})
+		g.Ticks = append(g.Ticks, tick{pct(x), offset(t), x > 94, i%2 == 1})
 	}
 	return g
 }

@@ -62,9 +62,9 @@ func newPlot(c Chart) plot {
 	}
 	percent := func(share float64) float64 { return min(100, max(0, 100*share)) }
 	if total > 0 {
-		for _, t := range timeTicks(total, 6) {
+		for i, t := range timeTicks(total, 6) {
 			x := percent(float64(t) / float64(total))
-			p.XTicks = append(p.XTicks, tick{pct(x), offset(t), x > 94})
+			p.XTicks = append(p.XTicks, tick{pct(x), offset(t), x > 94, i%2 == 1})
 		}
 	}
 	if c.Limit != nil && !math.IsNaN(c.Limit.Value) && c.Limit.Value >= 0 && c.Limit.Value <= top {
