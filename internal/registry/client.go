@@ -1,0 +1,137 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/buenhyden/hy-home/internal/exit"
+)
+
+// ErrNotFound says that the registry answered and has no such image.
+var ErrNotFound = errors.New("not in the registry")
+
+// Credentials are a user's name and password or token; the zero value means
+// that Docker's own configuration is asked.
+type Credentials struct {
+	Username, Password string
+}
+
+// IsZero reports whether there are none.
+func (c Credentials) IsZero() bool { return c == Credentials{} }
+
+// String keeps the password out of every message.
+func (c Credentials) String() string { return c.Username + ":***" }
+
+// Client asks registries. Its zero value uses Docker's configuration (found as
+// the docker command finds it) and Go's default transport.
+type Client struct {
+	Credentials Credentials
+	Transport   http.RoundTripper // nil: http.DefaultTransport
+}
+
+// answerTimeout bounds one question: a registry that says nothing for this long
+// would not take a push either.
+const answerTimeout = 20 * time.Second
+
+// CheckPush finds out whether these credentials may push to the repository, by
+// starting an upload and giving it up. It takes less than a second and saves
+// the build that could not have been pushed. Nothing is left in the registry.
+//
+// A refusal is bad input; a registry that does not answer is a plain error.
+func (c Client) CheckPush(ctx context.Context, r Repository) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, fmt.Errorf("no answer within %s", answerTimeout))
+	defer cancel()
+	err := remote.CheckPushPermission(r.repo.Tag("latest"), c.keychain(), withContext{ctx, c.transport()})
+	if err == nil {
+		return nil
+	}
+	var e *transport.Error
+	if errors.As(err, &e) && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden) {
+		return exit.BadInputf("registry %s does not let %s push to %s (%s): give inputs username and password, run docker login, or on ghcr.io grant the job packages: write",
+			r.Host(), c.who(), r, reason(e))
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	return fmt.Errorf("ask registry %s whether %s may be pushed: %w", r.Host(), r, err)
+}
+
+// Digest returns the digest of the manifest that a tag or digest of the
+// repository names; [ErrNotFound] when there is none.
+func (c Client) Digest(ctx context.Context, r Repository, tagOrDigest string) (string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, fmt.Errorf("no answer within %s", answerTimeout))
+	defer cancel()
+	opts := []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(c.keychain()), remote.WithTransport(c.transport())}
+	var ref name.Reference = r.repo.Tag(tagOrDigest)
+	if ValidDigest(tagOrDigest) {
+		ref = r.repo.Digest(tagOrDigest)
+	}
+	desc, err := remote.Head(ref, opts...)
+	if err == nil {
+		return desc.Digest.String(), nil
+	}
+	var e *transport.Error
+	if errors.As(err, &e) && e.StatusCode == http.StatusNotFound {
+		return "", fmt.Errorf("%s %s: %w", r, tagOrDigest, ErrNotFound)
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	return "", fmt.Errorf("ask registry %s for %s %s: %w", r.Host(), r, tagOrDigest, err)
+}
+
+func (c Client) transport() http.RoundTripper {
+	if c.Transport == nil {
+		return remote.DefaultTransport
+	}
+	return c.Transport
+}
+
+func (c Client) keychain() authn.Keychain {
+	if c.Credentials.IsZero() {
+		return authn.DefaultKeychain
+	}
+	return fixed(c.Credentials)
+}
+
+func (c Client) who() string {
+	if c.Credentials.IsZero() {
+		return "the user of the Docker configuration"
+	}
+	return "user " + c.Credentials.Username
+}
+
+// fixed gives the same credentials to the one registry that is asked.
+type fixed Credentials
+
+func (f fixed) Resolve(authn.Resource) (authn.Authenticator, error) {
+	return &authn.Basic{Username: f.Username, Password: f.Password}, nil
+}
+
+// withContext carries a context into calls of the library that take none.
+type withContext struct {
+	ctx  context.Context
+	next http.RoundTripper
+}
+
+func (w withContext) RoundTrip(r *http.Request) (*http.Response, error) {
+	return w.next.RoundTrip(r.WithContext(w.ctx))
+}
+
+// reason is the registry's own word for a refusal, or the status.
+func reason(e *transport.Error) string {
+	for _, d := range e.Errors {
+		if d.Message != "" {
+			return fmt.Sprintf("%d, %s", e.StatusCode, d.Message)
+		}
+	}
+	return fmt.Sprintf("%d %s", e.StatusCode, http.StatusText(e.StatusCode))
+}
