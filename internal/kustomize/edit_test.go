@@ -110,6 +110,15 @@ func mustParse(t testing.TB, args ...string) []Image {
 	return images
 }
 
+// editSets are what FuzzEdit sets: fixed, as hardly any mutation of an argument is valid.
+var editSets = [][]string{
+	{"app:v2"},
+	{"app=other:1.10", "new:on"},
+	{"app=*:v2@*"},
+	{"app@" + digest},
+	{"app=mirror.example:5000/app:v2@" + digest, "redis:7"},
+}
+
 // FuzzEdit holds Edit to its promise on any file: it refuses as bad input, or gives
 // what kustomize's own command means (verify, called by Edit, says so) and is
 // idempotent.
@@ -122,22 +131,14 @@ func FuzzEdit(f *testing.F) {
 		}
 		for _, section := range a.Files {
 			if strings.HasPrefix(section.Name, "in") {
-				f.Add(decode(section), "app:v2", "new=other:1.10")
+				for i := range editSets {
+					f.Add(decode(section), uint8(i))
+				}
 			}
 		}
 	}
-	f.Fuzz(func(t *testing.T, file []byte, first, second string) {
-		var images []Image
-		for _, arg := range []string{first, second} {
-			img, err := ParseImage(arg)
-			if err != nil {
-				continue
-			}
-			images = append(images, img)
-		}
-		if len(images) == 0 {
-			return
-		}
+	f.Fuzz(func(t *testing.T, file []byte, set uint8) {
+		images := mustParse(t, editSets[int(set)%len(editSets)]...)
 		got, err := Edit(file, images...)
 		if err != nil {
 			if exit.Code(err) != exit.BadInput {

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rogpeppe/go-internal/diff"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/kustomize/api/pkg/util"
 	"sigs.k8s.io/kustomize/api/types"
 	sigsyaml "sigs.k8s.io/yaml"
@@ -22,6 +24,7 @@ type Change struct {
 	Path          string   // of the file, from the root
 	Before, After []byte   // its text; equal if there is nothing to do
 	Old, New      []string // references of the images concerned, as rendered before and after
+	Diff          string   // unified diff of the rendered manifests; "" if nothing changes
 }
 
 // Changed tells whether there is something to write.
@@ -51,26 +54,42 @@ func Plan(root *os.Root, dir string, images ...Image) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
-	old, err := references(root, dir, file, before)
+	was, err := render(root, dir, map[string][]byte{file: before})
 	if err != nil {
 		return Change{}, err
 	}
-	rendered, err := references(root, dir, file, after)
+	is, err := render(root, dir, map[string][]byte{file: after})
 	if err != nil {
 		return Change{}, err
 	}
+	old, rendered := references(was), references(is)
 	for _, img := range images {
 		if err := reached(rendered, places[img.Name], img, dir); err != nil {
 			return Change{}, err
 		}
 	}
-	c := Change{Path: file, Before: before, After: after}
 	at := slices.Concat(slices.Collect(maps.Values(places))...)
-	c.Old, c.New = pick(old, at), pick(rendered, at)
+	c := Change{Path: file, Before: before, After: after, Old: pick(old, at), New: pick(rendered, at)}
 	if maps.Equal(old, rendered) {
 		c.After = before
+		return c, nil
 	}
-	return c, nil
+	c.Diff, err = manifestDiff(dir, was, is)
+	return c, err
+}
+
+func manifestDiff(dir string, was, is []*unstructured.Unstructured) (string, error) {
+	var texts [2][]byte
+	for i, objects := range [][]*unstructured.Unstructured{was, is} {
+		for _, o := range objects {
+			text, err := sigsyaml.Marshal(o.Object)
+			if err != nil {
+				return "", err
+			}
+			texts[i] = append(append(texts[i], "---\n"...), text...)
+		}
+	}
+	return string(diff.Diff("a/"+dir, texts[0], "b/"+dir, texts[1])), nil
 }
 
 // place is where a string stands in the rendered manifests: the index of the
@@ -80,18 +99,13 @@ type place struct {
 	path   string
 }
 
-// references are all strings of the manifests rendered with text as the
-// kustomization file, by place.
-func references(root *os.Root, dir, file string, text []byte) (map[place]string, error) {
-	objects, err := render(root, dir, map[string][]byte{file: text})
-	if err != nil {
-		return nil, err
-	}
+// references are all strings of rendered objects, by place.
+func references(objects []*unstructured.Unstructured) map[place]string {
 	all := map[place]string{}
 	for i, o := range objects {
 		walk(o.Object, "", func(at, s string) { all[place{i, at}] = s })
 	}
-	return all, nil
+	return all
 }
 
 // probeName is a repository that no manifest can hold: .invalid never resolves
@@ -121,12 +135,12 @@ func probe(root *os.Root, dir, file string, text []byte, images []Image) (map[st
 	if err != nil {
 		return nil, err
 	}
-	rendered, err := references(root, dir, file, probed)
+	objects, err := render(root, dir, map[string][]byte{file: probed})
 	if err != nil {
 		return nil, err
 	}
 	places := map[string][]place{}
-	for at, s := range rendered {
+	for at, s := range references(objects) {
 		repository, _, _ := util.SplitImageName(s)
 		if name, ok := aliases[repository]; ok {
 			places[name] = append(places[name], at)

@@ -88,6 +88,9 @@ func TestPlan_ProvesTheChange(t *testing.T) {
 	if want := []string{"localhost:5001/shop/backend:v2@" + digest}; !slices.Equal(c.New, want) {
 		t.Errorf("New = %q, want %q", c.New, want)
 	}
+	if !strings.Contains(c.Diff, "\n-      - image: localhost:5001/shop/backend:v1\n") || strings.Contains(c.Diff, "envoy:v2") {
+		t.Errorf("Diff:\n%s", c.Diff)
+	}
 	if !strings.Contains(string(c.After), "newTag: v2 # deployed\n") {
 		t.Errorf("After:\n%s", c.After)
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -15,19 +16,25 @@ import (
 // SIGTERM, so this leaves time to report.
 const Grace = 3 * time.Second
 
-// Exec runs real processes. Its zero value is ready; it inherits this process's
-// environment.
-type Exec struct{}
+// Exec runs real processes. Its zero value is ready.
+type Exec struct {
+	// Environ is what processes inherit, in the form of [os.Environ]; nil is this
+	// process's own environment. An action hands in one without its inputs: a child
+	// has no business with INPUT_TOKEN.
+	Environ []string
+}
 
 // Run implements [Runner].
-func (Exec) Run(ctx context.Context, c Cmd) (Result, error) {
+func (x Exec) Run(ctx context.Context, c Cmd) (Result, error) {
 	var stdout, stderr tail
 	cmd := exec.CommandContext(ctx, c.Name, c.Args...)
 	cmd.Dir, cmd.Stdin = c.Dir, c.Stdin
 	cmd.Stdout, cmd.Stderr = tee(&stdout, c.Stdout), tee(&stderr, c.Stderr)
-	if len(c.Env) > 0 {
-		cmd.Env = append(os.Environ(), c.Env...)
+	cmd.Env = x.Environ
+	if cmd.Env == nil {
+		cmd.Env = os.Environ()
 	}
+	cmd.Env = append(slices.Clip(cmd.Env), c.Env...) // the last of a name wins
 	// A group of its own: what the program started (git's ssh, docker's
 	// plugins) ends with it, and a terminal's Ctrl-C reaches us first.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

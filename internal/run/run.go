@@ -24,7 +24,7 @@ type Cmd struct {
 	Name  string   // program: a path, or a name looked up in PATH
 	Args  []string // arguments after the program's name; put "--" before foreign values
 	Dir   string   // working directory; "" is the caller's own
-	Env   []string // KEY=value, added to the environment of this process and winning over it
+	Env   []string // KEY=value, added to what the runner hands down, and winning over it
 	Stdin io.Reader
 
 	// Stdout and Stderr get a live copy of the output, if not nil. The Result

@@ -36,6 +36,14 @@ func TestExec_KeepsOutputAndCode(t *testing.T) {
 	}
 }
 
+func TestExec_Environ(t *testing.T) {
+	t.Setenv("INPUT_TOKEN", "secret")
+	res, err := Exec{Environ: []string{"A=1", "B=1"}}.Run(t.Context(), Cmd{Name: "/usr/bin/env", Env: []string{"B=2"}})
+	if err != nil || res.Stdout != "A=1\nB=2\n" {
+		t.Errorf("Run = %+v, %v", res, err)
+	}
+}
+
 func TestExec_MissingProgram(t *testing.T) {
 	res, err := Exec{}.Run(t.Context(), Cmd{Name: "no-such-program-here"})
 	if !errors.Is(err, exec.ErrNotFound) || res.Code != -1 {
