@@ -25,6 +25,7 @@ import (
 func (p *program) commands() []*cobra.Command {
 	return []*cobra.Command{
 		p.action(spec.Setup, setup),
+		p.action(spec.BumpImage, bumpImage),
 		p.version(),
 	}
 }
@@ -55,11 +56,17 @@ func Main(ctx context.Context, args, environ []string, stdin io.Reader, stdout, 
 	if err == nil {
 		return exit.OK
 	}
+	p.gha.Error(p.title, strings.TrimSpace(err.Error()))
+	return codeOf(ctx, err)
+}
+
+// codeOf is the exit code of err. What broke after the process was told to stop
+// broke because of that.
+func codeOf(ctx context.Context, err error) int {
 	code := exit.Code(err)
 	if code == exit.Failed && errors.Is(ctx.Err(), context.Canceled) {
-		code = exit.Cancelled // whatever broke, broke because it was told to stop
+		return exit.Cancelled
 	}
-	p.gha.Error(p.title, strings.TrimSpace(err.Error()))
 	return code
 }
 
