@@ -26,6 +26,7 @@ func (p *program) commands() []*cobra.Command {
 	return []*cobra.Command{
 		p.action(spec.Setup, setup),
 		p.action(spec.BumpImage, bumpImage),
+		p.action(spec.CanaryGate, canaryGate),
 		p.version(),
 	}
 }
