@@ -1,0 +1,207 @@
+package plain
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// recordFile names, in a bed's directory, what runs there: enough for another
+// process to find the bed and to end it.
+const recordFile = "bed.json"
+
+// errPortTaken is the cause when a process ended since its port was taken.
+var errPortTaken = errors.New("port taken")
+
+// process is one program of a bed. The start time tells it from a later process
+// with the same number.
+type process struct {
+	Name    string `json:"name"`
+	PID     int    `json:"pid"`
+	Started string `json:"started"` // as startTime says
+}
+
+type record struct {
+	APIServer  string    `json:"apiServer"`
+	Prometheus string    `json:"prometheus"`
+	Processes  []process `json:"processes"`
+}
+
+// processes are those of one bed.
+type processes struct {
+	mu     sync.Mutex
+	list   []process
+	ending bool
+	reaped sync.WaitGroup // one for each child of ours
+	thread chan func()    // see newProcesses; nil if reopened
+	died   func(error)    // told when a child ends that should not
+}
+
+// newProcesses starts the thread that will be the parent of every child: Linux
+// sends the parent-death signal when the thread that forked ends, not when its
+// process does, and Go ends threads as it likes unless a goroutine holds one.
+func newProcesses(died func(error)) *processes {
+	p := &processes{thread: make(chan func()), died: died}
+	go func() {
+		runtime.LockOSThread()
+		for f := range p.thread {
+			f()
+		}
+	}()
+	return p
+}
+
+// reopened are processes that somebody else started.
+func reopened(list []process) *processes { return &processes{list: list} }
+
+// start starts a program with its output in log. Its environment is only what
+// is given, so that no proxy, kubeconfig or Go setting of the caller gets in.
+func (p *processes) start(name string, cmd *exec.Cmd, log string, tied bool) error {
+	out, err := os.Create(log)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = attributes(tied)
+
+	errc := make(chan error)
+	p.thread <- func() { errc <- cmd.Start() }
+	if err := <-errc; err != nil {
+		return fmt.Errorf("start %s: %w", name, err)
+	}
+	// No start time means that it has ended already, as Wait will tell.
+	started, _ := startTime(cmd.Process.Pid)
+	p.mu.Lock()
+	p.list = append(p.list, process{Name: name, PID: cmd.Process.Pid, Started: started})
+	p.mu.Unlock()
+	p.reaped.Go(func() {
+		err := cmd.Wait()
+		p.mu.Lock()
+		ending := p.ending
+		p.mu.Unlock()
+		if !ending {
+			p.died(ended(name, err, log))
+		}
+	})
+	return nil
+}
+
+// ended says that a process ended by itself, and what it said at last.
+func ended(name string, err error, log string) error {
+	if err == nil {
+		err = errors.New("exit status 0")
+	}
+	said := tail(log)
+	if strings.Contains(said, "address already in use") {
+		err = errPortTaken
+	}
+	return fmt.Errorf("%s ended: %w%s", name, err, said)
+}
+
+// end kills them all at once, each with its process group. There is no need to
+// ask first: nothing of a bed's data outlives it, and the API server would wait
+// for its watchers.
+func (p *processes) end() error {
+	p.mu.Lock()
+	first := !p.ending
+	p.ending = true
+	list := p.list
+	p.mu.Unlock()
+	for _, proc := range list {
+		if proc.alive() {
+			_ = syscall.Kill(-proc.PID, syscall.SIGKILL)
+		}
+	}
+	if p.thread != nil {
+		p.reaped.Wait()
+		if first {
+			close(p.thread)
+		}
+		return nil
+	}
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		var left []string
+		for _, proc := range list {
+			if proc.alive() {
+				left = append(left, fmt.Sprintf("%s (pid %d)", proc.Name, proc.PID))
+			}
+		}
+		if len(left) == 0 {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("still running 5 s after SIGKILL: %s", strings.Join(left, ", "))
+		}
+	}
+}
+
+// alive reports whether the process still runs and is the one that was started.
+func (p process) alive() bool {
+	started, err := startTime(p.PID)
+	return err == nil && started == p.Started
+}
+
+// save writes the record; called after each start, so that an interrupted Up
+// leaves nothing that cannot be found.
+func (p *processes) save(dir, apiServer, prometheus string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	data, err := json.MarshalIndent(record{apiServer, prometheus, p.list}, "", "\t")
+	if err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(dir, recordFile), data, 0o600)
+}
+
+func readRecord(dir string) (record, error) {
+	var rec record
+	file := filepath.Join(dir, recordFile)
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return rec, fmt.Errorf("plain test bed: %w", err)
+	}
+	if err := json.Unmarshal(data, &rec); err != nil {
+		return rec, fmt.Errorf("plain test bed: read %s: %w", file, err)
+	}
+	return rec, nil
+}
+
+func removeRecord(dir string) error {
+	if err := os.Remove(filepath.Join(dir, recordFile)); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	return nil
+}
+
+// tail returns the last lines of a log, in brackets with its path.
+func tail(log string) string {
+	data, _ := os.ReadFile(log)
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	if len(lines) > 3 {
+		lines = lines[len(lines)-3:]
+	}
+	return fmt.Sprintf(" (%s: %s)", log, strings.Join(lines, " | "))
+}
+
+// writeFile writes a file whole or not at all.
+func writeFile(path string, data []byte, mode os.FileMode) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(data)
+	if err := errors.Join(err, tmp.Chmod(mode), tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}

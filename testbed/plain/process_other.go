@@ -1,0 +1,14 @@
+//go:build !linux
+
+package plain
+
+import (
+	"errors"
+	"syscall"
+)
+
+func attributes(bool) *syscall.SysProcAttr { return nil }
+
+func startTime(int) (string, error) {
+	return "", errors.New("the plain test bed runs on Linux only")
+}

@@ -1,0 +1,260 @@
+package plain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/buenhyden/hy-home/internal/exit"
+)
+
+// starter is a bed on its way up.
+type starter struct {
+	*Bed
+	o                                          Options
+	etcd, etcdPeer, api, metrics, health, prom string // host:port of each listener
+}
+
+// up starts the programs as early as each can use the others, and waits for
+// what they do together.
+func up(ctx context.Context, o Options) (_ *Bed, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, fmt.Errorf("not ready within %s", o.Timeout))
+	defer cancel()
+	ctx, died := context.WithCancelCause(ctx)
+	defer died(nil)
+
+	if err := emptyDir(o.Dir); err != nil {
+		return nil, err
+	}
+	s := &starter{o: o}
+	if err := freePorts(&s.etcd, &s.etcdPeer, &s.api, &s.metrics, &s.health, &s.prom); err != nil {
+		return nil, fmt.Errorf("plain test bed: %w", err)
+	}
+	s.Bed = newBed(o.Dir, "https://"+s.api, "http://"+s.prom, newProcesses(died))
+	defer func() {
+		if err == nil {
+			return
+		}
+		if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.Canceled) {
+			err = cause // a program that ended, rather than whose request that cut short
+		}
+		err = errors.Join(fmt.Errorf("plain test bed: %w", err), s.Down())
+	}()
+	if err := s.writeFiles(); err != nil {
+		return nil, err
+	}
+
+	o.Progress("starting etcd, kube-apiserver and prometheus")
+	if err := s.run("etcd", "kube-apiserver", "prometheus"); err != nil {
+		return nil, err
+	}
+	c, err := newClient(s.Bed)
+	if err != nil {
+		return nil, err
+	}
+	// Not /readyz: the API server takes objects some time before it says that
+	// all of its own start-up work is done.
+	if err := await(ctx, "the API server", c.get("/livez/ping")); err != nil {
+		return nil, err
+	}
+	o.Progress("starting the controllers and " + strconv.Itoa(o.Nodes) + " simulated nodes")
+	if err := s.run("kube-scheduler", "kwok"); err != nil {
+		return nil, err
+	}
+	if err := s.fill(ctx, c); err != nil {
+		return nil, err
+	}
+	o.Progress("waiting until a pod runs, the CRDs serve and Prometheus is ready")
+	return s.Bed, c.ready(ctx, "http://"+s.health+"/healthz")
+}
+
+// fill creates the nodes, and the CRDs with their controller. The controller
+// manager comes only when the API server says that it is ready: it gives up
+// after 10 s, which the API server's start-up work alone can take on a busy
+// machine. The others try until they succeed.
+func (s *starter) fill(ctx context.Context, c *client) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		if err := await(ctx, "the API server's /readyz", c.get("/readyz")); err != nil {
+			return err
+		}
+		return s.run("kube-controller-manager")
+	})
+	g.Go(func() error { return c.createNodes(ctx, s.o.Nodes) })
+	g.Go(func() error {
+		crds, err := loadCRDs(ctx, s.o.BinDir)
+		if err != nil {
+			return err
+		}
+		if err := c.createCRDs(ctx, crds); err != nil {
+			return err
+		}
+		return s.run("rollouts-controller")
+	})
+	return g.Wait()
+}
+
+// command returns the program name with its arguments.
+func (s *starter) command(name string) *exec.Cmd {
+	in := func(file string) string { return filepath.Join(s.Dir, file) }
+	var path string
+	var args []string
+	hyperkube := filepath.Join(s.o.BinDir, Hyperkube)
+	switch name {
+	case "etcd":
+		path, args = hyperkube, []string{
+			"--data-dir=" + in("etcd"),
+			"--listen-client-urls=http://" + s.etcd, "--advertise-client-urls=http://" + s.etcd,
+			"--listen-peer-urls=http://" + s.etcdPeer, "--initial-advertise-peer-urls=http://" + s.etcdPeer,
+			"--initial-cluster=default=http://" + s.etcdPeer,
+			"--unsafe-no-fsync", // a bed does not survive its machine anyway
+			"--log-level=warn",
+		}
+	case "kube-apiserver":
+		_, port, _ := net.SplitHostPort(s.api)
+		path, args = hyperkube, []string{
+			"--etcd-servers=http://" + s.etcd,
+			"--bind-address=127.0.0.1", "--secure-port=" + port,
+			"--advertise-address=192.0.2.1", "--endpoint-reconciler-type=none", // loopback may not be advertised, so nothing is
+			"--tls-cert-file=" + in(certFile), "--tls-private-key-file=" + in(keyFile),
+			"--token-auth-file=" + in(tokensFile), "--anonymous-auth=false",
+			"--authorization-mode=RBAC", "--allow-privileged",
+			"--service-account-issuer=https://kubernetes.default.svc",
+			"--service-account-key-file=" + in(serviceAccountFile), "--service-account-signing-key-file=" + in(serviceAccountFile),
+			"--service-cluster-ip-range=10.96.0.0/16",
+		}
+	case "kube-controller-manager":
+		path, args = hyperkube, []string{
+			"--kubeconfig=" + s.Kubeconfig, "--leader-elect=false", "--secure-port=0",
+			"--service-account-private-key-file=" + in(serviceAccountFile), "--root-ca-file=" + in(certFile),
+			"--kube-api-qps=500", "--kube-api-burst=1000",
+		}
+	case "kube-scheduler":
+		path, args = hyperkube, []string{"--kubeconfig=" + s.Kubeconfig, "--leader-elect=false", "--secure-port=0"}
+	case "kwok":
+		path, args = filepath.Join(s.o.BinDir, Kwok), []string{
+			"--kubeconfig=" + s.Kubeconfig, "--config=" + in("stages.yaml"), "--manage-all-nodes",
+			"--node-port=0", // no kubelet API: there are no logs to read
+		}
+	case "rollouts-controller":
+		_, metrics, _ := net.SplitHostPort(s.metrics)
+		_, health, _ := net.SplitHostPort(s.health)
+		path, args = filepath.Join(s.o.BinDir, Rollouts), []string{
+			"--kubeconfig=" + s.Kubeconfig, "--leader-elect=false",
+			"--metricsPort=" + metrics, "--healthzPort=" + health,
+			"--qps=500", "--burst=1000",
+		}
+	case "prometheus":
+		path, args = s.o.Prometheus, []string{
+			"--config.file=" + in(promConfigFile), "--storage.tsdb.path=" + in("prometheus"),
+			"--web.listen-address=" + s.prom,
+		}
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Args[0] = name // by which hyperkube knows what to be
+	cmd.Dir = s.Dir
+	cmd.Env = []string{"HOME=" + s.Dir, "PATH=/usr/bin:/bin"}
+	return cmd
+}
+
+// run starts programs by name and keeps the record.
+func (s *starter) run(names ...string) error {
+	for _, name := range names {
+		log := filepath.Join(s.Dir, name+".log")
+		if err := s.procs.start(name, s.command(name), log, s.o.Tied); err != nil {
+			return err
+		}
+		if err := s.procs.save(s.Dir, s.APIServer, s.Prometheus); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeFiles writes what the programs read.
+func (s *starter) writeFiles() error {
+	if err := writeIdentity(s.Dir, s.APIServer); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(s.Dir, "stages.yaml"), stages, 0o644); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(s.Kubectl), 0o755); err != nil {
+		return err
+	}
+	if err := os.Symlink(filepath.Join(s.o.BinDir, Hyperkube), s.Kubectl); err != nil {
+		return err
+	}
+	return writePrometheus(s.Bed, s.o.Scrape)
+}
+
+// emptyDir makes dir, or empties it if a bed was there. Anything else in it is
+// somebody's and stays.
+func emptyDir(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	if len(entries) > 0 {
+		if _, err := os.Stat(filepath.Join(dir, "stages.yaml")); err != nil {
+			return exit.BadInputf("plain test bed: directory %s holds something that is not a test bed: name an empty one", dir)
+		}
+	}
+	for _, entry := range entries {
+		if err := os.RemoveAll(filepath.Join(dir, entry.Name())); err != nil {
+			return err
+		}
+	}
+	return os.MkdirAll(dir, 0o700)
+}
+
+// freePorts fills in free addresses on loopback. They lie below the range from
+// which Linux takes the ports of outgoing connections (32768 and up), so that
+// only another listener can take one before its program opens it.
+func freePorts(addresses ...*string) error {
+	for _, address := range addresses {
+		var l net.Listener
+		var err error
+		for range 100 {
+			if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))); err == nil {
+				break
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("no free port on loopback: %w", err)
+		}
+		defer l.Close() // all at the end, so that they differ
+		*address = l.Addr().String()
+	}
+	return nil
+}
+
+// await asks until the answer is nil, every 50 ms: a bed is ready in some
+// seconds, so a longer interval would be felt and a shorter one costs CPU.
+func await(ctx context.Context, what string, probe func(context.Context) error) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := probe(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			if ctx.Err() == context.DeadlineExceeded {
+				return fmt.Errorf("waiting for %s: %w; last answer: %w", what, context.Cause(ctx), err)
+			}
+			return fmt.Errorf("waiting for %s: %w", what, context.Cause(ctx))
+		case <-tick.C:
+		}
+	}
+}
