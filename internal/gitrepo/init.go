@@ -1,0 +1,41 @@
+package gitrepo
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/run"
+)
+
+// Init makes dir a repository whose branch holds all its files in a first commit,
+// and reports whether it did: one that is there already is left alone.
+func Init(ctx context.Context, runner run.Runner, dir, branch, author, message string) (made bool, err error) {
+	if err := validateBranch(branch); err != nil {
+		return false, err
+	}
+	r := &Repo{o: Options{Runner: runner, Log: slog.New(slog.DiscardHandler)}}
+	if r.name, r.email, err = parseAuthor(author); err != nil {
+		return false, err
+	}
+	if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+		if _, err := r.git(ctx, dir, nil, "rev-parse", "--verify", "--quiet", "HEAD"); err != nil {
+			return false, exit.BadInputf("directory %q is a Git repository without a commit: remove its .git, or commit yourself", dir)
+		}
+		return false, nil
+	}
+	for _, args := range [][]string{
+		{"init", "--quiet", "--initial-branch=" + branch},
+		{"add", "--all", "--", "."},
+		{"commit", "--quiet", "--file=-"},
+	} {
+		if _, err := r.git(ctx, dir, strings.NewReader(message), args...); err != nil {
+			return false, fmt.Errorf("making %s a repository: %w", dir, err)
+		}
+	}
+	return true, nil
+}
