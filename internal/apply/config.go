@@ -27,6 +27,7 @@ func Load(kubeconfig string) (*rest.Config, error) {
 	// requests a second makes applying 20 objects take 8 s for nothing.
 	cfg.QPS = -1
 	cfg.UserAgent = "hyaction"
+	cfg.WarningHandler = rest.NoWarnings{} // the default prints to stderr
 	return cfg, nil
 }
 

@@ -1,0 +1,199 @@
+// Package bridge joins the nodes of a kind cluster to the Docker network of the
+// data tier, so that pods reach Compose services by the very names that these
+// use among themselves.
+//
+// Joining the nodes is enough because a pod's traffic leaves its node under the
+// node's own address, and because kind's nodes hand DNS questions on to Docker.
+// Names, not addresses, are what cluster protocols need: Redis and Kafka tell
+// their clients where else to go, and what they tell must be true for pods too.
+package bridge
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/versions"
+	"github.com/docker/docker/client"
+	"github.com/docker/docker/pkg/stdcopy"
+)
+
+// clusterLabel is what kind puts on its node containers; the value is the cluster's name.
+const clusterLabel = "io.x-k8s.kind.cluster"
+
+// homeNetwork is the network that kind makes its nodes on.
+const homeNetwork = "kind"
+
+// gwPriorityAPI is the first engine API (Docker 28.0) that takes a priority for
+// the default route. Older engines choose by the networks' names, and
+// "infra_net" sorts before "kind".
+const gwPriorityAPI = "1.48"
+
+// Docker is what the bridge asks of a Docker client.
+type Docker interface {
+	ClientVersion() string
+	ContainerList(ctx context.Context, o container.ListOptions) ([]container.Summary, error)
+	ContainerInspect(ctx context.Context, id string) (container.InspectResponse, error)
+	NetworkConnect(ctx context.Context, network, container string, config *network.EndpointSettings) error
+	NetworkDisconnect(ctx context.Context, network, container string, force bool) error
+	ContainerExecCreate(ctx context.Context, container string, o container.ExecOptions) (container.ExecCreateResponse, error)
+	ContainerExecAttach(ctx context.Context, exec string, o container.ExecAttachOptions) (types.HijackedResponse, error)
+	ContainerExecInspect(ctx context.Context, exec string) (container.ExecInspect, error)
+}
+
+// Bridge joins the nodes of Cluster to Network.
+type Bridge struct {
+	Docker  Docker
+	Cluster string // name of the kind cluster
+	Network string // name of the Docker network
+}
+
+// Nodes returns the names of the cluster's node containers that run, sorted.
+func (b Bridge) Nodes(ctx context.Context) ([]string, error) {
+	list, err := b.Docker.ContainerList(ctx, container.ListOptions{
+		Filters: filters.NewArgs(filters.Arg("label", clusterLabel+"="+b.Cluster), filters.Arg("status", "running")),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the nodes of cluster %s: %w", b.Cluster, err)
+	}
+	names := make([]string, 0, len(list))
+	for _, c := range list {
+		if len(c.Names) > 0 {
+			names = append(names, strings.TrimPrefix(c.Names[0], "/"))
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// Join connects a node to the network and keeps its default route where it was.
+// It reports whether something had to be changed.
+func (b Bridge) Join(ctx context.Context, node string) (bool, error) {
+	joined, home, err := b.networks(ctx, node)
+	if err != nil {
+		return false, err
+	}
+	changed := false
+	if !joined {
+		config := &network.EndpointSettings{}
+		if b.hasPriority() {
+			config.GwPriority = -1
+		}
+		if err := b.Docker.NetworkConnect(ctx, b.Network, node, config); err != nil {
+			return false, fmt.Errorf("connect node %s to docker network %s: %w", node, b.Network, err)
+		}
+		changed = true
+	}
+	if b.hasPriority() || home == "" {
+		return changed, nil
+	}
+	moved, err := b.keepRoute(ctx, node, home)
+	return changed || moved, err
+}
+
+func (b Bridge) hasPriority() bool {
+	return versions.GreaterThanOrEqualTo(b.Docker.ClientVersion(), gwPriorityAPI)
+}
+
+// Leave disconnects a node from the network; it reports whether it was on it.
+func (b Bridge) Leave(ctx context.Context, node string) (bool, error) {
+	joined, _, err := b.networks(ctx, node)
+	if err != nil || !joined {
+		return false, err
+	}
+	if err := b.Docker.NetworkDisconnect(ctx, b.Network, node, true); err != nil && !client.IsErrNotFound(err) {
+		return false, fmt.Errorf("disconnect node %s from docker network %s: %w", node, b.Network, err)
+	}
+	return true, nil
+}
+
+// Joined reports whether a node is on the network.
+func (b Bridge) Joined(ctx context.Context, node string) (bool, error) {
+	joined, _, err := b.networks(ctx, node)
+	return joined, err
+}
+
+// networks tells whether the node is on the network, and its gateway at home.
+func (b Bridge) networks(ctx context.Context, node string) (joined bool, home string, err error) {
+	c, err := b.Docker.ContainerInspect(ctx, node)
+	if err != nil {
+		return false, "", fmt.Errorf("inspect node %s: %w", node, err)
+	}
+	if c.NetworkSettings == nil {
+		return false, "", nil
+	}
+	_, joined = c.NetworkSettings.Networks[b.Network]
+	if n := c.NetworkSettings.Networks[homeNetwork]; n != nil {
+		home = n.Gateway
+	}
+	return joined, home, nil
+}
+
+// keepRoute puts a node's default route back to its home network. Engines before
+// 28.0 move it to the network whose name sorts first; both ways lead out, but
+// then how a node reaches the world would depend on the engine's version.
+func (b Bridge) keepRoute(ctx context.Context, node, gateway string) (bool, error) {
+	out, err := b.exec(ctx, node, "ip", "-4", "route", "show", "default")
+	if err != nil {
+		return false, fmt.Errorf("node %s: read the default route: %w", node, err)
+	}
+	if strings.Contains(out+" ", " via "+gateway+" ") {
+		return false, nil
+	}
+	if _, err := b.exec(ctx, node, "ip", "-4", "route", "replace", "default", "via", gateway); err != nil {
+		return false, fmt.Errorf("node %s: set the default route to %s: %w", node, gateway, err)
+	}
+	return true, nil
+}
+
+// Resolve looks a name up on a node, as the cluster's DNS does for its pods, and
+// returns the first address. A name that has just been started may take a
+// moment, so it is tried until ctx ends, for five seconds at most.
+func (b Bridge) Resolve(ctx context.Context, node, name string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	for {
+		out, err := b.exec(ctx, node, "getent", "ahostsv4", name)
+		if fields := strings.Fields(out); err == nil && len(fields) > 0 {
+			return fields[0], nil
+		}
+		select {
+		case <-ctx.Done():
+			return "", fmt.Errorf("node %s cannot resolve %q: is the service running, and on docker network %s?", node, name, b.Network)
+		case <-time.After(250 * time.Millisecond):
+		}
+	}
+}
+
+// exec runs a command in a node and returns what it printed to stdout. A command
+// that ends with another code than 0 is an error with what it printed to stderr.
+func (b Bridge) exec(ctx context.Context, node string, command ...string) (string, error) {
+	created, err := b.Docker.ContainerExecCreate(ctx, node, container.ExecOptions{Cmd: command, AttachStdout: true, AttachStderr: true})
+	if err != nil {
+		return "", err
+	}
+	conn, err := b.Docker.ContainerExecAttach(ctx, created.ID, container.ExecAttachOptions{})
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	var stdout, stderr bytes.Buffer
+	if _, err := stdcopy.StdCopy(&stdout, &stderr, conn.Reader); err != nil {
+		return "", err
+	}
+	state, err := b.Docker.ContainerExecInspect(ctx, created.ID)
+	if err != nil {
+		return "", err
+	}
+	if state.ExitCode != 0 {
+		return stdout.String(), fmt.Errorf("%s ended with %d: %s", command[0], state.ExitCode, strings.TrimSpace(stderr.String()))
+	}
+	return stdout.String(), nil
+}

@@ -1,0 +1,25 @@
+# Runs in a pod, by sh -eu: writes a value through one node of the Redis Cluster
+# and reads it back through it. A key mostly lives on another node than the one
+# asked, so redis-cli -c is sent there by the name that this one announces: that
+# name, too, must resolve here. The last line printed is the answer.
+#
+# The clock is /proc/uptime (10 ms), as the image need not have a date command.
+now() {
+	read -r up _ </proc/uptime
+	echo "${up%.*}${up#*.}0"
+}
+
+key="hyaction:proof:$PROOF_ID"
+start=$(now)
+
+answer=$(redis-cli -c -h "$NODE" SET "$key" "$PROOF_ID" EX 60 2>&1) || true
+if [ "$answer" != OK ]; then
+	echo "SET through $NODE: $answer"
+	exit 1
+fi
+answer=$(redis-cli -c -h "$NODE" GET "$key" 2>&1) || true
+if [ "$answer" != "$PROOF_ID" ]; then
+	echo "GET through $NODE: want $PROOF_ID, got $answer"
+	exit 1
+fi
+echo "SET and GET through $NODE in $(($(now) - start)) ms"

@@ -1,0 +1,147 @@
+// Package bridge is the driver of the component that lets the cluster's pods
+// reach the data tier: see [github.com/buenhyden/hy-home/internal/bridge].
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/client"
+
+	"github.com/buenhyden/hy-home/internal/bridge"
+	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/exit"
+)
+
+// Driver is the [engine.Driver] that joins nodes and data tier.
+type Driver struct {
+	Docker func(context.Context) (*client.Client, error)
+}
+
+// Settings are what component.yaml may say.
+type Settings struct {
+	Network string   `yaml:"network"` // the data tier's Docker network
+	Resolve []string `yaml:"resolve"` // names of the data tier that every node must resolve afterwards
+}
+
+func (d Driver) open(ctx context.Context, c catalog.Component, env engine.Env) (bridge.Bridge, Settings, error) {
+	var s Settings
+	if err := c.DecodeSettings(&s); err != nil {
+		return bridge.Bridge{}, s, err
+	}
+	if s.Network == "" {
+		return bridge.Bridge{}, s, exit.BadInputf("component %s: settings.network is empty: name the data tier's Docker network", c.Name)
+	}
+	api, err := d.Docker(ctx)
+	if err != nil {
+		return bridge.Bridge{}, s, err
+	}
+	return bridge.Bridge{Docker: api, Cluster: env.Name, Network: s.Network}, s, nil
+}
+
+// Apply joins every node to the network and proves that the names resolve there.
+func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
+	b, s, err := d.open(ctx, c, env)
+	if err != nil {
+		return "", err
+	}
+	nodes, err := b.Nodes(ctx)
+	if err != nil {
+		return "", err
+	}
+	if len(nodes) == 0 {
+		return "", fmt.Errorf("cluster %s has no running node to join to docker network %s", env.Name, s.Network)
+	}
+	joined := 0
+	for _, node := range nodes {
+		env.Progress("joining " + node + " to " + s.Network)
+		changed, err := b.Join(ctx, node)
+		if err != nil {
+			return "", err
+		}
+		if changed {
+			joined++
+		}
+	}
+	if err := d.resolve(ctx, b, nodes, s.Resolve, env.Progress); err != nil {
+		return "", err
+	}
+	switch joined {
+	case 0:
+		return engine.Unchanged, nil
+	case len(nodes):
+		return engine.Created, nil
+	default:
+		return engine.Configured, nil
+	}
+}
+
+func (d Driver) resolve(ctx context.Context, b bridge.Bridge, nodes, names []string, progress func(string)) error {
+	for _, name := range names {
+		start := time.Now()
+		address := ""
+		for _, node := range nodes {
+			var err error
+			if address, err = b.Resolve(ctx, node, name); err != nil {
+				return err
+			}
+		}
+		progress(fmt.Sprintf("%s is %s on %d nodes (%d ms)", name, address, len(nodes), time.Since(start).Milliseconds()))
+	}
+	return nil
+}
+
+// Remove takes the nodes off the network.
+func (d Driver) Remove(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
+	b, _, err := d.open(ctx, c, env)
+	if err != nil {
+		return "", err
+	}
+	nodes, err := b.Nodes(ctx)
+	if err != nil {
+		return "", err
+	}
+	outcome := engine.Unchanged
+	for _, node := range nodes {
+		left, err := b.Leave(ctx, node)
+		if err != nil {
+			return "", err
+		}
+		if left {
+			outcome = engine.Removed
+		}
+	}
+	return outcome, nil
+}
+
+// Status names the nodes that are not on the network.
+func (d Driver) Status(ctx context.Context, c catalog.Component, env engine.Env) (string, error) {
+	b, _, err := d.open(ctx, c, env)
+	if err != nil {
+		return "", err
+	}
+	nodes, err := b.Nodes(ctx)
+	if err != nil {
+		return "", err
+	}
+	var off []string
+	for _, node := range nodes {
+		on, err := b.Joined(ctx, node)
+		if err != nil {
+			return "", err
+		}
+		if !on {
+			off = append(off, node)
+		}
+	}
+	switch {
+	case len(nodes) == 0, len(off) == len(nodes):
+		return "absent", nil
+	case len(off) > 0:
+		return "not joined: " + strings.Join(off, ", "), nil
+	}
+	return "ready", nil
+}

@@ -1,0 +1,226 @@
+// Package cluster makes the platform's Kubernetes cluster with kind, as a
+// library. It is the only package that imports kind.
+//
+// A cluster is ours when this platform's name is its name. It is half made when
+// the marker file of its creation is still in the state directory: then it is
+// taken away and made anew. Any other cluster that is not healthy is left alone
+// and named, as somebody may want to look at it.
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/docker/docker/client"
+	"sigs.k8s.io/kind/pkg/cluster"
+	"sigs.k8s.io/kind/pkg/cluster/nodes"
+
+	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/exit"
+)
+
+// network is the Docker network that kind puts its nodes on. The name is fixed in kind.
+const network = "kind"
+
+// markerFile in the state directory says that a creation has begun and not ended.
+const markerFile = "kind-creating"
+
+// Driver is the [engine.Driver] for kind clusters.
+type Driver struct {
+	// Docker connects to the engine that kind's own docker command uses as well.
+	Docker func(context.Context) (*client.Client, error)
+}
+
+// Settings are what component.yaml may say.
+type Settings struct {
+	Image         string `yaml:"image"`          // the node image; its tag is the Kubernetes version
+	ControlPlanes int    `yaml:"control-planes"` // 1 is enough for a machine that is thrown away
+	Workers       int    `yaml:"workers"`
+	// Registry is what the nodes pull "localhost:5001/..." from: images built on this machine.
+	Registry string `yaml:"registry"`
+	// Mirrors are the hosts that the input registry-mirror stands in front of.
+	Mirrors []string `yaml:"mirrors"`
+}
+
+func settings(c catalog.Component) (Settings, error) {
+	s := Settings{}
+	if err := c.DecodeSettings(&s); err != nil {
+		return s, err
+	}
+	switch {
+	case s.Image == "":
+		return s, exit.BadInputf("component %s: settings.image is empty: name a kindest/node image with its tag", c.Name)
+	case s.ControlPlanes < 1 || s.ControlPlanes > 5:
+		return s, exit.BadInputf("component %s: settings.control-planes is %d, want 1 to 5", c.Name, s.ControlPlanes)
+	case s.Workers < 0 || s.Workers > 20:
+		return s, exit.BadInputf("component %s: settings.workers is %d, want 0 to 20", c.Name, s.Workers)
+	}
+	return s, nil
+}
+
+// Apply makes the cluster, or finds it healthy and as wanted.
+func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
+	s, err := settings(c)
+	if err != nil {
+		return "", err
+	}
+	api, err := d.Docker(ctx)
+	if err != nil {
+		return "", err
+	}
+	if err := checkNetwork(ctx, api, env.Values); err != nil {
+		return "", err
+	}
+	k := newKind(env)
+	have, err := k.nodes()
+	if err != nil {
+		return "", err
+	}
+	if len(have) > 0 && k.halfMade() {
+		env.Progress("removing the half made cluster of an earlier run")
+		if err := k.delete(ctx); err != nil {
+			return "", err
+		}
+		have = nil
+	}
+	outcome := engine.Unchanged
+	if len(have) == 0 {
+		outcome = engine.Created
+		if have, err = k.create(ctx, s); err != nil {
+			return "", err
+		}
+	} else if err := k.check(ctx, api, s, have); err != nil {
+		return "", err
+	}
+	changed, err := configureRegistries(ctx, api, names(have), hosts(s, env.Values["registry-mirror"]))
+	if err != nil {
+		return "", err
+	}
+	if changed && outcome == engine.Unchanged {
+		outcome = engine.Configured
+	}
+	env.Progress("waiting until every node is Ready")
+	if err := waitReady(ctx, env.Kubeconfig, s.ControlPlanes+s.Workers, env.Progress); err != nil {
+		return "", withCause(ctx, fmt.Errorf("kind cluster %s: %w", env.Name, err), have)
+	}
+	return outcome, k.finished()
+}
+
+// Remove deletes the cluster and its kubeconfig.
+func (d Driver) Remove(ctx context.Context, _ catalog.Component, env engine.Env) (engine.Outcome, error) {
+	if _, err := d.Docker(ctx); err != nil {
+		return "", err
+	}
+	k := newKind(env)
+	have, err := k.nodes()
+	if err != nil {
+		return "", err
+	}
+	outcome := engine.Unchanged
+	if len(have) > 0 {
+		env.Progress(fmt.Sprintf("deleting %d nodes", len(have)))
+		if err := k.delete(ctx); err != nil {
+			return "", err
+		}
+		outcome = engine.Removed
+	}
+	if err := os.Remove(env.Kubeconfig); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("remove the kubeconfig: %w", err)
+	}
+	return outcome, k.finished()
+}
+
+// Status says in a few words how the cluster is: "ready", "absent" or why not.
+func (d Driver) Status(ctx context.Context, c catalog.Component, env engine.Env) (string, error) {
+	s, err := settings(c)
+	if err != nil {
+		return "", err
+	}
+	api, err := d.Docker(ctx)
+	if err != nil {
+		return "", err
+	}
+	k := newKind(env)
+	have, err := k.nodes()
+	if err != nil {
+		return "", err
+	}
+	if len(have) == 0 {
+		return "absent", nil
+	}
+	if k.halfMade() {
+		return "half made", nil
+	}
+	if err := k.check(ctx, api, s, have); err != nil {
+		return err.Error(), nil
+	}
+	return "ready", nil
+}
+
+// kind is one cluster of kind's provider, with where this platform keeps its files.
+type kind struct {
+	name       string
+	provider   *cluster.Provider
+	kubeconfig string
+	marker     string
+	env        engine.Env
+}
+
+func newKind(env engine.Env) *kind {
+	return &kind{
+		name:       env.Name,
+		provider:   cluster.NewProvider(cluster.ProviderWithDocker(), cluster.ProviderWithLogger(logger{env})),
+		kubeconfig: env.Kubeconfig,
+		marker:     filepath.Join(env.StateDir, markerFile),
+		env:        env,
+	}
+}
+
+// nodes lists the cluster's node containers, by name, whatever state they are in.
+func (k *kind) nodes() ([]nodes.Node, error) {
+	list, err := k.provider.ListNodes(k.name)
+	if err != nil {
+		return nil, fmt.Errorf("list the nodes of kind cluster %s: %w", k.name, err)
+	}
+	slices.SortFunc(list, func(a, b nodes.Node) int {
+		if a.String() < b.String() {
+			return -1
+		}
+		return 1
+	})
+	return list, nil
+}
+
+func names(list []nodes.Node) []string {
+	out := make([]string, len(list))
+	for i, n := range list {
+		out[i] = n.String()
+	}
+	return out
+}
+
+func (k *kind) halfMade() bool {
+	_, err := os.Stat(k.marker)
+	return err == nil
+}
+
+func (k *kind) begun() error {
+	if err := os.MkdirAll(filepath.Dir(k.marker), 0o700); err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	return os.WriteFile(k.marker, []byte(time.Now().UTC().Format(time.RFC3339)+"\n"), 0o600)
+}
+
+func (k *kind) finished() error {
+	if err := os.Remove(k.marker); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+// Package manifest is the driver of components that are plain Kubernetes objects:
+// the files of the component's directory manifests/.
+//
+// A file *.yaml is applied as it is, so that upstream's text stays upstream's.
+// A file *.yaml.tmpl is rendered first by text/template with these fields:
+//
+//	.Name       the platform's name
+//	.Namespace  the component's namespace
+//	.Values     what the platform knows, by name; an unknown name is an error
+package manifest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"text/template"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/client-go/rest"
+
+	"github.com/buenhyden/hy-home/internal/apply"
+	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/ready"
+)
+
+// Driver is the [engine.Driver] for plain Kubernetes objects.
+type Driver struct{}
+
+// Apply applies the component's objects and waits until its probes hold.
+func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
+	objs, err := Objects(c, env)
+	if err != nil {
+		return "", err
+	}
+	client, cfg, err := connect(c, env)
+	if err != nil {
+		return "", err
+	}
+	changes, err := client.Apply(ctx, objs)
+	for _, change := range changes {
+		env.Log.Debug("applied", "component", c.Name, "object", change.Object, "action", change.Action)
+	}
+	if err != nil {
+		if apply.IsTransient(err) {
+			err = engine.Transient(err)
+		}
+		return "", err
+	}
+	probes, err := ready.New(cfg)
+	if err != nil {
+		return "", err
+	}
+	return outcome(changes), probes.Wait(ctx, c, env.Progress)
+}
+
+// Remove deletes the component's objects. A cluster that is gone holds none.
+func (d Driver) Remove(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
+	if _, err := os.Stat(env.Kubeconfig); errors.Is(err, fs.ErrNotExist) {
+		return engine.Unchanged, nil
+	}
+	objs, err := Objects(c, env)
+	if err != nil {
+		return "", err
+	}
+	client, _, err := connect(c, env)
+	if err != nil {
+		return "", err
+	}
+	changes, err := client.Delete(ctx, objs)
+	if utilnet.IsConnectionRefused(err) {
+		return engine.Unchanged, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	for _, change := range changes {
+		if change.Action == apply.Removed {
+			return engine.Removed, nil
+		}
+	}
+	return engine.Unchanged, nil
+}
+
+func connect(c catalog.Component, env engine.Env) (*apply.Client, *rest.Config, error) {
+	cfg, err := apply.Load(env.Kubeconfig)
+	if err != nil {
+		return nil, nil, err
+	}
+	// The platform is the only owner of its components' fields: what somebody
+	// changed by hand is set right again.
+	client, err := apply.New(cfg, apply.Options{Namespace: c.Namespace, Force: true, Progress: env.Progress})
+	return client, cfg, err
+}
+
+// outcome sums the changes up: created if all of it is new.
+func outcome(changes []apply.Change) engine.Outcome {
+	counts := map[apply.Action]int{}
+	for _, c := range changes {
+		counts[c.Action]++
+	}
+	switch len(changes) {
+	case counts[apply.Unchanged]:
+		return engine.Unchanged
+	case counts[apply.Created]:
+		return engine.Created
+	}
+	return engine.Configured
+}
+
+// Objects reads and renders the component's manifests, in the order of the files' names.
+func Objects(c catalog.Component, env engine.Env) ([]*unstructured.Unstructured, error) {
+	plain, err := fs.Glob(c.Files, "manifests/*.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("component %s: %w", c.Name, err)
+	}
+	templates, err := fs.Glob(c.Files, "manifests/*.yaml.tmpl")
+	if err != nil {
+		return nil, fmt.Errorf("component %s: %w", c.Name, err)
+	}
+	files := slices.Sorted(slices.Values(append(plain, templates...)))
+	var objs []*unstructured.Unstructured
+	for _, file := range files {
+		text, err := fs.ReadFile(c.Files, file)
+		if err == nil && strings.HasSuffix(file, ".tmpl") {
+			text, err = render(file, text, c, env)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("component %s: %w", c.Name, err)
+		}
+		found, err := apply.Decode(bytes.NewReader(text), file)
+		if err != nil {
+			return nil, fmt.Errorf("component %s: %w", c.Name, err)
+		}
+		objs = append(objs, found...)
+	}
+	if len(objs) == 0 {
+		return nil, fmt.Errorf("component %s: there is no object in manifests/*.yaml", c.Name)
+	}
+	return objs, nil
+}
+
+func render(file string, text []byte, c catalog.Component, env engine.Env) ([]byte, error) {
+	t, err := template.New(file).Option("missingkey=error").Parse(string(text))
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	err = t.Execute(&b, struct {
+		Name, Namespace string
+		Values          map[string]string
+	}{env.Name, c.Namespace, env.Values})
+	return b.Bytes(), err
+}

@@ -1,0 +1,74 @@
+package ready
+
+import (
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func waiting(reason, message string) corev1.ContainerStatus {
+	return corev1.ContainerStatus{Name: "main", Image: "quay.io/x/y:v1", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}}
+}
+
+func pod(s ...corev1.ContainerStatus) *corev1.Pod {
+	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "loki-0"}, Status: corev1.PodStatus{ContainerStatuses: s}}
+}
+
+func TestPodCause(t *testing.T) {
+	crash := waiting("CrashLoopBackOff", "back-off 10s restarting failed container")
+	crash.RestartCount = 3
+	crash.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled"}
+	early := crash
+	early.RestartCount = 1
+	unschedulable := pod()
+	unschedulable.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/3 nodes are available:\n3 Insufficient memory."}}
+	evicted := pod()
+	evicted.Status.Phase, evicted.Status.Reason, evicted.Status.Message = corev1.PodFailed, "Evicted", "low on memory"
+
+	for _, tt := range []struct {
+		name     string
+		pod      *corev1.Pod
+		text     string
+		patience time.Duration
+	}{
+		{"on the way", pod(waiting("ContainerCreating", "")), "", 0},
+		{"no such image", pod(waiting("ErrImagePull", `rpc error: code = NotFound desc = failed to pull and unpack image "quay.io/x/y:v1": quay.io/x/y:v1: not found`)),
+			"loki-0: ErrImagePull: quay.io/x/y:v1: not found", patienceImage},
+		{"registry is away", pod(waiting("ImagePullBackOff", `Back-off pulling image "quay.io/x/y:v1"`)),
+			`loki-0: ImagePullBackOff: Back-off pulling image "quay.io/x/y:v1"`, patienceNetwork},
+		{"crashes for good", pod(crash), "loki-0: CrashLoopBackOff: container main exited with 137 (OOMKilled)", patienceFinal},
+		{"crashed once", pod(early), "loki-0: CrashLoopBackOff: container main exited with 137 (OOMKilled)", patienceCrash},
+		{"no such secret", pod(waiting("CreateContainerConfigError", `secret "a" not found`)), `loki-0: CreateContainerConfigError: secret "a" not found`, patienceConfig},
+		{"no room", unschedulable, "loki-0: FailedScheduling: 0/3 nodes are available: 3 Insufficient memory.", patienceRoom},
+		{"evicted", evicted, "loki-0: Evicted: low on memory", patienceRoom},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cause, ok := PodCause(tt.pod)
+			if ok != (tt.text != "") || cause.Text != tt.text || cause.Patience != tt.patience {
+				t.Errorf("got %v %q after %s, want %q after %s", ok, cause.Text, cause.Patience, tt.text, tt.patience)
+			}
+		})
+	}
+}
+
+func TestJudge_PatienceRunsFromTheFirstSight(t *testing.T) {
+	since := map[string]time.Time{}
+	t0 := time.Unix(1000, 0)
+	pull := Cause{Key: "a/image", Text: "a: ErrImagePull", Patience: 10 * time.Second}
+	if final, next := judge([]Cause{pull}, since, t0); final != nil || next != 10*time.Second {
+		t.Errorf("first sight: %v, next look in %s", final, next)
+	}
+	pull.Text = "a: ImagePullBackOff" // the kubelet alternates between the two
+	if final, next := judge([]Cause{pull}, since, t0.Add(6*time.Second)); final != nil || next != 4*time.Second {
+		t.Errorf("after 6 s: %v, next look in %s", final, next)
+	}
+	if final, _ := judge([]Cause{pull}, since, t0.Add(10*time.Second)); final == nil {
+		t.Error("after 10 s it is not final")
+	}
+	judge(nil, since, t0.Add(11*time.Second))
+	if len(since) != 0 {
+		t.Error("a cause that has gone is remembered")
+	}
+}

@@ -1,0 +1,159 @@
+package ready
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/rest"
+
+	"github.com/buenhyden/hy-home/internal/catalog"
+)
+
+func quiet(string) {}
+
+func deployment(available int32) *appsv1.Deployment {
+	one := int32(1)
+	d := &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "shop", UID: "d", Generation: 1, Annotations: map[string]string{"deployment.kubernetes.io/revision": "2"}},
+		Spec:       appsv1.DeploymentSpec{Replicas: &one, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}},
+		Status:     appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: available, AvailableReplicas: available},
+	}
+	status := corev1.ConditionFalse
+	if available > 0 {
+		status = corev1.ConditionTrue
+	}
+	d.Status.Conditions = []appsv1.DeploymentCondition{
+		{Type: appsv1.DeploymentAvailable, Status: status},
+		{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionTrue, Reason: "NewReplicaSetAvailable"},
+	}
+	return d
+}
+
+func replicaSet(name, revision string) *appsv1.ReplicaSet {
+	yes := true
+	return &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{
+		Name: name, Namespace: "shop", Annotations: map[string]string{"deployment.kubernetes.io/revision": revision},
+		OwnerReferences: []metav1.OwnerReference{{Kind: "Deployment", Name: "web", UID: "d", Controller: &yes}},
+	}}
+}
+
+func ownedPod(name string, rs *appsv1.ReplicaSet, s corev1.ContainerStatus) *corev1.Pod {
+	yes := true
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "shop", Labels: map[string]string{"app": "web"},
+			OwnerReferences: []metav1.OwnerReference{{Kind: "ReplicaSet", Name: rs.Name, UID: rs.UID, Controller: &yes}}},
+		Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{s}},
+	}
+}
+
+var webRollout = catalog.Component{Name: "web", Namespace: "shop", Ready: []catalog.Probe{{Rollout: &catalog.RolloutProbe{Kind: "Deployment", Name: "web"}}}}
+
+func TestRollout_ReadyTheMomentItIs(t *testing.T) {
+	client := fake.NewClientset(deployment(0))
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	seen := make(chan struct{}, 1)
+	done := make(chan error, 1)
+	go func() {
+		done <- (&Cluster{Client: client}).Wait(ctx, webRollout, func(string) {
+			select {
+			case seen <- struct{}{}:
+			default:
+			}
+		})
+	}()
+	<-seen
+	if _, err := client.AppsV1().Deployments("shop").Update(ctx, deployment(1), metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRollout_NamesTheCauseAtOnce(t *testing.T) {
+	old, now := replicaSet("web-old", "1"), replicaSet("web-new", "2")
+	old.UID, now.UID = "old", "new"
+	client := fake.NewClientset(deployment(0), old, now,
+		ownedPod("web-old-1", old, waiting("InvalidImageName", "an old pod may be as broken as it likes")),
+		ownedPod("web-new-1", now, waiting("InvalidImageName", `couldn't parse image name "X"`)))
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	err := (&Cluster{Client: client}).Wait(ctx, webRollout, quiet)
+	want := `deployment shop/web is not ready: web-new-1: InvalidImageName: couldn't parse image name "X"`
+	if err == nil || !strings.HasPrefix(err.Error(), want) || ctx.Err() != nil {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestRollout_TimeOutTellsWhatWasSeen(t *testing.T) {
+	rs := replicaSet("web-new", "2")
+	client := fake.NewClientset(deployment(0), rs, ownedPod("web-1", rs, waiting("ErrImagePull", "dial tcp: i/o timeout")))
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	err := (&Cluster{Client: client}).Wait(ctx, webRollout, quiet)
+	if err == nil || !strings.Contains(err.Error(), "web-1: ErrImagePull: quay.io/x/y:v1: dial tcp: i/o timeout (context deadline exceeded)") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRollout_QuotaIsNamed(t *testing.T) {
+	d := deployment(0)
+	d.Status.Conditions = append(d.Status.Conditions, appsv1.DeploymentCondition{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: `pods "web-1" is forbidden: exceeded quota`})
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	err := (&Cluster{Client: fake.NewClientset(d)}).Wait(ctx, webRollout, quiet)
+	if err == nil || !strings.Contains(err.Error(), `FailedCreate: pods "web-1" is forbidden: exceeded quota`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestHTTP_ThroughTheServiceProxy(t *testing.T) {
+	var asked atomic.Int32
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/api/v1/namespaces/monitoring/services/http:prometheus:9090/proxy/-/ready" {
+			t.Errorf("asked for %s", r.URL.Path)
+		}
+		if asked.Add(1) < 3 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer s.Close()
+	client := kubernetes.NewForConfigOrDie(&rest.Config{Host: s.URL})
+	c := catalog.Component{Namespace: "monitoring", Ready: []catalog.Probe{{HTTP: &catalog.HTTPProbe{Service: "prometheus:9090", Path: "/-/ready"}}}}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := (&Cluster{Client: client}).Wait(ctx, c, quiet); err != nil {
+		t.Error(err)
+	}
+
+	c.Ready[0].HTTP.Status = http.StatusTeapot
+	short, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	if err := (&Cluster{Client: client}).Wait(short, c, quiet); err == nil || !strings.Contains(err.Error(), "http monitoring/prometheus:9090/-/ready is not ready: answers 200, want 418") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestEnded_SucceededOrNamed(t *testing.T) {
+	ended := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "a", Namespace: "shop"}, Status: corev1.PodStatus{Phase: corev1.PodSucceeded}}
+	broken := pod(waiting("InvalidImageName", "no"))
+	broken.Namespace, broken.Status.Phase = "shop", corev1.PodPending
+	c := &Cluster{Client: fake.NewClientset(ended, broken)}
+	if p, err := c.Ended(context.Background(), "shop", "a", quiet); err != nil || p.Name != "a" {
+		t.Errorf("got %v", err)
+	}
+	if _, err := c.Ended(context.Background(), "shop", "loki-0", quiet); err == nil || !strings.Contains(err.Error(), "pod shop/loki-0 does not start: loki-0: InvalidImageName: no") {
+		t.Errorf("got %v", err)
+	}
+}
