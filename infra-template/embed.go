@@ -23,9 +23,6 @@ func FS() fs.FS { return files }
 // whether it wrote: a dir that holds the very same files already is left alone. The
 // files are written beside dir first, so that a full disk leaves nothing half done.
 func Write(dir string) (written bool, err error) {
-	if dir, err = filepath.Abs(dir); err != nil {
-		return false, err
-	}
 	entries, err := os.ReadDir(dir)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
@@ -34,10 +31,14 @@ func Write(dir string) (written bool, err error) {
 	if len(entries) > 0 {
 		return false, same(dir)
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+	target, err := filepath.Abs(dir) // "." has no name to write beside
+	if err != nil {
+		return false, err
+	}
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 		return false, exit.BadInputf("directory %q cannot be made: %w", dir, err)
 	}
-	temp, err := os.MkdirTemp(filepath.Dir(dir), ".hyaction-infra-")
+	temp, err := os.MkdirTemp(filepath.Dir(target), ".hyaction-infra-")
 	if err != nil {
 		return false, exit.BadInputf("directory %q cannot be made: %w", dir, err)
 	}
@@ -49,12 +50,12 @@ func Write(dir string) (written bool, err error) {
 		if err := os.Chmod(temp, 0o755); err != nil {
 			return false, err
 		}
-		return true, os.Rename(temp, dir)
+		return true, os.Rename(temp, target)
 	}
 	// The directory itself stays: it may be somebody's working directory.
 	entries, err = os.ReadDir(temp)
 	for _, e := range entries {
-		err = errors.Join(err, os.Rename(filepath.Join(temp, e.Name()), filepath.Join(dir, e.Name())))
+		err = errors.Join(err, os.Rename(filepath.Join(temp, e.Name()), filepath.Join(target, e.Name())))
 	}
 	return true, err
 }

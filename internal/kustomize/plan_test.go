@@ -150,6 +150,10 @@ func TestPlan_Refuses(t *testing.T) {
 			files: "-- overlays/dev/kustomization.yaml --\nresources: [../../base]\npatches:\n- path: no-such-file.yaml\n",
 			image: "envoy:v2", want: "overlays/dev does not render: ",
 		},
+		"a base does not render": {
+			files: "-- base/rollout.yaml --\nkind: [\n",
+			image: "envoy:v2", want: "overlays/dev does not render: base/rollout.yaml: MalformedYAMLError: yaml: line 1",
+		},
 		"missing base": {
 			files: "-- overlays/dev/kustomization.yaml --\nresources: [../nowhere]\n",
 			image: "envoy:v2", want: `"../nowhere" is not in the repository`,

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -46,7 +47,7 @@ func render(root *os.Root, dir string, overrides map[string][]byte) ([]*unstruct
 		err = t.refused
 	}
 	if err != nil {
-		return nil, exit.BadInputf("%s does not render: %w", dir, err)
+		return nil, exit.BadInputf("%s does not render: %s", dir, cause(err))
 	}
 	var objects []*unstructured.Unstructured
 	for _, r := range m.Resources() {
@@ -63,6 +64,32 @@ func render(root *os.Root, dir string, overrides map[string][]byte) ([]*unstruct
 		objects = append(objects, u)
 	}
 	return objects, nil
+}
+
+var (
+	accumulation = regexp.MustCompile(`(?s)^.*recursed accumulation of path '/?([^']*)': `)
+	resources    = regexp.MustCompile(`^accumulating resources(?: from '([^']*)')?: (?:accumulation err=')?`)
+)
+
+// cause shortens kustomize's account of an error, which repeats at each base on the
+// way what else the entry might have been, to the place and the cause.
+func cause(err error) string {
+	text := strings.TrimSpace(err.Error())
+	at := ""
+	if m := accumulation.FindStringSubmatch(text); m != nil {
+		at, text = m[1], text[len(m[0]):]
+	}
+	for {
+		m := resources.FindStringSubmatch(text)
+		if m == nil {
+			break
+		}
+		at, text = path.Join(at, m[1]), text[len(m[0]):]
+	}
+	if at == "" {
+		return text
+	}
+	return at + ": " + text
 }
 
 // Images lists the images of all containers in objects, sorted, each once.

@@ -114,7 +114,7 @@ func (o Options) parse() ([]kustomize.Image, string, error) {
 func planIn(root *os.Root, dir string, images []kustomize.Image) (kustomize.Change, error) {
 	info, err := gitrepo.CheckPath(root, dir)
 	if err != nil {
-		return kustomize.Change{}, fmt.Errorf("directory %q: %w", dir, err)
+		return kustomize.Change{}, fmt.Errorf("directory: %w", err)
 	}
 	if !info.IsDir() {
 		return kustomize.Change{}, exit.BadInputf("directory %q is a file; name the directory that holds it", dir)
