@@ -27,6 +27,7 @@ func (p *program) commands() []*cobra.Command {
 		p.action(spec.Setup, setup),
 		p.action(spec.BumpImage, bumpImage),
 		p.action(spec.CanaryGate, canaryGate),
+		p.infra(),
 		p.version(),
 	}
 }
