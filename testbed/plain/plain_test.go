@@ -6,10 +6,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/run"
@@ -165,7 +168,13 @@ func TestFetchCRDs(t *testing.T) {
 	if err := os.MkdirAll(crds, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"a-crd.yaml": "metadata: {name: a}", "kustomization.yaml": "resources: [a-crd.yaml]"} {
+	const schema = `metadata: {name: a}
+spec:
+  schema:
+    description: goes
+    properties: {description: {type: string, description: goes}}
+    default: {description: stays}`
+	for name, text := range map[string]string{"a-crd.yaml": schema, "kustomization.yaml": "resources: [a-crd.yaml]"} {
 		if err := os.WriteFile(filepath.Join(crds, name), []byte("apiVersion: v1\nkind: K\n"+text+"\n"), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -177,8 +186,18 @@ func TestFetchCRDs(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := loadCRDs(t.Context(), bin)
-	if err != nil || len(got) != 1 || got[0].GetName() != "a" {
-		t.Errorf("loadCRDs: %v, %v; want the one named a", got, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []*unstructured.Unstructured{{Object: map[string]any{
+		"apiVersion": "v1", "kind": "K", "metadata": map[string]any{"name": "a"},
+		"spec": map[string]any{"schema": map[string]any{
+			"properties": map[string]any{"description": map[string]any{"type": "string"}},
+			"default":    map[string]any{"description": "stays"},
+		}},
+	}}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("CRDs\n%v, want\n%v", got, want)
 	}
 }
 

@@ -182,12 +182,14 @@ func removeRecord(dir string) error {
 	return nil
 }
 
-// tail returns the last lines of a log, in brackets with its path.
+// tail returns the last lines of a log, cut to what an error can carry, in
+// brackets with its path.
 func tail(log string) string {
 	data, _ := os.ReadFile(log)
 	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
-	if len(lines) > 3 {
-		lines = lines[len(lines)-3:]
+	lines = lines[max(0, len(lines)-3):]
+	for i, line := range lines {
+		lines[i] = fmt.Sprintf("%.300s", line)
 	}
 	return fmt.Sprintf(" (%s: %s)", log, strings.Join(lines, " | "))
 }

@@ -162,7 +162,9 @@ func (s *starter) command(name string) *exec.Cmd {
 	cmd := exec.Command(path, args...)
 	cmd.Args[0] = name // by which hyperkube knows what to be
 	cmd.Dir = s.Dir
-	cmd.Env = []string{"HOME=" + s.Dir, "PATH=/usr/bin:/bin"}
+	// GOGC: starting makes much garbage and the machine has the memory; this
+	// takes an eighth off the API server's CPU time.
+	cmd.Env = []string{"HOME=" + s.Dir, "PATH=/usr/bin:/bin", "GOGC=400"}
 	return cmd
 }
 

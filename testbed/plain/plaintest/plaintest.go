@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,7 +69,7 @@ func Start(t testing.TB) *Bed {
 		}
 		t.Skipf("needs the plain test bed, and %s is missing: run `go run ./testbed up plain` first", missing)
 	}
-	started = true
+	started.Store(true)
 	bed, err := start()
 	if err != nil {
 		t.Fatal(err)
@@ -77,14 +78,14 @@ func Start(t testing.TB) *Bed {
 }
 
 // started says that there may be a bed to end.
-var started bool
+var started atomic.Bool
 
 // Main runs the tests of a package and ends their bed: `func TestMain(m
 // *testing.M) { plaintest.Main(m) }`. Without it the processes end as well, but
 // the bed's directory stays.
 func Main(m *testing.M) {
 	code := m.Run()
-	if started {
+	if started.Load() {
 		if bed, err := start(); err == nil {
 			_ = bed.Down()
 			_ = os.RemoveAll(bed.Dir)
