@@ -25,6 +25,7 @@ import (
 func (p *program) commands() []*cobra.Command {
 	return []*cobra.Command{
 		p.action(spec.Setup, setup),
+		p.action(spec.BuildPush, buildPush),
 		p.action(spec.BumpImage, bumpImage),
 		p.action(spec.CanaryGate, canaryGate),
 		p.infra(),

@@ -127,15 +127,29 @@ func tail(ss []string, n int) []string { return ss[max(0, len(ss)-n):] }
 
 // defuse takes the power from lines that GitHub's runner would read as commands:
 // "::name::" at the start of a line, after any spaces, and "##[" anywhere in it
-// (actions/runner, ActionCommand.cs).
+// (actions/runner, ActionCommand.cs). The runner's comparison ignores characters
+// without a width of their own, so they do not hide a command here either.
 func defuse(text string) string {
 	text = strings.ReplaceAll(text, "##[", "## [")
-	if !strings.Contains(text, "::") {
+	visible := func(s string) string {
+		return strings.Map(func(r rune) rune {
+			if runeColumns(r) == 0 && r != '\n' {
+				return -1
+			}
+			return r
+		}, stripEscapes(s))
+	}
+	if v := visible(text); !strings.Contains(v, "::") && !strings.Contains(v, "##[") {
 		return text
 	}
 	out := strings.Split(text, "\n")
 	for i, line := range out {
-		if strings.HasPrefix(strings.TrimSpace(stripEscapes(line)), "::") {
+		v := visible(line)
+		if strings.Contains(v, "##[") {
+			line = strings.ReplaceAll(v, "##[", "## [")
+			out[i], v = line, line
+		}
+		if strings.HasPrefix(strings.TrimSpace(v), "::") {
 			out[i] = "│ " + line
 		}
 	}

@@ -19,7 +19,8 @@ var BuildPush = Action{
 		{Name: "timeout", Kind: Duration, Default: "30m", Description: "How long build and push may take together."},
 	},
 	Outputs: []Output{
-		{Name: "image-ref", Description: "The image by digest: repository@sha256:... Empty if it was not pushed."},
+		{Name: "image-ref", Description: "The image by its first tag and digest: repository:tag@sha256:... Empty if it was not pushed."},
+		{Name: "image", Description: "The repository, without tag and digest."},
 		{Name: "digest", Description: "Digest of the pushed manifest: sha256:... Empty if it was not pushed."},
 		{Name: "tags", Description: "Full references by tag, one per line."},
 		{Name: "image-id", Description: "ID of the image in the local engine."},

@@ -1,0 +1,237 @@
+// Package buildpush builds an image from a Dockerfile and pushes it. Whether the
+// push is allowed is found out before anything is built, and what comes out is
+// the digest that the registry itself answers with.
+package buildpush
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/buenhyden/hy-home/internal/builder"
+	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/registry"
+	"github.com/buenhyden/hy-home/internal/run"
+)
+
+// Options say what to build and where it goes.
+type Options struct {
+	Image       string   // repository without a tag
+	Tags        []string // none: the commit's SHA in its short form, or "latest" outside of a repository
+	Context     string   // directory
+	File        string   // Dockerfile; "" is Dockerfile in the context
+	Target      string   // stage; "" is the last
+	BuildArgs   []string // NAME=value, no secrets
+	Labels      []string // name=value; they win over those made from the commit
+	Push        bool
+	Credentials registry.Credentials // zero: what Docker's configuration holds
+	SourceURL   string               // of the repository, for the label; "" is the remote origin's
+
+	Docker    []string // docker commands to choose from; see [builder.Candidates]
+	ConfigDir string   // Docker's configuration, kept beside Credentials; "" is none
+	Runner    run.Runner
+	Registry  Registry         // nil: the one that Image names, with Credentials
+	Progress  func(string)     // may be nil
+	BuildLog  io.Writer        // what the tools print, foreign text; may be nil
+	Log       *slog.Logger     // may be nil
+	Now       func() time.Time // for tests; nil is time.Now
+}
+
+// Registry is what is asked of the registry.
+type Registry interface {
+	CheckPush(context.Context, registry.Repository) error
+	Digest(ctx context.Context, r registry.Repository, tagOrDigest string) (string, error)
+}
+
+// Result is what was built. It is filled as far as the run came, also beside an
+// error.
+type Result struct {
+	Image    string   // the repository
+	Tags     []string // as asked for
+	Digest   string   // of the manifest in the registry; "" when not pushed
+	ImageID  string   // the engine's own
+	Source   Source
+	Tool     builder.Tool
+	Warnings []string
+	steps    []step
+}
+
+// Ref is the image by its first tag and digest: the tag is for people, the
+// digest is what counts. It is "" when the image was not pushed.
+func (r Result) Ref() string {
+	if r.Digest == "" {
+		return ""
+	}
+	return r.Image + ":" + r.Tags[0] + "@" + r.Digest
+}
+
+// Refs are the references by tag.
+func (r Result) Refs() []string {
+	refs := make([]string, len(r.Tags))
+	for i, tag := range r.Tags {
+		refs[i] = r.Image + ":" + tag
+	}
+	return refs
+}
+
+// job is one run.
+type job struct {
+	o    Options
+	repo registry.Repository
+	res  Result
+}
+
+// Run does it. Bad input is told before anything is built.
+func Run(ctx context.Context, o Options) (Result, error) {
+	j, err := newJob(o)
+	if err != nil {
+		return Result{}, err
+	}
+	for _, s := range []struct {
+		name string
+		skip bool
+		do   func(context.Context) (string, error)
+	}{
+		{"find a builder", false, j.findTool},
+		{"ask for permission", !o.Push, j.askPermission},
+		{"build and push", false, j.build},
+		{"verify the digest", !o.Push, j.verify},
+	} {
+		if s.skip {
+			continue
+		}
+		start := j.o.Now()
+		detail, err := s.do(ctx)
+		j.res.steps = append(j.res.steps, step{s.name, detail, err, start, j.o.Now()})
+		if err != nil {
+			return j.res, err
+		}
+	}
+	return j.res, nil
+}
+
+// newJob checks everything that can be judged without asking anybody.
+func newJob(o Options) (*job, error) {
+	if o.Progress == nil {
+		o.Progress = func(string) {}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	repo, err := registry.ParseRepository("image", o.Image)
+	if err != nil {
+		return nil, err
+	}
+	for _, tag := range o.Tags {
+		if err := registry.CheckTag("tags", tag); err != nil {
+			return nil, err
+		}
+	}
+	if (o.Credentials.Username == "") != (o.Credentials.Password == "") {
+		return nil, exit.BadInputf("inputs username and password belong together: give both, or neither to use Docker's configuration")
+	}
+	if err := checkFiles(o.Context, o.File); err != nil {
+		return nil, err
+	}
+	if err := builder.CheckBuildArgs(o.BuildArgs); err != nil {
+		return nil, err
+	}
+	for _, l := range o.Labels {
+		if name, _, ok := strings.Cut(l, "="); !ok || name == "" {
+			return nil, exit.BadInputf("input labels holds %q: write name=value, one per line", l)
+		}
+	}
+	if o.Registry == nil {
+		o.Registry = registry.Client{Credentials: o.Credentials}
+	}
+	return &job{o: o, repo: repo, res: Result{Image: o.Image, Tags: slices.Clone(o.Tags)}}, nil
+}
+
+func checkFiles(dir, file string) error {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return exit.BadInputf("input context is %q: it must be a directory that exists", dir)
+	}
+	input := "file"
+	if file == "" {
+		input, file = "context", filepath.Join(dir, "Dockerfile")
+	}
+	if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
+		return exit.BadInputf("input %s: there is no Dockerfile at %s", input, file)
+	}
+	return nil
+}
+
+func (j *job) findTool(ctx context.Context) (string, error) {
+	tool, err := builder.Find(ctx, j.o.Runner, j.o.Docker)
+	if err != nil {
+		return "", err
+	}
+	j.res.Tool = tool
+	if tool.Mode == builder.Classic {
+		j.res.Warnings = append(j.res.Warnings, fmt.Sprintf("%s %s has no BuildKit, so the classic builder is used: install the buildx plugin for faster builds, mounts and secrets", tool.CLI, tool.Version))
+	}
+	j.res.Source = readSource(ctx, j.o.Runner, j.o.Context, j.o.SourceURL)
+	if len(j.res.Tags) == 0 {
+		j.res.Tags = []string{j.res.Source.tag()}
+	}
+	j.o.Log.Debug("builder", "command", tool.CLI, "version", tool.Version, "engine", tool.Engine, "mode", tool.Mode)
+	return fmt.Sprintf("%s of docker %s, engine %s", tool.Mode, tool.Version, tool.Engine), nil
+}
+
+func (j *job) askPermission(ctx context.Context) (string, error) {
+	j.o.Progress("asking whether " + j.o.Image + " may be pushed")
+	if err := j.o.Registry.CheckPush(ctx, j.repo); err != nil {
+		return "", err
+	}
+	return "granted by " + j.repo.Host(), nil
+}
+
+func (j *job) build(ctx context.Context) (string, error) {
+	what := "building " + j.res.Refs()[0]
+	if j.o.Push {
+		what = "building and pushing " + j.res.Refs()[0]
+	}
+	j.o.Progress(fmt.Sprintf("%s from %s with %s", what, j.o.Context, j.res.Tool.Mode))
+	img, err := builder.Build(ctx, j.o.Runner, j.res.Tool, builder.Options{
+		Context: j.o.Context, File: j.o.File, Target: j.o.Target,
+		BuildArgs: j.o.BuildArgs, Labels: mergeLabels(j.res.Source.labels(j.res.Tags[0]), j.o.Labels),
+		Refs: j.res.Refs(), Push: j.o.Push, Epoch: j.res.Source.epoch(),
+		Login:     builder.Login{Host: j.repo.Host(), Username: j.o.Credentials.Username, Password: j.o.Credentials.Password},
+		ConfigDir: j.o.ConfigDir, Log: j.o.BuildLog,
+	})
+	if err != nil {
+		return "", err
+	}
+	j.res.ImageID = img.ID
+	j.res.Digest = img.Digest
+	if !j.o.Push {
+		return "built, not pushed", nil
+	}
+	return strconv.Itoa(len(j.res.Tags)) + " tags pushed", nil
+}
+
+// verify asks the registry for the digest: what it cannot answer with, no
+// cluster can pull.
+func (j *job) verify(ctx context.Context) (string, error) {
+	digest := j.res.Digest
+	_, err := j.o.Registry.Digest(ctx, j.repo, digest)
+	if err == nil {
+		return "the registry has it", nil
+	}
+	j.res.Digest = "" // nothing may be deployed by a name that does not resolve
+	if errors.Is(err, registry.ErrNotFound) {
+		return "", fmt.Errorf("%s was pushed, but registry %s has no manifest %s", j.o.Image, j.repo.Host(), digest)
+	}
+	return "", err
+}

@@ -1,0 +1,108 @@
+package buildpush
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/buenhyden/hy-home/internal/run"
+)
+
+// Source is where the image comes from. It is zero outside of a Git repository.
+type Source struct {
+	Revision string // full SHA; with "-dirty" when the context differs from the commit
+	URL      string
+	Created  time.Time // the commit's date, not now: the same commit makes the same labels
+}
+
+// readSource asks Git about the context. What cannot be known is left out: an
+// image without these labels works as well.
+func readSource(ctx context.Context, runner run.Runner, dir, sourceURL string) Source {
+	git := func(args ...string) (string, bool) {
+		res, err := runner.Run(ctx, run.Cmd{Name: "git", Args: args, Dir: dir})
+		return strings.TrimSpace(res.Stdout), err == nil
+	}
+	head, ok := git("log", "-1", "--format=%H %ct")
+	sha, seconds, both := strings.Cut(head, " ")
+	if !ok || !both {
+		return Source{}
+	}
+	s := Source{Revision: sha, URL: sourceURL}
+	if n, err := strconv.ParseInt(seconds, 10, 64); err == nil {
+		s.Created = time.Unix(n, 0).UTC()
+	}
+	if changes, ok := git("status", "--porcelain", "--", "."); ok && changes != "" {
+		s.Revision += "-dirty"
+	}
+	if s.URL == "" {
+		if origin, ok := git("remote", "get-url", "origin"); ok {
+			s.URL = publicURL(origin)
+		}
+	}
+	return s
+}
+
+// publicURL makes of a remote what a browser opens, without user and password;
+// "" when it is no address of a server.
+func publicURL(remote string) string {
+	if host, path, ok := strings.Cut(strings.TrimPrefix(remote, "git@"), ":"); ok && strings.HasPrefix(remote, "git@") && !strings.HasPrefix(path, "/") {
+		remote = "https://" + host + "/" + path
+	}
+	u, err := url.Parse(remote)
+	if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "ssh"}, u.Scheme) {
+		return ""
+	}
+	if u.Scheme == "ssh" {
+		u.Scheme, u.Host = "https", u.Hostname()
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return strings.TrimSuffix(u.String(), ".git")
+}
+
+// tag is the tag of an image for which none was asked.
+func (s Source) tag() string {
+	sha, dirty, _ := strings.Cut(s.Revision, "-")
+	if sha == "" {
+		return "latest"
+	}
+	if dirty != "" {
+		dirty = "-" + dirty
+	}
+	return sha[:min(12, len(sha))] + dirty
+}
+
+// epoch is the commit's date as SOURCE_DATE_EPOCH wants it.
+func (s Source) epoch() string {
+	if s.Created.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(s.Created.Unix(), 10)
+}
+
+// labels are the annotations of the OCI image specification that are known.
+func (s Source) labels(version string) []string {
+	var out []string
+	add := func(name, value string) {
+		if value != "" {
+			out = append(out, "org.opencontainers.image."+name+"="+value)
+		}
+	}
+	if !s.Created.IsZero() {
+		add("created", s.Created.Format(time.RFC3339))
+	}
+	add("revision", s.Revision)
+	add("source", s.URL)
+	add("version", version)
+	return out
+}
+
+// mergeLabels puts the labels asked for behind and in place of those made.
+func mergeLabels(made, asked []string) []string {
+	name := func(l string) string { n, _, _ := strings.Cut(l, "="); return n }
+	return append(slices.DeleteFunc(made, func(l string) bool {
+		return slices.ContainsFunc(asked, func(a string) bool { return name(a) == name(l) })
+	}), asked...)
+}

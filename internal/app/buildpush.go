@@ -1,0 +1,88 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"strings"
+
+	"github.com/buenhyden/hy-home/internal/action/buildpush"
+	"github.com/buenhyden/hy-home/internal/builder"
+	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/registry"
+	"github.com/buenhyden/hy-home/internal/report"
+	"github.com/buenhyden/hy-home/internal/run"
+	"github.com/buenhyden/hy-home/internal/spec"
+)
+
+// buildPush runs the action of that name.
+func buildPush(ctx context.Context, rt *Runtime, in spec.Values) error {
+	limit := in.Duration("timeout")
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, exit.Inconclusivef("not done after %s: raise input timeout, or see the build's log for what is slow", limit))
+	defer cancel()
+
+	log := &sayWriter{rt: rt}
+	result, err := buildpush.Run(ctx, buildpush.Options{
+		Image:       in.String("image"),
+		Tags:        in.List("tags"),
+		Context:     in.String("context"),
+		File:        in.String("file"),
+		Target:      in.String("target"),
+		BuildArgs:   in.List("build-args"),
+		Labels:      in.List("labels"),
+		Push:        in.Bool("push"),
+		Credentials: registry.Credentials{Username: in.String("username"), Password: in.String("password")},
+		SourceURL:   sourceURL(rt),
+		Docker:      builder.Candidates(rt.Getenv("PATH")),
+		ConfigDir:   dockerConfig(rt),
+		Runner:      run.Exec{Environ: rt.Environ()},
+		Progress:    rt.Progress,
+		BuildLog:    log,
+		Log:         rt.Log,
+	})
+	for _, w := range result.Warnings {
+		rt.Warning(w)
+	}
+	if r := result.Report(err); len(r.Steps) > 0 {
+		rt.Summary(report.Markdown(r))
+	}
+	if err != nil {
+		return err
+	}
+	rt.Output("image-ref", result.Ref())
+	rt.Output("image", result.Image)
+	rt.Output("digest", result.Digest)
+	rt.Output("tags", strings.Join(result.Refs(), "\n"))
+	rt.Output("image-id", result.ImageID)
+	rt.Progress(result.Report(nil).Verdict)
+	return nil
+}
+
+// sourceURL is the repository on GitHub whose workflow this is; "" elsewhere.
+func sourceURL(rt *Runtime) string {
+	server, repository := rt.Getenv("GITHUB_SERVER_URL"), rt.Getenv("GITHUB_REPOSITORY")
+	if server == "" || repository == "" {
+		return ""
+	}
+	return server + "/" + repository
+}
+
+// dockerConfig is the directory of Docker's configuration, by Docker's own rule.
+func dockerConfig(rt *Runtime) string {
+	if dir := rt.Getenv("DOCKER_CONFIG"); dir != "" {
+		return dir
+	}
+	if home := rt.Getenv("HOME"); home != "" {
+		return filepath.Join(home, ".docker")
+	}
+	return ""
+}
+
+// sayWriter prints foreign text as it comes, line by line; none of it can be a
+// command to the runner. It is given whole lines.
+type sayWriter struct{ rt *Runtime }
+
+func (w *sayWriter) Write(b []byte) (int, error) {
+	w.rt.Progress(string(bytes.TrimRight(b, "\n")))
+	return len(b), nil
+}
