@@ -2,7 +2,7 @@
 export CGO_ENABLED := 0
 export GOFLAGS := $(GOFLAGS) -trimpath
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X github.com/buenhyden/hy-home/internal/version.Version=$(VERSION)
+LDFLAGS := -s -w -X github.com/buenhyden/hy-home/internal/version.number=$(VERSION)
 OUT ?= out
 
 .PHONY: help

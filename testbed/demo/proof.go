@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/buenhyden/hy-home/internal/apply"
+	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/report"
+)
+
+// Paths of the API server's service proxy, by which the runner reaches Services.
+const (
+	backend    = "/api/v1/namespaces/apps/services/backend:80/proxy/"
+	prometheus = "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy"
+)
+
+// requests is how many answers must come from the wanted version in a row: with
+// one of four pods being another version, 20 good answers by luck are 0.3 %.
+const requests = 20
+
+// stillServes proves that users meet only the wanted version, without errors.
+func (s *stage) stillServes(version string) work {
+	return func(ctx context.Context, progress func(string)) (engine.Outcome, error) {
+		for i := range requests {
+			body, err := s.get(ctx, backend)
+			if err != nil {
+				return "", fmt.Errorf("request %d of %d to the backend: %w", i+1, requests, err)
+			}
+			var answer struct{ Version string }
+			if err := json.Unmarshal(body, &answer); err != nil || answer.Version != version {
+				return "", fmt.Errorf("request %d of %d was answered by %q, want version %s", i+1, requests, body, version)
+			}
+			progress(fmt.Sprintf("%d of %d answers from %s", i+1, requests, version))
+		}
+		return engine.Checked, nil
+	}
+}
+
+// errorShare reads from Prometheus what the three releases did to their callers.
+func (s *stage) errorShare(ctx context.Context, start, end time.Time) (report.Chart, error) {
+	chart := report.Chart{Title: "Share of requests that ended in an error, by version", Unit: "%", Limit: &report.Limit{Name: "limit of the gate", Value: 5}}
+	const share = `100 * sum by (revision) (rate(http_requests_total{code=~"5.."}[10s])) / sum by (revision) (rate(http_requests_total[10s]))` +
+		` * on (revision) group_left (version) max by (revision, version) (app_info)`
+	body, err := s.get(ctx, prometheus+"/api/v1/query_range?"+url.Values{
+		"query": {share},
+		"start": {strconv.FormatInt(start.Unix(), 10)},
+		"end":   {strconv.FormatInt(end.Unix(), 10)},
+		"step":  {"2"},
+	}.Encode())
+	if err != nil {
+		return chart, fmt.Errorf("ask Prometheus for the chart: %w", err)
+	}
+	var answer struct {
+		Data struct {
+			Result []struct {
+				Metric map[string]string
+				Values [][2]any
+			}
+		}
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return chart, fmt.Errorf("read Prometheus' answer: %w", err)
+	}
+	for _, series := range answer.Data.Result {
+		line := report.Series{Name: series.Metric["version"]}
+		for _, pair := range series.Values {
+			at, _ := pair[0].(float64)
+			text, _ := pair[1].(string)
+			value, err := strconv.ParseFloat(text, 64)
+			if err != nil {
+				continue
+			}
+			line.Points = append(line.Points, report.Point{Time: time.UnixMilli(int64(at * 1000)), Value: value})
+		}
+		chart.Series = append(chart.Series, line)
+	}
+	return chart, nil
+}
+
+// get fetches a path of the API server.
+func (s *stage) get(ctx context.Context, path string) ([]byte, error) {
+	cfg, err := apply.Load(s.output("kubeconfig"))
+	if err != nil {
+		return nil, err
+	}
+	client, err := rest.HTTPClientFor(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the cluster: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(cfg.Host, "/")+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", res.Status, strings.TrimSpace(string(body)))
+	}
+	return body, err
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/report"
+)
+
+// report tells the whole demo: the steps, what each gate said, and what the
+// callers of the service saw meanwhile.
+func (s *stage) report(ctx context.Context, title string, results []engine.Result, err error) report.Report {
+	r := report.Report{Title: title, Status: report.Passed, Steps: report.Steps(results)}
+	r.Verdict = "v2 was promoted, v3 was stopped by its canary, and v2 still serves"
+	if err != nil {
+		r.Status, r.Verdict = report.Failed, err.Error()
+	}
+	for _, v := range versions {
+		if said := s.output(v.name + " verdict"); said != "" {
+			r.Facts = append(r.Facts, report.Fact{Name: "gate of " + v.name, Value: said})
+		}
+	}
+	var start, end time.Time
+	var marks []report.Mark
+	for _, step := range r.Steps {
+		if step.End.IsZero() {
+			continue
+		}
+		for _, v := range versions {
+			switch step.Name {
+			case v.name + " apply":
+				if start.IsZero() {
+					start = step.End
+				}
+				marks = append(marks, report.Mark{Time: step.End, Name: v.name + " released"})
+			case v.name + " canary-gate":
+				end = step.End
+				marks = append(marks, report.Mark{Time: step.End, Name: "verdict on " + v.name})
+			}
+		}
+	}
+	if !end.IsZero() {
+		chart, err := s.errorShare(ctx, start, end)
+		if err != nil {
+			r.Sections = append(r.Sections, report.Section{Title: "No chart", Text: err.Error()})
+		} else {
+			chart.Marks = marks
+			r.Charts = append(r.Charts, chart)
+		}
+	}
+	return r
+}
+
+// write shows the report on the terminal and leaves it as Markdown, HTML and JSON.
+func (s *stage) write(r report.Report) error {
+	fmt.Fprintln(os.Stdout)
+	fmt.Fprint(os.Stdout, report.Text(r, report.TextOptions{Width: 120}))
+	data, err := report.JSON(r)
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	for name, content := range map[string][]byte{
+		"report.json": data,
+		"report.html": report.HTML(r),
+		"summary.md":  []byte(report.Markdown(r)),
+	} {
+		if err := os.WriteFile(filepath.Join(s.out, name), content, 0o644); err != nil {
+			return fmt.Errorf("write the report: %w", err)
+		}
+	}
+	fmt.Fprintf(os.Stdout, "\nReport: %s\n", filepath.Join(s.out, "report.html"))
+	return nil
+}

@@ -1,0 +1,117 @@
+// Package e2e tests the whole of hy-home on a real kind cluster: the demo, a
+// second run, the same release through composite actions, and the way down.
+//
+// It needs the test bed and several minutes, so it runs only with
+// HY_TESTBED=required in the environment, as `make e2e` sets it.
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestPlatform runs its parts in order: each one starts from what the one before
+// left behind, as a user's day does.
+func TestPlatform(t *testing.T) {
+	if os.Getenv("HY_TESTBED") != "required" {
+		t.Skip("needs the test bed: run `make e2e`")
+	}
+	p := &platform{root: checkout(t), out: filepath.Join(t.TempDir(), "demo")}
+	for _, part := range []struct {
+		name string
+		run  func(*testing.T)
+	}{
+		{"Demo_PromotesTheGoodReleaseAndStopsTheBadOne", p.demo},
+		{"SecondRun_ChangesNothing", p.secondRun},
+		{"Down_RemovesWhatItMadeAndNothingElse", p.down},
+	} {
+		if !t.Run(part.name, part.run) {
+			t.FailNow()
+		}
+	}
+}
+
+type platform struct {
+	root string // the checkout
+	out  string // where the demo wrote to
+}
+
+func (p *platform) demo(t *testing.T) {
+	p.command(t, "go", "run", "./testbed/demo", "-out", p.out)
+	var r struct {
+		Status string
+		Steps  []struct{ Name, Status string }
+	}
+	data, err := os.ReadFile(filepath.Join(p.out, "report.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Status != "passed" || len(r.Steps) < 17 {
+		t.Errorf("the report says %q with %d steps, want passed with all steps", r.Status, len(r.Steps))
+	}
+	for _, name := range []string{"report.html", "summary.md"} {
+		if text, err := os.ReadFile(filepath.Join(p.out, name)); err != nil || !bytes.Contains(text, []byte("v3 canary-gate")) {
+			t.Errorf("%s does not tell of the gate of v3 (%v)", name, err)
+		}
+	}
+}
+
+func (p *platform) secondRun(t *testing.T) {
+	out := p.hyaction(t, "setup-platform", "--profile", "testbed", "--registry-mirror", "http://hy-registry:5000")
+	if !strings.Contains(out, "\nchanged=false\n") {
+		t.Errorf("a second run changed something:\n%s", out)
+	}
+}
+
+func (p *platform) down(t *testing.T) {
+	p.hyaction(t, "platform", "down")
+	left := p.command(t, "docker", "ps", "--all", "--quiet", "--filter", "label=io.github.buenhyden.hyaction.platform=hy-home") +
+		p.command(t, "docker", "ps", "--all", "--quiet", "--filter", "label=io.x-k8s.kind.cluster=hy-home") +
+		p.command(t, "docker", "network", "ls", "--quiet", "--filter", "name=^infra_net$") +
+		p.command(t, "docker", "volume", "ls", "--quiet", "--filter", "label=io.github.buenhyden.hyaction.platform=hy-home")
+	if left != "" {
+		t.Errorf("these are left behind:\n%s", left)
+	}
+	if p.command(t, "docker", "ps", "--quiet", "--filter", "name=^hy-registry$") == "" {
+		t.Error("the registry of the test bed is gone, though the platform did not make it")
+	}
+	if out := p.hyaction(t, "platform", "down"); strings.Contains(out, "removed") {
+		t.Errorf("a second down found something to remove:\n%s", out)
+	}
+}
+
+// hyaction runs the binary that the demo built and returns all it printed.
+func (p *platform) hyaction(t *testing.T, args ...string) string {
+	t.Helper()
+	return p.command(t, filepath.Join(p.out, "bin", "hyaction"), args...)
+}
+
+// command runs a program in the checkout and fails the test if it fails.
+func (p *platform) command(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), name, args...)
+	c.Dir = p.root
+	out, err := c.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", c, err, out)
+	}
+	return string(out)
+}
+
+// checkout is the root of the module: two levels above this package.
+func checkout(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
