@@ -80,5 +80,5 @@ type HTTPProbe struct {
 type ExecProbe struct {
 	Services []string `yaml:"services"`
 	Command  []string `yaml:"command"`
-	Expect   string   `yaml:"expect"` // the output must hold this text
+	Expect   []string `yaml:"expect"` // the output must hold each of these texts
 }

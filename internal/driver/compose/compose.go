@@ -1,0 +1,234 @@
+// Package compose is the driver of Compose projects. Compose itself is linked
+// in: no docker CLI and no plugin has to be on the machine.
+//
+// A component's directory holds compose.yaml, plain Compose that these
+// variables are filled into:
+//
+//	${PLATFORM}            name of the platform
+//	${INFRA_NET_NAME}      a value of the run: engine.Env.Values["infra-net-name"]
+//	${REDIS_PASSWORD}      a generated secret of the component; allowed only in
+//	                       what Compose copies into containers (configs.*.content,
+//	                       secrets.*.environment), where `docker inspect` shows nothing
+//
+// A `configs.*.file` is read from the component's directory and copied into the
+// container, so nothing on the machine is mounted and a remote engine works too.
+//
+// Whether a project is up is read from the engine: `up --wait` fails on a
+// one-shot container that did its work and exited 0 (docker/compose#10596).
+package compose
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/compose/v2/pkg/api"
+	"github.com/docker/docker/client"
+
+	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/docker"
+	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/exit"
+)
+
+// Driver brings Compose projects up and down.
+type Driver struct{ docker *docker.Engine }
+
+// New makes the driver; it connects to the engine when it is first used.
+func New(docker *docker.Engine) *Driver { return &Driver{docker} }
+
+var (
+	_ engine.Driver      = (*Driver)(nil)
+	_ engine.Preflighter = (*Driver)(nil)
+)
+
+// ProjectName is the Compose project of a component, which is also the prefix
+// of its containers and volumes.
+func ProjectName(platform, component string) string { return platform + "-" + component }
+
+// Preflight reads every project, so that a mistake in one is told before
+// anything starts, and checks that the engine answers.
+func (d *Driver) Preflight(ctx context.Context, cs []catalog.Component, env engine.Env) error {
+	for _, c := range cs {
+		if _, err := load(ctx, c, env); err != nil {
+			return err
+		}
+	}
+	_, err := d.docker.Client(ctx)
+	return err
+}
+
+// Apply brings the project up and waits until every container is as it should
+// be and every probe holds.
+func (d *Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
+	project, err := load(ctx, c, env)
+	if err != nil {
+		return "", err
+	}
+	cli, err := d.docker.Client(ctx)
+	if err != nil {
+		return "", err
+	}
+	before, err := containers(ctx, cli, project.Name)
+	if err != nil {
+		return "", err
+	}
+	if asWanted(project, before) && d.holds(ctx, cli, c, before) {
+		return engine.Unchanged, nil
+	}
+	env.Progress("start " + plural(len(project.Services), "container"))
+	if err := up(ctx, cli, project, env); err != nil {
+		return "", d.explain(ctx, cli, project.Name, fmt.Errorf("compose up %s: %w", project.Name, err))
+	}
+	if err := wait(ctx, cli, project, env.Progress); err != nil {
+		return "", err
+	}
+	if err := d.probe(ctx, cli, c, project.Name, env); err != nil {
+		return "", err
+	}
+	if len(before) == 0 {
+		return engine.Created, nil
+	}
+	return engine.Configured, nil
+}
+
+// holds reports that every probe holds at the first try.
+func (d *Driver) holds(ctx context.Context, cli *client.Client, c catalog.Component, cs []state) bool {
+	for _, p := range c.Ready {
+		if check(ctx, cli, p, cs) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// probe asks until every probe holds. Nothing else ends it but the component's
+// own time limit, as containers that are up may take any time to find each other.
+func (d *Driver) probe(ctx context.Context, cli *client.Client, c catalog.Component, project string, env engine.Env) error {
+	cs, err := containers(ctx, cli, project)
+	if err != nil {
+		return err
+	}
+	for _, p := range c.Ready {
+		for {
+			err := check(ctx, cli, p, cs)
+			if err == nil {
+				break
+			}
+			env.Progress("wait: " + err.Error())
+			if sleep(ctx, pollEvery) != nil {
+				return d.explain(context.WithoutCancel(ctx), cli, project, fmt.Errorf("%s is not ready: %w", c.Name, err))
+			}
+		}
+	}
+	return nil
+}
+
+// stopTimeout is what a container gets to stop before it is killed: the data
+// goes with it, so there is nothing to flush.
+const stopTimeout = 2 * time.Second
+
+// Remove takes the project's containers and volumes away.
+func (d *Driver) Remove(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
+	cli, err := d.docker.Client(ctx)
+	if err != nil {
+		return "", err
+	}
+	name := ProjectName(env.Name, c.Name)
+	there, err := exists(ctx, cli, name, env.Name)
+	if err != nil || !there {
+		return engine.Unchanged, err
+	}
+	env.Progress("remove containers and volumes")
+	service, err := newService(cli, env)
+	if err != nil {
+		return "", err
+	}
+	timeout := stopTimeout
+	// Without the project's file: what an older version of it made goes too.
+	if err := service.Down(ctx, name, api.DownOptions{RemoveOrphans: true, Volumes: true, Timeout: &timeout}); err != nil {
+		return "", fmt.Errorf("compose down %s: %w", name, err)
+	}
+	return engine.Removed, removeVolumes(ctx, cli, name, env.Name)
+}
+
+// Status says in a few words how the project is: "ready", "absent", or the
+// first thing that is not as it should be.
+func (d *Driver) Status(ctx context.Context, c catalog.Component, env engine.Env) (string, error) {
+	cli, err := d.docker.Client(ctx)
+	if err != nil {
+		return "", err
+	}
+	cs, err := containers(ctx, cli, ProjectName(env.Name, c.Name))
+	if err != nil {
+		return "", err
+	}
+	if len(cs) == 0 {
+		return "absent", nil
+	}
+	for _, s := range cs {
+		if ok, why := s.up(time.Now()); !ok {
+			return why, nil
+		}
+	}
+	for _, p := range c.Ready {
+		if err := check(ctx, cli, p, cs); err != nil {
+			return err.Error(), nil
+		}
+	}
+	return "ready", nil
+}
+
+func up(ctx context.Context, cli *client.Client, project *types.Project, env engine.Env) error {
+	service, err := newService(cli, env)
+	if err != nil {
+		return err
+	}
+	timeout := stopTimeout
+	err = service.Up(ctx, project, api.UpOptions{
+		Create: api.CreateOptions{
+			Recreate:             api.RecreateDiverged,
+			RecreateDependencies: api.RecreateDiverged,
+			RemoveOrphans:        true,
+			AssumeYes:            true,
+			QuietPull:            true,
+			Timeout:              &timeout,
+		},
+		Start: api.StartOptions{Project: project},
+	})
+	if passing(err) {
+		return engine.Transient(err)
+	}
+	return err
+}
+
+// explain adds the last words of the first container that is at fault, if one is.
+func (d *Driver) explain(ctx context.Context, cli *client.Client, project string, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	cs, listErr := containers(ctx, cli, project)
+	if listErr != nil {
+		return err
+	}
+	for _, s := range cs {
+		if why := s.fault(); why != "" {
+			return fmt.Errorf("%w: %s%s", err, why, lastWords(ctx, cli, s))
+		}
+	}
+	return err
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// misconfigured is bad input: the component's files cannot be used as they are.
+func misconfigured(c catalog.Component, err error) error {
+	return exit.BadInputf("component %s: compose.yaml: %w", c.Name, err)
+}

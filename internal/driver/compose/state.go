@@ -1,0 +1,165 @@
+package compose
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/containerd/errdefs"
+	"github.com/docker/compose/v2/pkg/api"
+	"github.com/docker/compose/v2/pkg/compose"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/volume"
+	"github.com/docker/docker/client"
+
+	"github.com/buenhyden/hy-home/internal/docker"
+)
+
+// state is one container of a project as the engine reports it.
+type state struct {
+	id, name, service string
+	hash              string // Compose's config hash it was made with
+	image, wantImage  string // digest of the image it runs; digest its name stands for now
+	status            string // created, running, restarting, exited, dead, paused
+	health            string // healthy, unhealthy, starting; "" without a health check
+	exit              int
+	oom               bool
+	restarts          int
+	oneShot           bool // is meant to end: its restart policy is "no"
+	started           time.Time
+}
+
+// settled is how long a container without a health check must have been running
+// to count as up: long enough for a wrong flag or config file to end it.
+const settled = 2 * time.Second
+
+// maxRestarts: from the third on it is a loop, not a dependency that was late.
+const maxRestarts = 3
+
+// up reports whether the container is as it should be, or what it is instead.
+func (s state) up(now time.Time) (bool, string) {
+	switch {
+	case s.fault() != "":
+		return false, s.fault()
+	case s.oneShot && s.status == "exited":
+		return true, ""
+	case s.status != "running" || s.oneShot:
+		return false, s.service + " is " + s.status
+	case s.health == "" || s.health == "none":
+		return now.Sub(s.started) >= settled, s.service + " just started"
+	default:
+		return s.health == "healthy", s.service + " is " + s.health
+	}
+}
+
+// fault says what is wrong for good with the container, or "".
+func (s state) fault() string {
+	switch {
+	case s.oom:
+		return s.service + " was killed: it needs more memory than its limit"
+	case s.status == "exited" && (s.exit != 0 || !s.oneShot):
+		return fmt.Sprintf("%s exited with code %d", s.service, s.exit)
+	case s.status == "dead":
+		return s.service + " is dead"
+	case s.health == "unhealthy":
+		return s.service + " is unhealthy"
+	case s.restarts >= maxRestarts:
+		return fmt.Sprintf("%s restarted %d times, last with code %d", s.service, s.restarts, s.exit)
+	}
+	return ""
+}
+
+// containers lists a project's containers, by service.
+func containers(ctx context.Context, cli *client.Client, project string) ([]state, error) {
+	list, err := cli.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(
+		filters.Arg("label", api.ProjectLabel+"="+project), filters.Arg("label", api.OneoffLabel+"=False"))})
+	if err != nil {
+		return nil, fmt.Errorf("list the containers of %s: %w", project, err)
+	}
+	var states []state
+	for _, item := range list {
+		c, err := cli.ContainerInspect(ctx, item.ID)
+		if errdefs.IsNotFound(err) {
+			continue // gone since the list was made
+		}
+		if err != nil {
+			return nil, fmt.Errorf("inspect container %s: %w", strings.Join(item.Names, ","), err)
+		}
+		s := state{
+			id: c.ID, name: strings.TrimPrefix(c.Name, "/"), service: c.Config.Labels[api.ServiceLabel],
+			hash: c.Config.Labels[api.ConfigHashLabel], image: c.Config.Labels[api.ImageDigestLabel],
+			status: c.State.Status, exit: c.State.ExitCode, oom: c.State.OOMKilled && !c.State.Running,
+			restarts: c.RestartCount,
+			oneShot:  c.HostConfig.RestartPolicy.IsNone() || c.HostConfig.RestartPolicy.Name == "",
+		}
+		s.started, _ = time.Parse(time.RFC3339Nano, c.State.StartedAt)
+		if c.State.Health != nil {
+			s.health = c.State.Health.Status
+		}
+		// The digest label, not c.Image: with the containerd store they differ for the same image.
+		if img, err := cli.ImageInspect(ctx, c.Config.Image); err == nil {
+			s.wantImage = img.ID
+		}
+		states = append(states, s)
+	}
+	slices.SortFunc(states, func(a, b state) int { return strings.Compare(a.service, b.service) })
+	return states, nil
+}
+
+// asWanted reports that every service has its one container, made from the same
+// configuration and image, and up.
+func asWanted(project *types.Project, cs []state) bool {
+	if len(cs) != len(project.Services) {
+		return false
+	}
+	now := time.Now()
+	for _, s := range cs {
+		service, ok := project.Services[s.service]
+		if !ok {
+			return false
+		}
+		hash, err := compose.ServiceHash(service)
+		if err != nil || hash != s.hash || s.image != s.wantImage {
+			return false
+		}
+		if ok, _ := s.up(now); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// exists reports that containers or volumes of a project are there which the
+// platform made.
+func exists(ctx context.Context, cli *client.Client, project, platform string) (bool, error) {
+	ours := filters.NewArgs(filters.Arg("label", api.ProjectLabel+"="+project), filters.Arg("label", docker.PlatformLabel+"="+platform))
+	cs, err := cli.ContainerList(ctx, container.ListOptions{All: true, Filters: ours})
+	if err != nil {
+		return false, fmt.Errorf("list the containers of %s: %w", project, err)
+	}
+	vs, err := cli.VolumeList(ctx, volume.ListOptions{Filters: ours})
+	if err != nil {
+		return false, fmt.Errorf("list the volumes of %s: %w", project, err)
+	}
+	return len(cs)+len(vs.Volumes) > 0, nil
+}
+
+// removeVolumes removes what Compose's Down leaves: it learns of volumes from
+// the containers, so without containers it finds none.
+func removeVolumes(ctx context.Context, cli *client.Client, project, platform string) error {
+	vs, err := cli.VolumeList(ctx, volume.ListOptions{Filters: filters.NewArgs(
+		filters.Arg("label", api.ProjectLabel+"="+project), filters.Arg("label", docker.PlatformLabel+"="+platform))})
+	if err != nil {
+		return fmt.Errorf("list the volumes of %s: %w", project, err)
+	}
+	for _, v := range vs.Volumes {
+		if err := cli.VolumeRemove(ctx, v.Name, false); err != nil && !errdefs.IsNotFound(err) {
+			return fmt.Errorf("remove volume %s: %w", v.Name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package compose
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/client"
+	"github.com/docker/docker/pkg/stdcopy"
+)
+
+// pollEvery is the time between two looks at the engine: half of it is added to
+// every wait, and a look costs the engine about 1 ms per container.
+const pollEvery = 250 * time.Millisecond
+
+// wait polls the engine until every container of the project is up. It ends at
+// the first that is wrong for good, with its last words.
+func wait(ctx context.Context, cli *client.Client, project *types.Project, progress func(string)) error {
+	said := ""
+	for {
+		cs, err := containers(ctx, cli, project.Name)
+		if err != nil {
+			return err
+		}
+		now, ready, pending := time.Now(), 0, ""
+		for _, s := range cs {
+			if why := s.fault(); why != "" {
+				return fmt.Errorf("%s%s", why, lastWords(ctx, cli, s))
+			}
+			if ok, why := s.up(now); ok {
+				ready++
+			} else {
+				pending = why
+			}
+		}
+		if ready == len(project.Services) {
+			return nil
+		}
+		if text := fmt.Sprintf("%d of %d up, %s", ready, len(project.Services), pending); text != said {
+			progress(text)
+			said = text
+		}
+		if err := sleep(ctx, pollEvery); err != nil {
+			return fmt.Errorf("%d of %d containers are up, %s: %w", ready, len(project.Services), pending, err)
+		}
+	}
+}
+
+// lastWords is the end of a container's output, as a part of an error.
+func lastWords(ctx context.Context, cli *client.Client, s state) string {
+	r, err := cli.ContainerLogs(ctx, s.id, container.LogsOptions{ShowStdout: true, ShowStderr: true, Tail: "5"})
+	if err != nil {
+		return ""
+	}
+	defer r.Close()
+	var out bytes.Buffer
+	if _, err := stdcopy.StdCopy(&out, &out, r); err != nil {
+		return ""
+	}
+	var lines []string
+	for line := range strings.Lines(out.String()) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(lines, " | ")
+}
+
+// passingFaults are what registries and networks say on a bad day; the same
+// request has been seen to work a moment later.
+var passingFaults = regexp.MustCompile(`(?i)timeout|connection (reset|refused)|unexpected EOF|too ?many ?requests|temporary failure|5\d\d (internal|bad|service|gateway)`)
+
+// passing reports that trying again may help: a failed pull, most of all.
+func passing(err error) bool {
+	return err != nil && passingFaults.MatchString(err.Error()) && !strings.Contains(err.Error(), "unhealthy")
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
