@@ -144,7 +144,7 @@ func (b Bridge) keepRoute(ctx context.Context, node, gateway string) (bool, erro
 	if err != nil {
 		return false, fmt.Errorf("node %s: read the default route: %w", node, err)
 	}
-	if strings.Contains(out+" ", " via "+gateway+" ") {
+	if words := strings.Fields(out); slices.Contains(words, gateway) {
 		return false, nil
 	}
 	if _, err := b.exec(ctx, node, "ip", "-4", "route", "replace", "default", "via", gateway); err != nil {
