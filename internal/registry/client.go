@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
@@ -58,10 +59,7 @@ func (c Client) CheckPush(ctx context.Context, r Repository) error {
 		return exit.BadInputf("registry %s does not let %s push to %s (%s): give inputs username and password, run docker login, or on ghcr.io grant the job packages: write",
 			r.Host(), c.who(), r, reason(e))
 	}
-	if cause := context.Cause(ctx); cause != nil {
-		err = cause
-	}
-	return fmt.Errorf("ask registry %s whether %s may be pushed: %w", r.Host(), r, err)
+	return fmt.Errorf("ask registry %s whether %s may be pushed: %w", r.Host(), r, cause(ctx, err))
 }
 
 // Digest returns the digest of the manifest that a tag or digest of the
@@ -82,10 +80,20 @@ func (c Client) Digest(ctx context.Context, r Repository, tagOrDigest string) (s
 	if errors.As(err, &e) && e.StatusCode == http.StatusNotFound {
 		return "", fmt.Errorf("%s %s: %w", r, tagOrDigest, ErrNotFound)
 	}
-	if cause := context.Cause(ctx); cause != nil {
-		err = cause
+	return "", fmt.Errorf("ask registry %s for %s %s: %w", r.Host(), r, tagOrDigest, cause(ctx, err))
+}
+
+// cause is the one thing that went wrong: the library tells each address and
+// scheme that it tried.
+func cause(ctx context.Context, err error) error {
+	if c := context.Cause(ctx); c != nil {
+		return c
 	}
-	return "", fmt.Errorf("ask registry %s for %s %s: %w", r.Host(), r, tagOrDigest, err)
+	var network *net.OpError
+	if errors.As(err, &network) {
+		return network
+	}
+	return err
 }
 
 func (c Client) transport() http.RoundTripper {

@@ -37,7 +37,7 @@ func harmless(s string, i int, r rune) bool {
 	case r == '.':
 		// Not in "www.", which GitHub makes a link of, nor in "1.", a list.
 		return i > 0 && !isDigits(s[:i]) && !strings.HasSuffix(strings.ToLower(s[:i]), "www") || between(s, i) && isDigits(s[i+1:i+2])
-	case r == '-':
+	case r == '-' || r == '_': // inside of a word GitHub takes neither for markup
 		return between(s, i)
 	case r == ':':
 		// Not in "https://" or "mailto:x", which GitHub makes a link of.

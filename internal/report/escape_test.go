@@ -21,6 +21,7 @@ func TestEscape(t *testing.T) {
 		"1) item":                        "1&#41; item",
 		"@user #1":                       "&#64;user &#35;1",
 		"two\nlines":                     "two lines",
+		"snake_case _x_ a__b":            "snake_case &#95;x&#95; a&#95;&#95;b",
 		"why: because":                   "why: because",
 		"Done. 1.26":                     "Done. 1.26",
 		"1.26.8":                         "1.26.8",
@@ -34,7 +35,7 @@ func TestEscape(t *testing.T) {
 
 // structural is everything that could start a construct of GitHub's Markdown
 // in the middle of a line, outside of a character reference.
-var structural = regexp.MustCompile("[<>`*_~|\\[\\]\\\\!@#$^{}]|&[^#]|&#[^0-9]|://|(?i)www\\.")
+var structural = regexp.MustCompile("[<>`*~|\\[\\]\\\\!@#$^{}]|&[^#]|&#[^0-9]|://|(?:^|[^0-9A-Za-z])_|_(?:[^0-9A-Za-z]|$)|(?i)www\\.")
 
 func FuzzEscape(f *testing.F) {
 	for _, s := range []string{"a|b", "<script>", "[x](y)", "**b**", "```", "1. x", "- x", "+ x", "# x", "===", "https://a.b", "mailto:a@b.c", "&lt;", "\\|", "    code", "\x1b[31m"} {

@@ -50,7 +50,7 @@ func HTML(r Report) []byte {
 	}
 	for _, s := range r.Steps {
 		page.StepRows = append(page.StepRows, newStepRow(s, start, critical[s.Name]))
-		if s.Status == Failed && s.Detail != "" {
+		if s.Status == Failed && s.Detail != "" && s.Detail != r.Verdict {
 			page.Causes = append(page.Causes, Step{Name: clean(s.Name), Detail: strings.Join(lines(s.Detail), "\n")})
 		}
 	}

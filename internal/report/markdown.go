@@ -64,7 +64,7 @@ func markdownCauses(r Report) string {
 	var b strings.Builder
 	named := 0
 	for _, s := range r.Steps {
-		if s.Status == Failed && s.Detail != "" && named < markdownCauseMost {
+		if s.Status == Failed && s.Detail != "" && s.Detail != r.Verdict && named < markdownCauseMost {
 			named++
 			fmt.Fprintf(&b, "> ❌ **%s**: %s\n>\n", Escape(brief(s.Name, 100)), Escape(brief(s.Detail, 2000)))
 		}
@@ -87,12 +87,15 @@ func markdownTimeline(r Report) string {
 			fmt.Fprintf(&b, "| | _and %d more_ | | | | |\n", len(r.Steps)-i)
 			break
 		}
-		took, line := "", ""
+		took, line, detail := "", "", brief(s.Detail, 300)
+		if s.Status == Failed {
+			detail = clip(detail, 80) // stands above in full
+		}
 		if !s.Start.IsZero() {
 			took = fmt.Sprintf("%.1f", s.Took().Seconds())
 			line = "`" + timeline(s, start, end, timelineCells, "░", "█") + "`"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", emoji(s.Status), Escape(brief(s.Name, 100)), Escape(brief(s.Lane, 100)), Escape(brief(s.Detail, 300)), took, line)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", emoji(s.Status), Escape(brief(s.Name, 100)), Escape(brief(s.Lane, 100)), Escape(detail), took, line)
 	}
 	fmt.Fprintf(&b, "\n%s in all.\n\n", seconds(end.Sub(start)))
 	return b.String() + mermaidGantt(r.Steps, start, end)
@@ -101,7 +104,7 @@ func markdownTimeline(r Report) string {
 // mermaidGantt draws the steps as a diagram that GitHub renders. Mermaid's
 // grammar has no escapes, so names are reduced to what it reads as text.
 func mermaidGantt(steps []Step, start, end time.Time) string {
-	if len(steps) > mermaidSteps || end.Sub(start) <= 0 {
+	if len(steps) < 3 || len(steps) > mermaidSteps || end.Sub(start) < time.Second {
 		return ""
 	}
 	var b strings.Builder
