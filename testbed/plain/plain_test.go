@@ -208,3 +208,14 @@ func TestScrape_BadJob(t *testing.T) {
 		}
 	}
 }
+
+// The CRDs are those of the controller.
+func TestRolloutsVersion(t *testing.T) {
+	mod, err := os.ReadFile(filepath.Join("..", "parts", "argo-rollouts", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "require github.com/argoproj/argo-rollouts " + rolloutsVersion + "\n"; !strings.Contains(string(mod), want) {
+		t.Errorf("the part argo-rollouts does not say %q", want)
+	}
+}

@@ -1,7 +1,15 @@
+// The controller of Argo Rollouts, which nothing of ours needs to be added to:
+//
+//	go build github.com/argoproj/argo-rollouts/cmd/rollouts-controller
 module github.com/buenhyden/hy-home/testbed/parts/argo-rollouts
 
 go 1.26.1
 
+tool github.com/argoproj/argo-rollouts/cmd/rollouts-controller
+
+require github.com/argoproj/argo-rollouts v1.10.1
+
+// Kubernetes 1.34.4, as in the part kubernetes.
 replace (
 	k8s.io/api => k8s.io/api v0.34.4
 	k8s.io/apiextensions-apiserver => k8s.io/apiextensions-apiserver v0.34.4
@@ -28,14 +36,20 @@ replace (
 	k8s.io/kube-scheduler => k8s.io/kube-scheduler v0.34.4
 	k8s.io/kubectl => k8s.io/kubectl v0.34.4
 	k8s.io/kubelet => k8s.io/kubelet v0.34.4
+	k8s.io/kubernetes => k8s.io/kubernetes v1.34.4
 	k8s.io/metrics => k8s.io/metrics v0.34.4
 	k8s.io/mount-utils => k8s.io/mount-utils v0.34.4
 	k8s.io/pod-security-admission => k8s.io/pod-security-admission v0.34.4
 	k8s.io/sample-apiserver => k8s.io/sample-apiserver v0.34.4
 	k8s.io/sample-cli-plugin => k8s.io/sample-cli-plugin v0.34.4
 	k8s.io/sample-controller => k8s.io/sample-controller v0.34.4
-	k8s.io/kubernetes => k8s.io/kubernetes v1.34.4
-	github.com/go-telegram-bot-api/telegram-bot-api/v5 => github.com/OvyFlash/telegram-bot-api/v5 v5.0.0-20240108230938-63e5c59035bf
+)
+
+// The versions of the part kubernetes, although older than what is asked for:
+// a package that two parts compile in one version is compiled once. It is so
+// only without -trimpath, which makes the version that is required, not the one
+// that replaces it, a part of a package's identity.
+replace (
 	github.com/davecgh/go-spew => github.com/davecgh/go-spew v1.1.1
 	github.com/go-logr/logr => github.com/go-logr/logr v1.4.2
 	github.com/golang-jwt/jwt/v5 => github.com/golang-jwt/jwt/v5 v5.2.2
@@ -47,9 +61,9 @@ replace (
 	github.com/prometheus/procfs => github.com/prometheus/procfs v0.15.1
 	go.opentelemetry.io/auto/sdk => go.opentelemetry.io/auto/sdk v1.1.0
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp => go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.58.0
+	go.opentelemetry.io/otel => go.opentelemetry.io/otel v1.35.0
 	go.opentelemetry.io/otel/metric => go.opentelemetry.io/otel/metric v1.35.0
 	go.opentelemetry.io/otel/trace => go.opentelemetry.io/otel/trace v1.35.0
-	go.opentelemetry.io/otel => go.opentelemetry.io/otel v1.35.0
 	go.yaml.in/yaml/v2 => go.yaml.in/yaml/v2 v2.4.2
 	golang.org/x/crypto => golang.org/x/crypto v0.36.0
 	golang.org/x/net => golang.org/x/net v0.38.0
@@ -66,6 +80,9 @@ replace (
 	k8s.io/klog/v2 => k8s.io/klog/v2 v2.130.1
 	k8s.io/kube-openapi => k8s.io/kube-openapi v0.0.0-20250710124328-f3f2b991d03b
 )
+
+// As upstream does: a replace counts in the main module only.
+replace github.com/go-telegram-bot-api/telegram-bot-api/v5 => github.com/OvyFlash/telegram-bot-api/v5 v5.0.0-20240108230938-63e5c59035bf
 
 require (
 	cloud.google.com/go v0.120.0 // indirect
@@ -84,7 +101,6 @@ require (
 	github.com/PagerDuty/go-pagerduty v1.8.0 // indirect
 	github.com/RocketChat/Rocket.Chat.Go.SDK v0.0.0-20240116134246-a8cbe886bab0 // indirect
 	github.com/apapsch/go-jsonmerge/v2 v2.0.0 // indirect
-	github.com/argoproj/argo-rollouts v1.10.1 // indirect
 	github.com/argoproj/notifications-engine v0.5.1-0.20260503100631-0cff13b8a717 // indirect
 	github.com/argoproj/pkg v0.13.6 // indirect
 	github.com/aws/aws-sdk-go v1.55.8 // indirect
@@ -263,6 +279,3 @@ require (
 	sigs.k8s.io/structured-merge-diff/v6 v6.3.0 // indirect
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
-
-tool github.com/argoproj/argo-rollouts/cmd/rollouts-controller
-

@@ -1,0 +1,50 @@
+// Package parts_test holds the modules of the parts to one another's versions.
+package parts_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// versions reads a go.mod: what is used of each module, a replace before a require.
+func versions(t *testing.T, part string) (used, replaced map[string]string) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(part, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	used, replaced = map[string]string{}, map[string]string{}
+	for line := range strings.Lines(string(data)) {
+		line, _, _ = strings.Cut(line, "//")
+		f := strings.Fields(strings.TrimPrefix(strings.TrimPrefix(line, "require "), "replace "))
+		switch {
+		case len(f) == 4 && f[1] == "=>":
+			replaced[f[0]] = f[3]
+		case len(f) == 2 && strings.HasPrefix(f[1], "v"):
+			used[f[0]] = f[1]
+		}
+	}
+	for path, version := range replaced {
+		used[path] = version
+	}
+	return used, replaced
+}
+
+// A part that is held to the versions of kubernetes and misses one compiles
+// nearly all of its packages anew, and nobody notices but by the clock.
+func TestVersions_AsKubernetes(t *testing.T) {
+	kubernetes, _ := versions(t, "kubernetes")
+	for _, part := range []string{"argo-rollouts", "kwok"} {
+		_, replaced := versions(t, part)
+		if len(replaced) == 0 {
+			t.Errorf("%s: no replace was found", part)
+		}
+		for path, version := range replaced {
+			if want, shared := kubernetes[path]; shared && version != want {
+				t.Errorf("%s has %s %s, kubernetes has %s", part, path, version, want)
+			}
+		}
+	}
+}
