@@ -51,7 +51,7 @@ func newCluster(o Options) *cluster {
 		{Group: "apps", Version: "v1", Resource: "deployments"}: "DeploymentList",
 	})
 	applied := map[string]string{}
-	version := 0
+	versions := map[string]int{}
 	dyn.PrependReactor("patch", "*", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		if c.fail != nil {
 			return true, nil, c.fail
@@ -63,12 +63,12 @@ func newCluster(o Options) *cluster {
 		}
 		c.order = append(c.order, Describe(obj))
 		key := Describe(obj)
-		if applied[key] == "" || applied[key] != string(patch.GetPatch()) {
-			version++
+		if applied[key] != string(patch.GetPatch()) {
+			versions[key]++
 		}
 		known := applied[key] != ""
 		applied[key] = string(patch.GetPatch())
-		obj.SetResourceVersion(strings.Repeat("i", version))
+		obj.SetResourceVersion(strings.Repeat("i", versions[key]))
 		if isCRD(obj) {
 			_ = unstructured.SetNestedSlice(obj.Object, []any{map[string]any{"type": "Established", "status": "True"}}, "status", "conditions")
 		}

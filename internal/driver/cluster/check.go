@@ -103,13 +103,12 @@ func awaitNodes(ctx context.Context, c kubernetes.Interface, want int, progress 
 				return nil
 			}
 			text := fmt.Sprintf("%d of %d nodes Ready", ready, want)
+			last = fmt.Errorf("%s%s", text, why)
 			if text != told {
 				progress(text)
 				told = text
 			}
-			err = fmt.Errorf("%s%s", text, why)
-		}
-		if ctx.Err() == nil {
+		} else if ctx.Err() == nil {
 			last = err
 		}
 		select {

@@ -1,0 +1,233 @@
+package helm
+
+import (
+	"context"
+	"flag"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"helm.sh/helm/v3/pkg/action"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/engine"
+	kubefake "helm.sh/helm/v3/pkg/kube/fake"
+	"helm.sh/helm/v3/pkg/release"
+	"helm.sh/helm/v3/pkg/storage"
+	"helm.sh/helm/v3/pkg/storage/driver"
+
+	"github.com/buenhyden/hy-home/internal/catalog"
+	hyengine "github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/exit"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func memory() *action.Configuration {
+	return &action.Configuration{
+		Releases:     storage.Init(driver.NewMemory()),
+		KubeClient:   &kubefake.PrintingKubeClient{Out: io.Discard},
+		Capabilities: chartutil.DefaultCapabilities,
+		Log:          func(string, ...any) {},
+	}
+}
+
+func testEnv(t *testing.T) hyengine.Env {
+	return hyengine.Env{Name: "lab", Kubeconfig: filepath.Join(t.TempDir(), "none"), Progress: func(string) {}, Log: slog.New(slog.DiscardHandler)}
+}
+
+func component(values string) catalog.Component {
+	return catalog.Component{Name: "web", Namespace: "shop", Files: fstest.MapFS{
+		"chart/Chart.yaml":         {Data: []byte("apiVersion: v2\nname: web\nversion: 1.2.3\n")},
+		"chart/values.yaml":        {Data: []byte("text: default\n")},
+		"chart/templates/map.yaml": {Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {text: {{ .Values.text | quote }}}\n")},
+		"values.yaml":              {Data: []byte(values)},
+	}}
+}
+
+func goal(t *testing.T, values string) target {
+	t.Helper()
+	c := component(values)
+	ch, v, hash, err := load(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return target{c.Name, c.Namespace, ch, v, hash}
+}
+
+func TestConverge(t *testing.T) {
+	cfg, env, ctx := memory(), testEnv(t), context.Background()
+	last := func() *release.Release {
+		t.Helper()
+		r, err := cfg.Releases.Last("web")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	steps := []struct {
+		name     string
+		before   func()
+		values   string
+		want     hyengine.Outcome
+		revision int
+	}{
+		{"installs", nil, "text: a", hyengine.Created, 1},
+		{"leaves it alone", nil, "text: a", hyengine.Unchanged, 1},
+		{"upgrades", nil, "text: b", hyengine.Configured, 2},
+		{"takes over one left pending", func() {
+			r := last()
+			r.SetStatus(release.StatusPendingUpgrade, "")
+			if err := cfg.Releases.Update(r); err != nil {
+				t.Fatal(err)
+			}
+		}, "text: b", hyengine.Configured, 3},
+		{"goes on after a failure", func() {
+			r := last()
+			r.SetStatus(release.StatusFailed, "")
+			if err := cfg.Releases.Update(r); err != nil {
+				t.Fatal(err)
+			}
+		}, "text: b", hyengine.Configured, 4},
+	}
+	for _, s := range steps {
+		if s.before != nil {
+			s.before()
+		}
+		got, err := Driver{}.converge(ctx, cfg, goal(t, s.values), env)
+		if err != nil || got != s.want {
+			t.Fatalf("%s: got %s, %v; want %s", s.name, got, err, s.want)
+		}
+		if r := last(); r.Version != s.revision || r.Info.Status != release.StatusDeployed {
+			t.Errorf("%s: revision %d is %s, want %d deployed", s.name, r.Version, r.Info.Status, s.revision)
+		}
+	}
+	if history, err := cfg.Releases.History("web"); err != nil || len(history) > maxHistory {
+		t.Errorf("%d revisions are kept, %v", len(history), err)
+	}
+	for _, want := range []bool{true, false} {
+		if removed, err := uninstall(cfg, "web"); err != nil || removed != want {
+			t.Errorf("uninstall: %v, %v; want %v", removed, err, want)
+		}
+	}
+}
+
+func TestConverge_FirstInstallLeftPending(t *testing.T) {
+	cfg, env, ctx := memory(), testEnv(t), context.Background()
+	g := goal(t, "")
+	if _, err := (Driver{}).converge(ctx, cfg, g, env); err != nil {
+		t.Fatal(err)
+	}
+	r, _ := cfg.Releases.Last("web")
+	r.SetStatus(release.StatusPendingInstall, "")
+	if err := cfg.Releases.Update(r); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := (Driver{}).converge(ctx, cfg, g, env); err != nil || got != hyengine.Configured {
+		t.Errorf("got %s, %v", got, err)
+	}
+}
+
+func TestLoad_HashCoversChartAndValues(t *testing.T) {
+	a, b := goal(t, "text: a"), goal(t, "text: b")
+	if a.hash == b.hash || a.hash != goal(t, "text: a").hash || len(a.hash) != 40 {
+		t.Errorf("hashes %s and %s", a.hash, b.hash)
+	}
+	c := component("")
+	c.Files.(fstest.MapFS)["chart/templates/map.yaml"].Data = []byte("# other")
+	if _, _, hash, err := load(c); err != nil || hash == goal(t, "").hash {
+		t.Errorf("a changed template has the same hash %s, %v", hash, err)
+	}
+	delete(c.Files.(fstest.MapFS), "chart/Chart.yaml")
+	if _, _, _, err := load(c); err == nil || !strings.Contains(err.Error(), "component web: chart: Chart.yaml file is missing") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestReleaseName(t *testing.T) {
+	c := component("")
+	if name, err := releaseName(c); err != nil || name != "web" {
+		t.Errorf("got %q, %v", name, err)
+	}
+	c.Settings = map[string]any{"release": "other"}
+	if name, err := releaseName(c); err != nil || name != "other" {
+		t.Errorf("got %q, %v", name, err)
+	}
+	c.Settings = map[string]any{"relase": "other"}
+	if _, err := releaseName(c); err == nil {
+		t.Error("a misspelt setting is accepted")
+	}
+	c.Settings, c.Namespace = nil, ""
+	if _, err := releaseName(c); exit.Code(err) != exit.BadInput {
+		t.Errorf("no namespace: got %v", err)
+	}
+}
+
+func TestRemove_WithoutAClusterIsUnchanged(t *testing.T) {
+	got, err := Driver{}.Remove(context.Background(), component(""), testEnv(t))
+	if err != nil || got != hyengine.Unchanged {
+		t.Errorf("got %s, %v", got, err)
+	}
+}
+
+// Every chart of the catalog renders, and uses the images that its component lists.
+func TestCatalog_ChartsRender(t *testing.T) {
+	cat, err := catalog.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cat.Components {
+		if c.Driver != "helm" {
+			continue
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			ch, values, _, err := load(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			render, err := chartutil.ToRenderValues(ch, values, chartutil.ReleaseOptions{Name: c.Name, Namespace: c.Namespace}, chartutil.DefaultCapabilities)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files, err := engine.Render(ch, render)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var all strings.Builder
+			for _, name := range slices.Sorted(maps.Keys(files)) {
+				all.WriteString("---\n# " + name + "\n" + files[name])
+			}
+			for _, image := range c.Images {
+				if !strings.Contains(all.String(), image) {
+					t.Errorf("image %s is listed, but the chart does not use it", image)
+				}
+			}
+			golden(t, c.Name+".yaml", all.String())
+		})
+	}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs; run with -update if this is wanted:\n%s", file, got)
+	}
+}
