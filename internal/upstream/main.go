@@ -2,7 +2,7 @@
 // projects, from their Go modules: the module proxy and go.sum's database vouch
 // for what a download from a release page would not.
 //
-//	go run ./internal/catalog/upstream
+//	go run ./internal/upstream
 //
 // Two things are changed, and said at the head of each file. The descriptions
 // in CRD schemas are left out, which makes three megabytes a third of one and
@@ -56,7 +56,7 @@ func write(ctx context.Context, s source, dir string) error {
 		return fmt.Errorf("%s: %w", s.file, err)
 	}
 	head := fmt.Sprintf("# From https://%s/blob/%s/%s\n# License %s, sha256 of the source %x\n", s.module, s.version, s.file, s.license, sha256.Sum256(text))
-	tail := "# Written by `go run ./internal/catalog/upstream`: do not edit.\n"
+	tail := "# Written by `go run ./internal/upstream`: do not edit.\n"
 	files := map[string][]byte{
 		"crds.yaml":       append([]byte(head+"# Only the CustomResourceDefinitions, one a line, without the descriptions in their schemas.\n"+tail), crds...),
 		"controller.yaml": append([]byte(head+"# Without the CustomResourceDefinitions; the image tag is the version, not latest, and imagePullPolicy is IfNotPresent.\n"+tail), rest...),
