@@ -99,7 +99,7 @@ func (c *Client) Ping(ctx context.Context) error {
 		return err
 	}
 	if len(r.Values) != 1 || r.Values[0] != 1 {
-		return fmt.Errorf("%s answers vector(1) with %s: it is not a Prometheus", c.name, r)
+		return fmt.Errorf("what answers at %s is not a Prometheus: it says that vector(1) is %s", c.name, r)
 	}
 	return nil
 }
@@ -129,9 +129,9 @@ func (c *Client) Query(ctx context.Context, query string) (Result, error) {
 	case err == nil, errors.As(err, &q):
 		return r, err
 	case resp.StatusCode != http.StatusOK:
-		return Result{}, fmt.Errorf("%s answers with HTTP %s%s", c.name, resp.Status, detail(body))
+		return Result{}, fmt.Errorf("Prometheus at %s answers with HTTP %s%s", c.name, resp.Status, detail(body))
 	}
-	return Result{}, fmt.Errorf("%s does not answer like a Prometheus: %w", c.name, err)
+	return Result{}, fmt.Errorf("what answers at %s is not a Prometheus: %w", c.name, err)
 }
 
 // cause drops the URL that net/http puts before an error: the name says where.

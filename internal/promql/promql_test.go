@@ -66,11 +66,11 @@ func TestQuery_Faults(t *testing.T) {
 		{"a query that takes too long", 503, `{"status":"error","errorType":"timeout","error":"query timed out"}`, "timeout: query timed out", false},
 		{"a string", 200, success("string", `[1,"x"]`), "the query gives a string", false},
 		{"a histogram", 200, success("vector", `[{"metric":{},"histogram":[1,{}]}]`), "histogram", false},
-		{"no Service behind the proxy", 404, `{"kind":"Status","message":"services \"prometheus\" not found"}`, `the test answers with HTTP 404 Not Found: services "prometheus" not found`, false},
-		{"a login page", 200, "<html>", "does not answer like a Prometheus", false},
-		{"a gateway's error", 502, "bad gateway", "the test answers with HTTP 502 Bad Gateway", false},
-		{"other JSON", 200, `{"ok":true}`, "does not answer like a Prometheus", false},
-		{"a broken sample", 200, success("vector", `[{"value":[1]}]`), "does not answer like a Prometheus", false},
+		{"no Service behind the proxy", 404, `{"kind":"Status","message":"services \"prometheus\" not found"}`, `Prometheus at the test answers with HTTP 404 Not Found: services "prometheus" not found`, false},
+		{"a login page", 200, "<html>", "is not a Prometheus", false},
+		{"a gateway's error", 502, "bad gateway", "Prometheus at the test answers with HTTP 502 Bad Gateway", false},
+		{"other JSON", 200, `{"ok":true}`, "is not a Prometheus", false},
+		{"a broken sample", 200, success("vector", `[{"value":[1]}]`), "is not a Prometheus", false},
 	} {
 		_, err := answering(t, c.status, c.body).Query(t.Context(), "q")
 		if err == nil || !strings.Contains(err.Error(), c.want) || Invalid(err) != c.invalid {
@@ -83,7 +83,7 @@ func TestPing(t *testing.T) {
 	if err := answering(t, 200, success("vector", `[{"metric":{},"value":[1,"1"]}]`)).Ping(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if err := answering(t, 200, success("vector", `[]`)).Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "not a Prometheus") {
+	if err := answering(t, 200, success("vector", `[]`)).Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "is not a Prometheus") {
 		t.Error(err)
 	}
 	gone := httptest.NewServer(http.NotFoundHandler())

@@ -50,7 +50,9 @@ func (c *Cluster) Follow(ctx context.Context, namespace, name string, out chan<-
 			return nil
 		case <-time.After(pause):
 		}
-		pause = min(2*pause, maxRetry)
+		if f.seen { // at first contact the question is only whether it is there at all
+			pause = min(2*pause, maxRetry)
+		}
 	}
 }
 

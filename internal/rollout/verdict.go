@@ -37,6 +37,7 @@ const (
 	ReasonProgressing  = "progressing"
 	ReasonInvalidSpec  = "invalid_spec"
 	ReasonAborted      = "aborted"
+	ReasonAborting     = "aborting" // an abort is asked for, or is being cleared
 	ReasonDeadline     = "progress_deadline"
 	ReasonDegraded     = "degraded"
 	ReasonManualPause  = "manual_pause"
@@ -99,10 +100,14 @@ func failure(s State, name string) (Decision, bool) {
 		}
 	}
 	switch {
-	case s.Status.Abort: // set by hand, and the condition is not written yet
-		return Decision{Fail, ReasonAborted, name + " was aborted"}, true
 	case s.Status.Phase == Degraded:
 		return Decision{Fail, ReasonDegraded, fmt.Sprintf("%s is Degraded: %s", name, s.Status.Message)}, true
+	case s.Status.Abort:
+		// Without its condition this is either the wish to abort, or what is left
+		// of an abort when the next version is released over it: Argo Rollouts
+		// v1.10.1 clears it one update of the status after it has observed the new
+		// spec. Neither is a failure yet, and neither must pass.
+		return Decision{Wait, ReasonAborting, name + " is marked to be aborted"}, true
 	}
 	return Decision{}, false
 }

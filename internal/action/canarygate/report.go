@@ -33,7 +33,9 @@ func (r Result) Report() report.Report {
 	if len(r.Runs) > 0 {
 		out.Sections = append(out.Sections, analysis(r.Runs))
 	}
-	out.Sections = append(out.Sections, r.course())
+	if len(r.Changes) > 0 {
+		out.Sections = append(out.Sections, r.course())
+	}
 	if len(r.Warnings) > 0 {
 		t := report.Table{Header: []string{"Warning"}}
 		for _, w := range r.Warnings {
@@ -70,7 +72,8 @@ func (r Result) facts() []report.Fact {
 	if r.Aborted {
 		add("Aborted", "by the gate")
 	}
-	add("Watched", fmt.Sprintf("%.1f s, %d requests to the API server", r.End.Sub(r.Start).Seconds(), r.APICalls))
+	add("Watched", fmt.Sprintf("%.1f s", r.End.Sub(r.Start).Seconds()))
+	add("API requests", strconv.Itoa(r.APICalls))
 	return facts
 }
 
