@@ -17,11 +17,19 @@ import (
 	"github.com/buenhyden/hy-home/internal/exit"
 )
 
+// etcd's addresses, relative to the bed's directory: the path of a socket may
+// not be longer than 107 bytes. etcd wants to see a port, so the files' names
+// end in one.
+const (
+	etcdSocket = "unix://etcd:0"
+	peerSocket = "unix://peer:0"
+)
+
 // starter is a bed on its way up.
 type starter struct {
 	*Bed
-	o                                          Options
-	etcd, etcdPeer, api, metrics, health, prom string // host:port of each listener
+	o                          Options
+	api, metrics, health, prom string // host:port of each listener
 }
 
 // up starts the programs as early as each can use the others, and waits for
@@ -36,7 +44,7 @@ func up(ctx context.Context, o Options) (_ *Bed, err error) {
 		return nil, err
 	}
 	s := &starter{o: o}
-	if err := freePorts(&s.etcd, &s.etcdPeer, &s.api, &s.metrics, &s.health, &s.prom); err != nil {
+	if err := freePorts(&s.api, &s.metrics, &s.health, &s.prom); err != nil {
 		return nil, fmt.Errorf("plain test bed: %w", err)
 	}
 	s.Bed = newBed(o.Dir, "https://"+s.api, "http://"+s.prom, newProcesses(died))
@@ -113,16 +121,18 @@ func (s *starter) command(name string) *exec.Cmd {
 	case "etcd":
 		path, args = hyperkube, []string{
 			"--data-dir=" + in("etcd"),
-			"--listen-client-urls=http://" + s.etcd, "--advertise-client-urls=http://" + s.etcd,
-			"--listen-peer-urls=http://" + s.etcdPeer, "--initial-advertise-peer-urls=http://" + s.etcdPeer,
-			"--initial-cluster=default=http://" + s.etcdPeer,
+			// Sockets in the bed's directory, which is the user's alone: a port
+			// would let every user of the machine pass by the API server.
+			"--listen-client-urls=" + etcdSocket, "--advertise-client-urls=" + etcdSocket,
+			"--listen-peer-urls=" + peerSocket, "--initial-advertise-peer-urls=" + peerSocket,
+			"--initial-cluster=default=" + peerSocket,
 			"--unsafe-no-fsync", // a bed does not survive its machine anyway
 			"--log-level=warn",
 		}
 	case "kube-apiserver":
 		_, port, _ := net.SplitHostPort(s.api)
 		path, args = hyperkube, []string{
-			"--etcd-servers=http://" + s.etcd,
+			"--etcd-servers=" + etcdSocket,
 			"--bind-address=127.0.0.1", "--secure-port=" + port,
 			"--advertise-address=192.0.2.1", "--endpoint-reconciler-type=none", // loopback may not be advertised, so nothing is
 			"--tls-cert-file=" + in(certFile), "--tls-private-key-file=" + in(keyFile),
