@@ -70,9 +70,18 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	r := &Repo{o: o, origin: "origin"}
 	if err := r.open(ctx); err != nil {
 		_ = r.Close()
-		return nil, err
+		return nil, ended(ctx, err)
 	}
 	return r, nil
+}
+
+// ended gives the context's own reason if that is why something broke: a git that
+// was told to stop proves nothing about what it was asked.
+func ended(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 func (r *Repo) open(ctx context.Context) (err error) {

@@ -351,6 +351,23 @@ func TestOpen_BadInput(t *testing.T) {
 	}
 }
 
+func TestOpen_OutOfTime(t *testing.T) {
+	bare := newBare(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(exit.Inconclusivef("out of time"))
+	if _, err := Open(ctx, options(bare)); exit.Code(err) != exit.Inconclusive {
+		t.Errorf("err = %v, want the context's cause", err)
+	}
+	ctx, cancel = context.WithCancelCause(t.Context())
+	_, err := open(t, options(bare)).Update(ctx, func(*os.Root) (Commit, error) {
+		cancel(exit.Inconclusivef("out of time"))
+		return Commit{Files: map[string][]byte{"counter.txt": nil}, Message: "x"}, nil
+	})
+	if exit.Code(err) != exit.Inconclusive {
+		t.Errorf("err = %v, want the context's cause", err)
+	}
+}
+
 // recorder is a runner that remembers the arguments of what it ran.
 type recorder struct {
 	mu   sync.Mutex

@@ -35,9 +35,15 @@ const maxAttempts = 10
 // whenever another push came first. At the end the remote branch is read back:
 // Update succeeds only if it holds the commit.
 func (r *Repo) Update(ctx context.Context, intent func(root *os.Root) (Commit, error)) (Result, error) {
+	update := r.updateRemote
 	if r.o.Local {
-		return r.updateLocal(ctx, intent)
+		update = r.updateLocal
 	}
+	res, err := update(ctx, intent)
+	return res, ended(ctx, err)
+}
+
+func (r *Repo) updateRemote(ctx context.Context, intent func(*os.Root) (Commit, error)) (Result, error) {
 	for attempt := 1; ; attempt++ {
 		head, err := r.sync(ctx)
 		if err != nil {
