@@ -3,19 +3,17 @@
 package actions
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sethvargo/go-githubactions"
 
 	"github.com/buenhyden/hy-home/internal/gha"
+	"github.com/buenhyden/hy-home/internal/testkit"
 )
 
 // TestMain lets the test's own program stand in for hyaction: bootstrap.sh runs
@@ -73,7 +71,7 @@ jobs:
         run: printf '%%s\n' "$OURS" "$LIBRARY" "$REASON" > %q
 `, self, told))
 
-	act(t, repo, "push")
+	testkit.Act(t, repo)
 	got, err := os.ReadFile(told)
 	if err != nil {
 		t.Fatal(err)
@@ -110,10 +108,41 @@ jobs:
       - env: {VERSION: "${{ steps.setup.outputs.version }}"}
         run: echo "$VERSION $(command -v hyaction)" > %q
 `, bin, told))
-	act(t, theirs, "push", "--local-repository", "buenhyden/hy-home@v1="+ours)
+	testkit.Act(t, theirs, "--local-repository", "buenhyden/hy-home@v1="+ours)
 	got, err := os.ReadFile(told)
 	if want := "v1.2.3 " + bin + "\n"; err != nil || string(got) != want {
 		t.Errorf("the next step sees %q, %v; want %q", got, err, want)
+	}
+}
+
+// TestPost_RunsAtTheEndOfTheJob sees the teardown after a step that failed.
+func TestPost_RunsAtTheEndOfTheJob(t *testing.T) {
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Skip("node is not installed")
+	}
+	told := filepath.Join(t.TempDir(), "told")
+	bin := filepath.Join(t.TempDir(), "hyaction")
+	write(t, bin, fmt.Sprintf("#!/bin/sh\necho \"hyaction $*\" >> %q\n", told))
+	if err := os.Chmod(bin, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	repo := checkout(t, "actions")
+	write(t, filepath.Join(repo, ".github/workflows/test.yml"), fmt.Sprintf(`
+on: push
+jobs:
+  post:
+    runs-on: ubuntu-latest
+    env: {HYACTION_BIN: %q}
+    steps:
+      - uses: actions/checkout@v4
+      - {uses: ./actions/post, with: {name: shop}}
+      - run: echo "the job's own step" >> %q
+      - {run: exit 1, continue-on-error: true}
+`, bin, told))
+	testkit.Act(t, repo)
+	got, err := os.ReadFile(told)
+	if want := "the job's own step\nhyaction platform down --name=shop\n"; err != nil || string(got) != want {
+		t.Errorf("got %q, %v; want %q", got, err, want)
 	}
 }
 
@@ -160,43 +189,4 @@ func write(t *testing.T, path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// act runs the workflows of a repository on this machine: no image, no network,
-// and actions/checkout is a copy.
-func act(t *testing.T, dir, event string, args ...string) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, actProgram(t), append([]string{
-		event, "-P", "ubuntu-latest=-self-hosted", "-P", "ubuntu-24.04=-self-hosted", "--no-cache-server",
-	}, args...)...)
-	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("act: %v\n%s", err, out)
-	}
-	return string(out)
-}
-
-// actProgram builds act, once per machine: it is pinned in a module of its own,
-// so that its 200 dependencies stay out of the product's go.mod.
-func actProgram(t *testing.T) string {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("act takes minutes to build where it never was")
-	}
-	cmd := exec.Command("go", "tool", "-modfile=tools/act/go.mod", "-n", "act")
-	cmd.Dir = ".."
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil && os.Getenv("HY_TESTBED") == "required" {
-		t.Fatalf("act cannot be built: %v\n%s", err, stderr.String())
-	}
-	if err != nil {
-		t.Skipf("act cannot be built here: %v\n%s", err, stderr.String())
-	}
-	return strings.TrimSpace(string(out))
 }

@@ -36,7 +36,7 @@ var walls = []wall{
 		why: "an action is called by app and by nobody else, and never by another action"},
 	{of: "internal/...", but: []string{"internal/app"}, ban: []string{"internal/driver/..."},
 		why: "drivers are chosen by app and reached through engine.Driver, so that a kind of component is one package"},
-	{of: "...", ban: []string{"internal/testkit"}, why: "testkit is for tests, and does not belong into the binary"},
+	{of: "...", but: []string{"internal/testkit"}, ban: []string{"internal/testkit"}, why: "testkit is for tests, and does not belong into the binary"},
 	{of: "internal/...", ban: []string{"testbed/..."}, why: "the product does not know the bed it is tested in"},
 	{of: "cmd/...", ban: []string{"internal/action/...", "internal/driver/...", "internal/gha", "internal/spec", "internal/engine"},
 		why: "main makes a context and calls app: nothing there can be tested"},
@@ -52,7 +52,7 @@ var walls = []wall{
 	{of: "internal/report", ban: impure, through: true, why: "a report is drawn from results, and writes to what it is handed"},
 	{of: "internal/engine", ban: append([]string{"gopkg.in/...", "github.com/..."}, impure...),
 		why: "the engine knows nodes and edges; what they do is the drivers' business"},
-	{of: "internal/...", but: []string{"internal/run"}, ban: []string{"os/exec"},
+	{of: "internal/...", but: []string{"internal/run", "internal/testkit"}, ban: []string{"os/exec"},
 		why: "processes start through run: argument lists, an environment without secrets, and an end with their context"},
 
 	// Each heavy library has one home, so that its next major version is a change of one package.
