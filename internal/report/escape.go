@@ -36,12 +36,12 @@ func harmless(s string, i int, r rune) bool {
 		return true
 	case r == '.':
 		// Not in "www.", which GitHub makes a link of, nor in "1.", a list.
-		return i > 0 && !isDigits(s[:i]) && !strings.HasSuffix(strings.ToLower(s[:i]), "www") || between(s, i) && isDigits(s[i+1:i+2])
+		return i > 0 && !isDigits(s[:i]) && !strings.HasSuffix(strings.ToLower(s[max(0, i-6):i]), "www") || between(s, i) && isDigits(s[i+1:i+2])
 	case r == '-' || r == '_': // inside of a word GitHub takes neither for markup
 		return between(s, i)
 	case r == ':':
 		// Not in "https://" or "mailto:x", which GitHub makes a link of.
-		before := strings.ToLower(s[:i])
+		before := strings.ToLower(s[max(0, i-6):i])
 		return i > 0 && !strings.HasPrefix(s[i+1:], "/") && !strings.HasSuffix(before, "mailto") && !strings.HasSuffix(before, "xmpp")
 	case r == '(' || r == ')' || r == '=' || r == '+':
 		return i > 0 && !isDigits(s[:i])

@@ -102,7 +102,8 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	}{
 		{"find a builder", false, j.findTool},
 		{"ask for permission", !o.Push, j.askPermission},
-		{"build and push", false, j.build},
+		{"build", o.Push, j.build},
+		{"build and push", !o.Push, j.build},
 		{"verify the digest", !o.Push, j.verify},
 	} {
 		if s.skip {

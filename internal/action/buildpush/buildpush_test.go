@@ -135,6 +135,9 @@ func TestRun_WithoutPush(t *testing.T) {
 	o := options(t, w)
 	o.Push, o.Registry = false, fakeRegistry{push: errors.New("must not be asked"), digest: errors.New("must not be asked")}
 	res, err := Run(t.Context(), o)
+	if r := res.Report(nil); len(r.Steps) != 2 || r.Steps[1].Name != "build" {
+		t.Errorf("%+v", r.Steps)
+	}
 	if err != nil || res.Ref() != "" || res.ImageID == "" {
 		t.Errorf("%+v, %v", res, err)
 	}
