@@ -59,9 +59,11 @@ func (rt *Runtime) Foreign(text string) { rt.gha.Foreign(text) }
 // Progress prints what is being done now, one line or several.
 func (rt *Runtime) Progress(text string) { rt.gha.Say(text) }
 
-// Warning and Notice make an annotation titled with the action's name.
+// Warning makes an annotation titled with the action's name.
 func (rt *Runtime) Warning(message string) { rt.gha.Warning(rt.program.title, message) }
-func (rt *Runtime) Notice(message string)  { rt.gha.Notice(rt.program.title, message) }
+
+// Notice makes an annotation titled with the action's name.
+func (rt *Runtime) Notice(message string) { rt.gha.Notice(rt.program.title, message) }
 
 // InActions reports whether this is a step of a job rather than a terminal.
 func (rt *Runtime) InActions() bool { return rt.gha.InActions() }

@@ -15,11 +15,15 @@ const (
 	annotationCap = 10
 )
 
-// Error, Warning and Notice tell a person one thing each. In Actions they are
-// annotations: at most ten of each kind are made, later ones are plain lines.
-func (r *Runner) Error(title, message string)   { r.annotate("error", title, message) }
+// Error tells a person what went wrong: the cause, once. In Actions it is an
+// annotation; of each kind at most ten are made, later ones are plain lines.
+func (r *Runner) Error(title, message string) { r.annotate("error", title, message) }
+
+// Warning tells a person what may go wrong; see [Runner.Error].
 func (r *Runner) Warning(title, message string) { r.annotate("warning", title, message) }
-func (r *Runner) Notice(title, message string)  { r.annotate("notice", title, message) }
+
+// Notice tells a person what is worth knowing; see [Runner.Error].
+func (r *Runner) Notice(title, message string) { r.annotate("notice", title, message) }
 
 func (r *Runner) annotate(kind, title, message string) {
 	r.mu.Lock()
