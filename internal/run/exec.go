@@ -2,12 +2,10 @@ package run
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"slices"
-	"syscall"
 	"time"
 )
 
@@ -37,13 +35,13 @@ func (x Exec) Run(ctx context.Context, c Cmd) (Result, error) {
 	cmd.Env = append(slices.Clip(cmd.Env), c.Env...) // the last of a name wins
 	// A group of its own: what the program started (git's ssh, docker's
 	// plugins) ends with it, and a terminal's Ctrl-C reaches us first.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return signalGroup(cmd.Process.Pid, syscall.SIGTERM) }
+	ownGroup(cmd)
+	cmd.Cancel = func() error { return endGroup(cmd.Process) }
 	cmd.WaitDelay = Grace
 
 	err := cmd.Run()
 	if ctx.Err() != nil && cmd.Process != nil {
-		_ = signalGroup(cmd.Process.Pid, syscall.SIGKILL) // what ignored SIGTERM; the group may well be gone
+		_ = killGroup(cmd.Process) // what did not listen; the group may well be gone
 	}
 	res := Result{Stdout: stdout.String(), Stderr: stderr.String(), Code: -1}
 	if cmd.ProcessState != nil {
@@ -56,14 +54,6 @@ func (x Exec) Run(ctx context.Context, c Cmd) (Result, error) {
 		err = cause
 	}
 	return res, &Error{Cmd: c.String(), Code: res.Code, Stderr: res.Stderr, Err: err}
-}
-
-func signalGroup(pid int, sig syscall.Signal) error {
-	err := syscall.Kill(-pid, sig)
-	if errors.Is(err, syscall.ESRCH) {
-		return os.ErrProcessDone
-	}
-	return err
 }
 
 func tee(keep io.Writer, live io.Writer) io.Writer {
