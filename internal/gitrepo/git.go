@@ -79,11 +79,12 @@ type gitError struct {
 func (e *gitError) Error() string {
 	var said []string
 	for line := range strings.Lines(e.output) {
-		line = strings.TrimSpace(line)
 		// Git's cause is in these; the rest is advice for a person at a keyboard.
-		for _, prefix := range []string{"fatal: ", "error: ", "remote: ", "!"} {
-			if strings.HasPrefix(line, prefix) {
-				said = append(said, strings.TrimSpace(strings.TrimPrefix(line, prefix)))
+		for _, prefix := range []string{"fatal:", "error:", "remote:", "!"} {
+			if text, ok := strings.CutPrefix(strings.TrimSpace(line), prefix); ok {
+				if text = strings.Join(strings.Fields(text), " "); text != "" {
+					said = append(said, text)
+				}
 				break
 			}
 		}

@@ -31,6 +31,23 @@ func TestLostRace(t *testing.T) {
 	}
 }
 
+func TestGitError_QuotesTheCause(t *testing.T) {
+	err := &gitError{verb: "push", cause: errors.New("exit status 1"), output: `To https://github.com/acme/infra
+!	HEAD:refs/heads/main	[remote rejected] (protected branch hook declined)
+remote: error: GH006: Protected branch update failed.
+remote:
+hint: you may want to read the manual
+error: failed to push some refs to 'https://github.com/acme/infra'
+`}
+	const want = "git push: HEAD:refs/heads/main [remote rejected] (protected branch hook declined); error: GH006: Protected branch update failed.; failed to push some refs to 'https://github.com/acme/infra'"
+	if err.Error() != want {
+		t.Errorf("got  %s\nwant %s", err, want)
+	}
+	if err := (&gitError{verb: "push", cause: errors.New("exit status 1")}); err.Error() != "git push: exit status 1" {
+		t.Error(err)
+	}
+}
+
 func TestBackoff(t *testing.T) {
 	for attempt := 1; attempt < 20; attempt++ {
 		if d := backoff(attempt); d < 500*time.Millisecond || d > 45*time.Second {
