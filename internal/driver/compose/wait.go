@@ -3,6 +3,7 @@ package compose
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -27,7 +28,7 @@ func wait(ctx context.Context, cli *client.Client, project *types.Project, progr
 		if err != nil {
 			return err
 		}
-		now, ready, pending := time.Now(), 0, ""
+		now, ready, pending, late := time.Now(), 0, "", state{}
 		for _, s := range cs {
 			if why := s.fault(); why != "" {
 				return fmt.Errorf("%s%s", why, lastWords(ctx, cli, s))
@@ -35,7 +36,7 @@ func wait(ctx context.Context, cli *client.Client, project *types.Project, progr
 			if ok, why := s.up(now); ok {
 				ready++
 			} else {
-				pending = why
+				pending, late = why, s
 			}
 		}
 		if ready == len(project.Services) {
@@ -46,10 +47,18 @@ func wait(ctx context.Context, cli *client.Client, project *types.Project, progr
 			said = text
 		}
 		if err := sleep(ctx, pollEvery); err != nil {
-			return fmt.Errorf("%d of %d containers are up, %s: %w", ready, len(project.Services), pending, err)
+			if errors.Is(err, context.Canceled) {
+				return err
+			}
+			words, cancel := context.WithTimeout(context.WithoutCancel(ctx), wordsTimeout)
+			defer cancel()
+			return fmt.Errorf("%d of %d containers are up, %s%s", ready, len(project.Services), pending, lastWords(words, cli, late))
 		}
 	}
 }
+
+// wordsTimeout bounds the search for a cause when the time is up already.
+const wordsTimeout = 3 * time.Second
 
 // lastWords is the end of a container's output, as a part of an error.
 func lastWords(ctx context.Context, cli *client.Client, s state) string {

@@ -16,7 +16,7 @@ export REDISCLI_AUTH
 
 say() { echo "redis-cluster-init: $*"; }
 
-ask() { # ask NODE COMMAND...: the answer without carriage returns' effect
+ask() { # ask NODE COMMAND...
 	node=$1
 	shift
 	redis-cli -h "$node" "$@"
@@ -112,7 +112,7 @@ reset() {
 wait_for_all
 state=$(look)
 tries=0
-while [ "$state" = partial ] && [ "$tries" -lt 40 ]; do
+while [ "$state" = partial ] && [ "$tries" -lt 20 ]; do
 	tries=$((tries + 1))
 	sleep 0.5
 	state=$(look)

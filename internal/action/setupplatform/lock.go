@@ -1,0 +1,47 @@
+package setupplatform
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/buenhyden/hy-home/internal/exit"
+)
+
+// lock makes sure that one run at a time works on a platform. The lock ends
+// with the process, however that ends. Its file lies beside the state directory
+// and stays: to remove a lock file is to let two runs hold "the" lock.
+func lock(o Options) (unlock func(), err error) {
+	if err := checkName(o.Name); err != nil {
+		return nil, err
+	}
+	path := filepath.Clean(o.StateDir) + ".lock"
+	if err := makeStateDir(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the lock of platform %s: %w", o.Name, err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		defer f.Close()
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+		holder, _ := os.ReadFile(path) // only to name it
+		return nil, exit.BadInputf("another hyaction (process %s) is at work on platform %q: wait until it is done", orUnknown(strings.TrimSpace(string(holder))), o.Name)
+	}
+	_ = f.Truncate(0)
+	_, _ = fmt.Fprintf(f, "%d\n", os.Getpid()) // for people; the lock itself is held
+	return func() { _ = f.Close() }, nil
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "unknown"
+	}
+	return s
+}

@@ -1,0 +1,34 @@
+package setupplatform
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/buenhyden/hy-home/internal/report"
+)
+
+// Report tells a run for people. failure is the error it ended with, if any.
+func (r Result) Report(failure error) report.Report {
+	out := report.Report{
+		Title: "setup-platform: " + r.Plan.Profile,
+		Start: r.Start, End: r.End,
+		Steps:  report.Steps(r.Steps),
+		Status: report.Passed,
+	}
+	took := r.End.Sub(r.Start).Round(100 * time.Millisecond)
+	switch {
+	case failure != nil:
+		out.Status, out.Verdict = report.Failed, failure.Error()
+	case r.Changed():
+		out.Verdict = fmt.Sprintf("the platform is up: %d components in %s", len(r.Steps), took)
+	default:
+		out.Verdict = fmt.Sprintf("unchanged: %d components are as wanted, checked in %s", len(r.Steps), took)
+	}
+	out.Facts = append(out.Facts, report.Fact{Name: "profile", Value: r.Plan.Profile}, report.Fact{Name: "kubeconfig", Value: r.Kubeconfig})
+	for _, name := range []string{"kind-net-subnet", "infra-net-subnet", "registry-mirror"} {
+		if v := r.Values[name]; v != "" {
+			out.Facts = append(out.Facts, report.Fact{Name: name, Value: v})
+		}
+	}
+	return out
+}

@@ -1,0 +1,217 @@
+// Package setupplatform stands the platform up, tells how it is, and takes it
+// down again. All it knows of the world comes through its [Options].
+package setupplatform
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/plan"
+	"github.com/buenhyden/hy-home/internal/secrets"
+)
+
+// Options say which platform is meant and what to work with. Every field
+// without a note is required.
+type Options struct {
+	Profile        string // name of a profile; [Down] and [Status] take the recorded components instead
+	Name           string // of the platform
+	StateDir       string // absolute; what must outlive the process
+	NodeImage      string // of the cluster's nodes; "" leaves the catalog's
+	RegistryMirror string // URL; "" for none
+
+	Catalog catalog.Catalog
+	Drivers map[string]engine.Driver // by the name a component.yaml calls it
+	Machine func(context.Context) (plan.Machine, error)
+
+	Mask     func(secret string) // called with each generated secret before its first use
+	Observe  func(engine.Event)  // may be nil
+	Progress func(string)
+	Log      *slog.Logger
+}
+
+// Result is what a run came to. It is filled in as far as the run got, also
+// when there is an error.
+type Result struct {
+	Plan       plan.Plan
+	Steps      []engine.Result
+	Kubeconfig string            // path
+	Values     map[string]string // the values of the run, see values
+	Env        engine.Env        // what the drivers were told; holds secrets
+	Start, End time.Time
+}
+
+// Changed reports that anything was made, changed or removed.
+func (r Result) Changed() bool {
+	return slices.ContainsFunc(r.Steps, func(s engine.Result) bool {
+		return s.Outcome == engine.Created || s.Outcome == engine.Configured || s.Outcome == engine.Removed
+	})
+}
+
+// Plan decides what a run would do, checks it against the machine and asks
+// every driver whether it could. It changes nothing.
+func Plan(ctx context.Context, o Options) (plan.Plan, error) {
+	r, err := prepare(ctx, o)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	return r.plan, r.preflight(ctx)
+}
+
+// Run stands the platform up, or finds it standing. It can be cancelled and run
+// again at any point: each component converges on its own.
+func Run(ctx context.Context, o Options) (Result, error) {
+	res := Result{Start: time.Now()}
+	defer func() { res.End = time.Now() }()
+
+	unlock, err := lock(o)
+	if err != nil {
+		return res, err
+	}
+	defer unlock()
+	r, err := prepare(ctx, o)
+	if err != nil {
+		return res, err
+	}
+	res.Plan, res.Kubeconfig, res.Values = r.plan, r.env.Kubeconfig, r.env.Values
+	if err := r.preflight(ctx); err != nil {
+		return res, err
+	}
+	// From here on something is made: first of all the note of what.
+	if err := r.record.add(r.plan).save(o.StateDir); err != nil {
+		return res, err
+	}
+	if r.env.Secrets, err = secrets.Load(o.StateDir, r.plan.Secrets(), o.Mask); err != nil {
+		return res, err
+	}
+	res.Env = r.env
+	res.Steps, err = engine.Run(ctx, r.up(), engine.Options{Observe: o.Observe})
+	res.End = time.Now()
+	return res, err
+}
+
+// run is one run on its way: the plan and what its drivers are told.
+type run struct {
+	o      Options
+	plan   plan.Plan
+	record record
+	env    engine.Env
+}
+
+// prepare decides what is to be done. It changes nothing.
+func prepare(ctx context.Context, o Options) (*run, error) {
+	if err := checkName(o.Name); err != nil {
+		return nil, err
+	}
+	// The profile is looked at before the machine: a typing error needs no engine.
+	if _, err := o.Catalog.Profile(o.Profile); err != nil {
+		return nil, err
+	}
+	rec, err := load(o.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	machine, err := o.Machine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rec.Name = o.Name
+	machine.Holds = len(rec.Components) > 0
+	p, err := plan.New(o.Catalog, o.Profile, machine)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range p.Components {
+		if p.Components[i].Settings, err = nodeImage(c, o.NodeImage); err != nil {
+			return nil, err
+		}
+		if o.Drivers[c.Driver] == nil {
+			return nil, exit.BadInputf("component %s wants driver %q, which this hyaction does not have", c.Name, c.Driver)
+		}
+	}
+	values, err := values(p, o)
+	if err != nil {
+		return nil, err
+	}
+	return &run{o: o, plan: p, record: rec, env: o.env(values)}, nil
+}
+
+// env is what every driver is told.
+func (o Options) env(values map[string]string) engine.Env {
+	return engine.Env{
+		Name:       o.Name,
+		StateDir:   o.StateDir,
+		Kubeconfig: filepath.Join(o.StateDir, "kubeconfig"),
+		Values:     values,
+		Progress:   o.Progress,
+		Log:        o.Log,
+	}
+}
+
+// preflight asks every driver that can tell whether its components could work.
+func (r *run) preflight(ctx context.Context) error {
+	for _, name := range r.drivers() {
+		p, ok := r.o.Drivers[name].(engine.Preflighter)
+		if !ok {
+			continue
+		}
+		var cs []catalog.Component
+		for _, c := range r.plan.Components {
+			if c.Driver == name {
+				cs = append(cs, c)
+			}
+		}
+		if err := p.Preflight(ctx, cs, r.env); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drivers are the names of the drivers of the plan, each once, in its order.
+func (r *run) drivers() []string {
+	var names []string
+	for _, c := range r.plan.Components {
+		if !slices.Contains(names, c.Driver) {
+			names = append(names, c.Driver)
+		}
+	}
+	return names
+}
+
+// up is the graph of a run: a node for each component, after what it needs.
+func (r *run) up() []engine.Node {
+	var nodes []engine.Node
+	for _, c := range r.plan.Components {
+		node := engine.Node{ID: c.Name, Lane: c.Tier, Timeout: time.Duration(c.Timeout)}
+		for _, n := range c.Needs {
+			node.Needs = append(node.Needs, n.Name)
+		}
+		node.Run = func(ctx context.Context, progress func(string)) (engine.Outcome, error) {
+			env := r.env
+			env.Progress = progress
+			return r.o.Drivers[c.Driver].Apply(ctx, c, env)
+		}
+		nodes = append(nodes, node)
+	}
+	return nodes
+}
+
+// makeStateDir makes the state directory for its owner alone: it will hold a
+// kubeconfig and secrets.
+func makeStateDir(dir string) error {
+	if !filepath.IsAbs(dir) {
+		return exit.BadInputf("state directory %q is not an absolute path", dir)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the state directory: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,244 @@
+package setupplatform
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/plan"
+)
+
+// world is a driver that keeps what it made in memory.
+type world struct {
+	mu      sync.Mutex
+	there   map[string]bool
+	calls   []string
+	fail    string // component whose Apply fails
+	refuse  error  // of Preflight
+	secrets []string
+}
+
+func (w *world) Apply(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calls = append(w.calls, "+"+c.Name)
+	for _, name := range c.Secrets {
+		w.secrets = append(w.secrets, env.Secrets[name])
+	}
+	if c.Name == w.fail {
+		return "", errors.New("exited with code 1")
+	}
+	if w.there[c.Name] {
+		return engine.Unchanged, nil
+	}
+	w.there[c.Name] = true
+	return engine.Created, nil
+}
+
+func (w *world) Remove(_ context.Context, c catalog.Component, _ engine.Env) (engine.Outcome, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calls = append(w.calls, "-"+c.Name)
+	if !w.there[c.Name] {
+		return engine.Unchanged, nil
+	}
+	delete(w.there, c.Name)
+	return engine.Removed, nil
+}
+
+func (w *world) Preflight(context.Context, []catalog.Component, engine.Env) error { return w.refuse }
+
+func (w *world) Status(_ context.Context, c catalog.Component, _ engine.Env) (string, error) {
+	if w.there[c.Name] {
+		return "ready", nil
+	}
+	return "absent", nil
+}
+
+func component(name, driver string, needs ...string) catalog.Component {
+	c := catalog.Component{Name: name, Tier: "docker", Driver: driver}
+	for _, n := range needs {
+		c.Needs = append(c.Needs, catalog.Need{Name: n, Why: "order"})
+	}
+	return c
+}
+
+// setup gives a platform of a network, a database on it, a cluster and an app in it.
+func setup(t *testing.T) (*world, Options) {
+	net := component("net", "network")
+	net.Settings = map[string]any{"network": "infra_net", "subnet": "172.29.0.0/16"}
+	db := component("db", "compose", "net")
+	db.Secrets = []string{"db-password"}
+	cat := catalog.Catalog{
+		Components: []catalog.Component{
+			component("app", "helm", "kind", "db"), db, component("kind", "cluster"), net,
+		},
+		Profiles: []catalog.Profile{
+			{Name: "all", Components: []string{"app", "db", "kind", "net"}},
+			{Name: "data", Components: []string{"db", "net"}},
+		},
+	}
+	w := &world{there: map[string]bool{}}
+	drivers := map[string]engine.Driver{}
+	for _, name := range []string{"network", "compose", "cluster", "helm"} {
+		drivers[name] = w
+	}
+	return w, Options{
+		Profile: "all", Name: "hy-test", StateDir: filepath.Join(t.TempDir(), "state"),
+		Catalog: cat, Drivers: drivers,
+		Machine:  func(context.Context) (plan.Machine, error) { return plan.Machine{}, nil },
+		Mask:     func(string) {},
+		Progress: func(string) {},
+		Log:      slog.New(slog.DiscardHandler),
+	}
+}
+
+func TestRun_SecondRunIsUnchangedAndDownRemovesAll(t *testing.T) {
+	w, o := setup(t)
+	first, err := Run(t.Context(), o)
+	if err != nil || !first.Changed() || len(first.Steps) != 4 {
+		t.Fatalf("got %+v, %v", first.Steps, err)
+	}
+	if first.Values["net-subnet"] != "172.29.0.0/16" || first.Values["net-gateway"] != "172.29.0.1" || first.Values["platform"] != "hy-test" {
+		t.Errorf("values %v", first.Values)
+	}
+	second, err := Run(t.Context(), o)
+	if err != nil || second.Changed() {
+		t.Errorf("second run changed something: %+v, %v", second.Steps, err)
+	}
+	if len(w.secrets) != 2 || w.secrets[0] == "" || w.secrets[0] != w.secrets[1] {
+		t.Error("the second run had another secret")
+	}
+	states, err := Status(t.Context(), o)
+	if err != nil || len(states) != 4 || !states[0].Up() {
+		t.Errorf("status %+v, %v", states, err)
+	}
+
+	w.calls = nil
+	down, err := Down(t.Context(), o)
+	if err != nil || !down.Changed() {
+		t.Fatalf("got %+v, %v", down.Steps, err)
+	}
+	if slices.Contains(w.calls, "-app") {
+		t.Error("what is inside the cluster was removed one by one")
+	}
+	if slices.Index(w.calls, "-db") > slices.Index(w.calls, "-net") {
+		t.Errorf("removed in the wrong order: %v", w.calls)
+	}
+	if _, err := os.Stat(o.StateDir); !os.IsNotExist(err) {
+		t.Errorf("the state directory is left (%v)", err)
+	}
+	again, err := Down(t.Context(), o)
+	if err != nil || again.Changed() {
+		t.Errorf("second down changed something: %+v, %v", again.Steps, err)
+	}
+}
+
+// A change of the profile must not leave what only the old one had.
+func TestDown_RemovesWhatEarlierProfilesMade(t *testing.T) {
+	w, o := setup(t)
+	for _, profile := range []string{"all", "data"} {
+		o.Profile = profile
+		if _, err := Run(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Down(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if w.there["kind"] || w.there["net"] {
+		t.Errorf("left: %v", w.there)
+	}
+}
+
+func TestRun_FailureNamesTheComponentAndIsResumed(t *testing.T) {
+	w, o := setup(t)
+	w.fail = "db"
+	res, err := Run(t.Context(), o)
+	if err == nil || !strings.HasPrefix(err.Error(), "db: exited with code 1") {
+		t.Fatalf("got %v", err)
+	}
+	if r := res.Report(err); r.Status != "failed" || r.Verdict != err.Error() {
+		t.Errorf("report %s: %s", r.Status, r.Verdict)
+	}
+	w.fail = ""
+	if res, err = Run(t.Context(), o); err != nil || !w.there["app"] {
+		t.Errorf("the next run did not go on: %+v, %v", res.Steps, err)
+	}
+}
+
+func TestRun_RefusesBeforeAnythingIsMade(t *testing.T) {
+	taken := exit.BadInputf("subnet 172.29.0.0/16 of network infra_net is taken")
+	for _, tt := range []struct {
+		name   string
+		change func(*world, *Options)
+		want   string
+	}{
+		{"profile", func(_ *world, o *Options) { o.Profile = "huge" }, `profile "huge" does not exist; there are: all, data`},
+		{"name", func(_ *world, o *Options) { o.Name = "Hy Home" }, `name "Hy Home" must be 2 to 40 lower case letters`},
+		{"mirror", func(_ *world, o *Options) { o.RegistryMirror = "registry:5000" }, `registry-mirror "registry:5000" is not a URL`},
+		{"node image", func(_ *world, o *Options) { o.NodeImage = "kindest/node" }, `node-image "kindest/node" is no image with a tag`},
+		{"preflight", func(w *world, _ *Options) { w.refuse = taken }, taken.Error()},
+		{"driver", func(_ *world, o *Options) { delete(o.Drivers, "helm") }, `component app wants driver "helm"`},
+		{"memory", func(_ *world, o *Options) {
+			o.Machine = func(context.Context) (plan.Machine, error) { return plan.Machine{Memory: 1}, nil }
+			for i := range o.Catalog.Components {
+				o.Catalog.Components[i].Budget.Memory = 1 << 30
+			}
+		}, "profile all needs 4Gi of memory"},
+		{"state directory", func(_ *world, o *Options) { o.StateDir = "here" }, `state directory "." is not an absolute path`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w, o := setup(t)
+			tt.change(w, &o)
+			_, err := Run(t.Context(), o)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Fatalf("got %v, want %q", err, tt.want)
+			}
+			if exit.Code(err) != exit.BadInput {
+				t.Errorf("exit code %d, want %d", exit.Code(err), exit.BadInput)
+			}
+			if len(w.calls) > 0 {
+				t.Errorf("something was made: %v", w.calls)
+			}
+			if _, err := os.Stat(o.StateDir); !os.IsNotExist(err) {
+				t.Error("a state directory was made")
+			}
+		})
+	}
+}
+
+func TestRun_OneAtATime(t *testing.T) {
+	_, o := setup(t)
+	unlock, err := lock(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Run(t.Context(), o)
+	if err == nil || !strings.Contains(err.Error(), "is at work on platform \"hy-test\": wait until it is done") || exit.Code(err) != exit.BadInput {
+		t.Errorf("got %v", err)
+	}
+	unlock()
+	if _, err := Run(t.Context(), o); err != nil {
+		t.Errorf("after the first is done: %v", err)
+	}
+}
+
+func TestLoad_DamagedRecord(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, recordFile), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := load(dir); exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,58 @@
+package setupplatform
+
+import (
+	"context"
+	"time"
+
+	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/engine"
+)
+
+// Statuser is a driver that can tell how a component is, without changing
+// anything: "ready", "absent", or in a few words what is wrong.
+type Statuser interface {
+	Status(ctx context.Context, c catalog.Component, env engine.Env) (string, error)
+}
+
+// State is how one component is.
+type State struct {
+	Component catalog.Component
+	Text      string // "ready", "absent", "unknown" or what is wrong
+}
+
+// Up reports that nothing is wrong that can be told.
+func (s State) Up() bool { return s.Text == "ready" || s.Text == "unknown" }
+
+// statusTimeout bounds the question to one component.
+const statusTimeout = 10 * time.Second
+
+// Status asks every recorded component how it is; nil means that the platform
+// was never set up, or is gone.
+func Status(ctx context.Context, o Options) ([]State, error) {
+	if err := checkName(o.Name); err != nil {
+		return nil, err
+	}
+	rec, err := load(o.StateDir)
+	if err != nil || len(rec.Components) == 0 {
+		return nil, err
+	}
+	var states []State
+	for _, c := range recorded(o.Catalog, rec) {
+		states = append(states, State{c, o.ask(ctx, c)})
+	}
+	return states, ctx.Err()
+}
+
+func (o Options) ask(ctx context.Context, c catalog.Component) string {
+	s, ok := o.Drivers[c.Driver].(Statuser)
+	if !ok {
+		return "unknown"
+	}
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	defer cancel()
+	text, err := s.Status(ctx, c, o.env(nil))
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}

@@ -1,0 +1,83 @@
+package setupplatform
+
+import (
+	"maps"
+	"net/url"
+	"regexp"
+
+	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/netplan"
+	"github.com/buenhyden/hy-home/internal/plan"
+)
+
+// values are the fields that files of the catalog may use:
+//
+//	platform            the platform's name
+//	registry-mirror     URL, or empty
+//	<network>-name      for each component of the driver "network", by the
+//	<network>-subnet    component's name: "kind-net-subnet" is "172.18.0.0/16"
+//	<network>-gateway
+func values(p plan.Plan, o Options) (map[string]string, error) {
+	if err := checkMirror(o.RegistryMirror); err != nil {
+		return nil, err
+	}
+	v := map[string]string{"platform": o.Name, "registry-mirror": o.RegistryMirror}
+	for _, c := range p.Components {
+		if c.Driver != "network" {
+			continue
+		}
+		text := func(key string) string { s, _ := c.Settings[key].(string); return s }
+		n, err := netplan.Parse(text("network"), text("subnet"), text("gateway"), text("ip-range"))
+		if err != nil {
+			return nil, err
+		}
+		v[c.Name+"-name"] = n.Name
+		v[c.Name+"-subnet"] = n.Subnet.String()
+		v[c.Name+"-gateway"] = n.Gateway.String()
+	}
+	return v, nil
+}
+
+// nodeImage gives the settings of a component with the wanted image of the
+// cluster's nodes, if it is the cluster.
+func nodeImage(c catalog.Component, image string) (map[string]any, error) {
+	if image == "" || c.Driver != clusterDriver {
+		return c.Settings, nil
+	}
+	if !imageForm.MatchString(image) {
+		return nil, exit.BadInputf("node-image %q is no image with a tag or digest, such as kindest/node:v1.34.4", image)
+	}
+	settings := maps.Clone(c.Settings)
+	settings["image"] = image
+	return settings, nil
+}
+
+// clusterDriver is the driver whose component holds whatever needs it: with the
+// cluster goes all that is in it.
+const clusterDriver = "cluster"
+
+var (
+	imageForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._/-]*(:[0-9]+/[a-zA-Z0-9._/-]+)?(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[0-9a-f]{64})$`)
+	// A platform's name becomes the name of a kind cluster, a Compose project and
+	// the nodes' host names; with "-control-plane-2" these must fit 63 characters.
+	platformName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,38}[a-z0-9]$`)
+)
+
+func checkName(name string) error {
+	if !platformName.MatchString(name) {
+		return exit.BadInputf("name %q must be 2 to 40 lower case letters, digits and dashes, starting with a letter", name)
+	}
+	return nil
+}
+
+func checkMirror(mirror string) error {
+	if mirror == "" {
+		return nil
+	}
+	u, err := url.Parse(mirror)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return exit.BadInputf("registry-mirror %q is not a URL such as http://registry:5000", mirror)
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+package catalog
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+)
+
+// The conformance suite: every directory under components/ must pass it. A test
+// that fails names the component and says what is missing.
+
+func embeddedCatalog(t *testing.T) Catalog {
+	t.Helper()
+	cat, err := Embedded()
+	if err != nil {
+		t.Fatalf("the catalog does not load:\n%v", err)
+	}
+	return cat
+}
+
+func each(t *testing.T, check func(t *testing.T, c Component)) {
+	for _, c := range embeddedCatalog(t).Components {
+		t.Run(c.Name, func(t *testing.T) { check(t, c) })
+	}
+}
+
+func TestConformance_NoCycle(t *testing.T) {
+	cat := embeddedCatalog(t)
+	var visit func(name string, path []string)
+	visit = func(name string, path []string) {
+		if slices.Contains(path, name) {
+			t.Fatalf("these need each other in a circle: %s", strings.Join(append(path, name), " -> "))
+		}
+		c, _ := cat.Component(name)
+		for _, n := range c.Needs {
+			visit(n.Name, append(path, name))
+		}
+	}
+	for _, c := range cat.Components {
+		visit(c.Name, nil)
+	}
+}
+
+func TestConformance_EveryComponentIsInAProfile(t *testing.T) {
+	cat := embeddedCatalog(t)
+	each(t, func(t *testing.T, c Component) {
+		if !slices.ContainsFunc(cat.Profiles, func(p Profile) bool { return slices.Contains(p.Components, c.Name) }) {
+			t.Error("no profile chooses it: nothing would ever run it")
+		}
+	})
+}
+
+func TestConformance_Namespace(t *testing.T) {
+	each(t, func(t *testing.T, c Component) {
+		if c.Namespace != "" && c.Tier == "docker" {
+			t.Errorf("it is in the docker tier and has namespace %q", c.Namespace)
+		}
+		if c.PodSecurity != "" && c.Namespace == "" {
+			t.Error("it has a pod-security level without a namespace")
+		}
+	})
+}
+
+// What is exposed must be an address that others can use as it is.
+func TestConformance_Expose(t *testing.T) {
+	each(t, func(t *testing.T, c Component) {
+		for name, value := range c.Expose {
+			for _, one := range strings.Split(value, ",") {
+				if strings.Contains(one, "://") {
+					if u, err := url.Parse(one); err != nil || u.Host == "" {
+						t.Errorf("expose %s: %q is no URL with a host", name, one)
+					}
+				} else if host, port, err := net.SplitHostPort(one); err != nil || host == "" || port == "" {
+					t.Errorf("expose %s: %q is no host:port", name, one)
+				}
+			}
+		}
+	})
+}
+
+// composeFile is as much of compose.yaml as the suite looks at.
+type composeFile struct {
+	Services map[string]struct {
+		Image       string   `yaml:"image"`
+		MemLimit    string   `yaml:"mem_limit"`
+		CPUs        float64  `yaml:"cpus"`
+		Restart     string   `yaml:"restart"`
+		Healthcheck any      `yaml:"healthcheck"`
+		Privileged  bool     `yaml:"privileged"`
+		Ports       []string `yaml:"ports"`
+		Environment any      `yaml:"environment"`
+	} `yaml:"services"`
+	Configs map[string]struct {
+		File string `yaml:"file"`
+	} `yaml:"configs"`
+}
+
+func TestConformance_Compose(t *testing.T) {
+	each(t, func(t *testing.T, c Component) {
+		text, err := fs.ReadFile(c.Files, "compose.yaml")
+		if c.Driver != "compose" {
+			if err == nil {
+				t.Error("it has a compose.yaml, but another driver")
+			}
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var file composeFile
+		if err := yaml.Unmarshal(text, &file); err != nil {
+			t.Fatal(err)
+		}
+		used := map[string]bool{}
+		var memory Bytes
+		for name, s := range file.Services {
+			used[s.Image] = true
+			if !slices.Contains(c.Images, s.Image) {
+				t.Errorf("service %s: image %q is not listed in component.yaml", name, s.Image)
+			}
+			if s.MemLimit == "" || s.CPUs == 0 {
+				t.Errorf("service %s: mem_limit and cpus must be set, or one service can starve all others", name)
+			}
+			if s.Restart == "" {
+				t.Errorf(`service %s: restart must say what it is: unless-stopped for a service, "no" for a job`, name)
+			}
+			if s.Restart != "no" && s.Healthcheck == nil {
+				t.Errorf("service %s: a service needs a healthcheck", name)
+			}
+			var limit Bytes
+			if err := limit.UnmarshalText([]byte(strings.TrimSuffix(s.MemLimit, "m") + "Mi")); err == nil {
+				memory += limit
+			}
+		}
+		for _, image := range c.Images {
+			if !used[image] {
+				t.Errorf("image %q is listed and no service uses it", image)
+			}
+		}
+		if c.Budget.Memory > memory {
+			t.Errorf("budget.memory is %s, more than all limits together (%s)", c.Budget.Memory, memory)
+		}
+		for name, config := range file.Configs {
+			if config.File == "" {
+				continue
+			}
+			if _, err := fs.Stat(c.Files, config.File); errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("configs.%s: there is no file %s", name, config.File)
+			}
+		}
+	})
+}
