@@ -1,0 +1,104 @@
+package bed
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/buenhyden/hy-home/testbed/internal/artifact"
+	"github.com/buenhyden/hy-home/testbed/internal/debian"
+	"github.com/buenhyden/hy-home/testbed/internal/node"
+	"github.com/buenhyden/hy-home/testbed/internal/parts"
+	"github.com/buenhyden/hy-home/testbed/internal/services"
+)
+
+// NodeImage is the image of the cluster's nodes, under upstream's name.
+const NodeImage = "kindest/node:" + parts.KubernetesVersion
+
+// contents is everything that can be built.
+type contents struct {
+	parts  map[string]*artifact.Artifact
+	images []imageOf
+}
+
+// imageOf is one image of the engine.
+type imageOf struct {
+	name     string
+	artifact *artifact.Artifact
+	mirrored bool // the cluster pulls it: it belongs into the registry too
+}
+
+// plainParts are the parts that a plain bed runs.
+func plainParts() []string { return []string{"kubernetes", "argo-rollouts", "kwok"} }
+
+func (b *Bed) contents() (*contents, error) {
+	c := &contents{parts: map[string]*artifact.Artifact{}}
+	for _, p := range parts.All() {
+		a, err := p.Artifact(b.runner, b.root)
+		if err != nil {
+			return nil, err
+		}
+		c.parts[p.Name] = a
+	}
+	nodeRoot := debian.Root(b.runner, "debian-node", debian.Minimal, node.Packages()...)
+	serviceRoot := debian.Root(b.runner, "debian-services", debian.Extract, services.Packages()...)
+	golangRoot := debian.Root(b.runner, "debian-golang", debian.Minimal, services.GolangPackages()...)
+	nodeImage, err := node.Image(b.runner, node.Inputs{
+		Debian: nodeRoot, Kubernetes: c.parts["kubernetes"], CoreDNS: c.parts["coredns"],
+		LocalPath: c.parts["local-path-provisioner"], Tools: c.parts["node-tools"],
+	}, NodeImage)
+	if err != nil {
+		return nil, err
+	}
+	// runtime.GOROOT is empty in a program built with -trimpath.
+	goroot, err := b.goroot()
+	if err != nil {
+		return nil, err
+	}
+	fromDebian := services.FromDebian(serviceRoot)
+	c.images = []imageOf{
+		{services.Registry, fromDebian[2], false},
+		{services.Redis, fromDebian[0], true},
+		{services.Prometheus, fromDebian[1], true},
+		{services.Golang, services.GolangImage(golangRoot, goroot), false},
+		{services.Rollouts, services.ArgoRollouts(c.parts["argo-rollouts"]), true},
+		{NodeImage, nodeImage, false},
+	}
+	return c, nil
+}
+
+// publish links the programs of the parts that are built into BinDir, under
+// names that stay the same when the parts change.
+func (b *Bed) publish(c *contents) error {
+	if err := os.MkdirAll(b.BinDir(), 0o755); err != nil {
+		return err
+	}
+	for _, p := range parts.All() {
+		a := c.parts[p.Name]
+		if !b.store.Has(a) {
+			continue
+		}
+		for _, program := range p.Programs {
+			if err := link(filepath.Join(b.store.Path(a), program.Name), filepath.Join(b.BinDir(), program.Name)); err != nil {
+				return fmt.Errorf("publish %s: %w", program.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// link points name at target in one step: a container that starts meanwhile
+// finds the one or the other.
+func link(target, name string) error {
+	if have, err := os.Readlink(name); err == nil && have == target {
+		return nil
+	}
+	temp := name + ".new"
+	if err := os.Remove(temp); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	if err := os.Symlink(target, temp); err != nil {
+		return err
+	}
+	return os.Rename(temp, name)
+}

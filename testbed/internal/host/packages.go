@@ -1,0 +1,79 @@
+// Package host brings one machine to where a test bed can stand on it: Debian's
+// packages, a Docker engine with the images in it, a registry, and a fence around
+// the networks. Every step can be run again from any half-done state.
+package host
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/run"
+)
+
+// Tools says which Debian package has a program that a test bed needs.
+type Tools map[string]string
+
+// The tools of each kind of work.
+var (
+	dockerTools = Tools{"dockerd": "docker.io", "iptables": "iptables"}
+	buildTools  = Tools{"mmdebstrap": "mmdebstrap", "containerd": "containerd", "ctr": "containerd"}
+	plainTools  = Tools{"prometheus": "prometheus"}
+)
+
+// DockerTools run a Docker engine of our own.
+func DockerTools() Tools { return dockerTools }
+
+// BuildTools make images from Debian packages.
+func BuildTools() Tools { return buildTools }
+
+// PlainTools are what a bed of plain processes takes from Debian.
+func PlainTools() Tools { return plainTools }
+
+// missing lists the packages of the tools that are not in PATH, sorted.
+func (t Tools) missing(lookPath func(string) (string, error)) []string {
+	want := map[string]bool{}
+	for tool, pkg := range t {
+		if _, err := lookPath(tool); err != nil {
+			want[pkg] = true
+		}
+	}
+	return sorted(want)
+}
+
+// Install installs what is missing, on a Debian or Ubuntu as root. Elsewhere it
+// says what is missing and changes nothing.
+func Install(ctx context.Context, runner run.Runner, t Tools, progress func(string)) (engine.Outcome, error) {
+	missing := t.missing(exec.LookPath)
+	if len(missing) == 0 {
+		return engine.Unchanged, nil
+	}
+	list := strings.Join(missing, " ")
+	if _, err := exec.LookPath("apt-get"); err != nil || os.Geteuid() != 0 {
+		return "", exit.BadInputf("these Debian packages are missing: %s; install them, or run this as root on a Debian", list)
+	}
+	env := []string{"DEBIAN_FRONTEND=noninteractive"}
+	apt := func(args ...string) error {
+		_, err := runner.Run(ctx, run.Cmd{Name: "apt-get", Args: args, Env: env})
+		return err
+	}
+	install := append([]string{"install", "--yes", "--quiet", "--no-install-recommends", "--"}, missing...)
+	progress("apt-get install " + list)
+	if err := apt(install...); err == nil {
+		return engine.Created, nil
+	}
+	// The lists are missing or old on a fresh machine.
+	progress("apt-get update")
+	if err := apt("update", "--quiet"); err != nil {
+		return "", err
+	}
+	progress("apt-get install " + list)
+	if err := apt(install...); err != nil {
+		return "", fmt.Errorf("install %s: %w", list, err)
+	}
+	return engine.Created, nil
+}

@@ -1,0 +1,118 @@
+// Package parts declares what is built from Go modules. Each part is a small
+// module of its own under testbed/parts, which the main module does not see: its
+// hundreds of dependencies are not the product's.
+package parts
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/buenhyden/hy-home/internal/run"
+	"github.com/buenhyden/hy-home/testbed/internal/artifact"
+)
+
+// KubernetesVersion is the version that the part kubernetes says it is; it is
+// also the one its go.mod requires, which a test compares.
+const KubernetesVersion = "v1.34.4"
+
+// RuncBounded is the OCI runtime for hosts that may not grant everything; see
+// its own documentation in testbed/parts/node-tools.
+const RuncBounded = "runc-bounded"
+
+// Part is one module under testbed/parts and the programs made from it.
+type Part struct {
+	Name     string // its directory
+	Programs []Program
+	Version  string // of Kubernetes, put into the programs; "" puts nothing
+}
+
+// Program is one executable of a part.
+type Program struct {
+	Name    string
+	Package string // as the go command names it
+}
+
+// The parts, in the order in which they are built: what shares most with
+// kubernetes follows it.
+func All() []Part {
+	return []Part{
+		{Name: "node-tools", Programs: []Program{
+			{RuncBounded, "./runc-bounded"}, {"podnet", "./podnet"}, {"pause", "./pause"}, {"crictl", "./crictl"},
+		}},
+		{Name: "kubernetes", Programs: []Program{{"hyperkube", "."}}, Version: KubernetesVersion},
+		{Name: "coredns", Programs: []Program{{"coredns", "."}}},
+		{Name: "local-path-provisioner", Programs: []Program{
+			{"local-path-provisioner", "github.com/rancher/local-path-provisioner"},
+		}},
+		{Name: "argo-rollouts", Programs: []Program{
+			{"rollouts-controller", "github.com/argoproj/argo-rollouts/cmd/rollouts-controller"},
+		}},
+		{Name: "kwok", Programs: []Program{{"kwok", "sigs.k8s.io/kwok/cmd/kwok"}}},
+	}
+}
+
+// Artifact is the part's programs as an artifact, built from the checkout in root.
+func (p Part) Artifact(runner run.Runner, root string) (*artifact.Artifact, error) {
+	dir := filepath.Join(root, "testbed", "parts", p.Name)
+	var r artifact.Recipe
+	r.Words(runtime.Version(), runtime.GOARCH, p.ldflags())
+	for _, program := range p.Programs {
+		r.Words(program.Name, program.Package)
+	}
+	if err := r.Files(os.DirFS(dir), decides); err != nil {
+		return nil, fmt.Errorf("part %s: %w", p.Name, err)
+	}
+	return &artifact.Artifact{
+		Name: p.Name, Recipe: r.String(), Turn: "go",
+		Make: func(ctx context.Context, out string, _ func(*artifact.Artifact) string, progress func(string)) error {
+			return p.build(ctx, runner, dir, out, progress)
+		},
+	}, nil
+}
+
+// decides reports whether a file of a part has a say in what is built.
+func decides(path string) bool {
+	name := filepath.Base(path)
+	return name == "go.mod" || name == "go.sum" ||
+		strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go")
+}
+
+// build compiles. The go command's own cache makes a second build short, and
+// what several parts compile in the same version is compiled once: that is why
+// their go.mod files are held to the versions of kubernetes, and why the flags
+// here are the same for all.
+func (p Part) build(ctx context.Context, runner run.Runner, dir, out string, progress func(string)) error {
+	progress("go mod download")
+	env := []string{"CGO_ENABLED=0", "GOFLAGS=-trimpath -buildvcs=false -mod=readonly", "GOWORK=off"}
+	if _, err := runner.Run(ctx, run.Cmd{Name: "go", Args: []string{"mod", "download"}, Dir: dir, Env: env}); err != nil {
+		return err
+	}
+	for _, program := range p.Programs {
+		progress("go build " + program.Name)
+		_, err := runner.Run(ctx, run.Cmd{
+			Name: "go", Dir: dir, Env: env,
+			Args: []string{"build", "-ldflags", p.ldflags(), "-o", filepath.Join(out, program.Name), program.Package},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p Part) ldflags() string {
+	flags := "-s -w"
+	if p.Version == "" {
+		return flags
+	}
+	major, minor, _ := strings.Cut(strings.TrimPrefix(p.Version, "v"), ".")
+	minor, _, _ = strings.Cut(minor, ".")
+	for _, pkg := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
+		flags += fmt.Sprintf(" -X %[1]s.gitVersion=%[2]s -X %[1]s.gitMajor=%[3]s -X %[1]s.gitMinor=%[4]s", pkg, p.Version, major, minor)
+	}
+	return flags
+}

@@ -1,0 +1,68 @@
+package services
+
+import (
+	"archive/tar"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/buenhyden/hy-home/testbed/internal/artifact"
+	"github.com/buenhyden/hy-home/testbed/internal/debian"
+	"github.com/buenhyden/hy-home/testbed/internal/image"
+)
+
+// GolangPackages is what a build needs beside the toolchain: certificates for
+// the module proxy, and git for modules that are fetched from their source. There
+// is no C compiler in it, unlike in upstream's.
+func GolangPackages() []string { return []string{"ca-certificates", "git"} }
+
+// GolangImage is the toolchain that builds this program, on a small Debian.
+func GolangImage(base *artifact.Artifact, goroot string) *artifact.Artifact {
+	i := image.Image{Names: []string{Golang}, Config: image.Config{
+		WorkingDir: "/go", Cmd: []string{"bash"},
+		Env: []string{
+			"PATH=/go/bin:/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+			"GOPATH=/go", "GOTOOLCHAIN=local", "CGO_ENABLED=0",
+		},
+	}}
+	var r artifact.Recipe
+	r.Words(recipe(i), runtime.Version())
+	a := &artifact.Artifact{Name: "image-golang", Inputs: []*artifact.Artifact{base}, Recipe: r.String()}
+	a.Make = func(_ context.Context, dir string, path func(*artifact.Artifact) string, progress func(string)) error {
+		progress("writing the image")
+		t, err := debian.Open(path(base))
+		if err != nil {
+			return err
+		}
+		defer t.Close()
+		return save(dir, a.Key(), i, func(l *image.Layer) error {
+			err := t.All(func(name string, h *tar.Header, r io.Reader) error {
+				if !strings.HasPrefix(name, "/dev/") && !strings.HasPrefix(name, "/var/cache/apt/") && !strings.HasPrefix(name, "/var/lib/apt/lists/") {
+					l.Entry(h, r)
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			l.Dir("/go/bin", 0o777)
+			l.Dir("/go/src", 0o777)
+			for _, part := range []string{"bin", "lib", "pkg", "src", "go.env", "VERSION"} {
+				if _, err := os.Stat(filepath.Join(goroot, part)); err == nil {
+					l.Tree("/usr/local/go/"+part, filepath.Join(goroot, part), unneeded)
+				}
+			}
+			return nil
+		})
+	}
+	return a
+}
+
+// unneeded are the toolchain's own tests, a quarter of its files.
+func unneeded(rel string) bool {
+	name := filepath.Base(rel)
+	return name == "testdata" || strings.HasSuffix(name, "_test.go")
+}
