@@ -86,6 +86,7 @@ func Connect(kubeconfig, contextName string, log func(msg string, args ...any)) 
 func newCluster(config *rest.Config, log func(msg string, args ...any)) (*Cluster, error) {
 	c := &Cluster{config: config, calls: new(atomic.Int64), log: log, firstContact: 4 * time.Second, retry: 200 * time.Millisecond}
 	config.UserAgent = "hyaction"
+	config.WarningHandler = rest.NoWarnings{} // client-go would print them
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return countingTransport{next: next, calls: c.calls}
 	})
