@@ -83,6 +83,17 @@ func TestHelp_EndsWithTheExitCodes(t *testing.T) {
 	}
 }
 
+func TestCommands_AreEveryDeclaredAction(t *testing.T) {
+	p := &program{gha: gha.New(nil, nil, func(string) string { return "" })}
+	root := p.root()
+	for _, a := range spec.All() {
+		cmd, _, err := root.Find([]string{a.Name})
+		if err != nil || cmd.Name() != a.Name {
+			t.Errorf("action %s is declared, and no command runs it", a.Name)
+		}
+	}
+}
+
 func TestSetup_PutsTheBinaryOnThePath(t *testing.T) {
 	r := hyaction(t, []string{"GITHUB_ACTIONS=true"}, "setup")
 	if r.code != 0 || !strings.Contains(r.outputs, "version<<hy_") || !strings.Contains(r.outputs, "path<<hy_") {
