@@ -25,9 +25,11 @@ import (
 func (p *program) commands() []*cobra.Command {
 	return []*cobra.Command{
 		p.action(spec.Setup, setup),
+		p.action(spec.SetupPlatform, setupPlatform),
 		p.action(spec.BuildPush, buildPush),
 		p.action(spec.BumpImage, bumpImage),
 		p.action(spec.CanaryGate, canaryGate),
+		p.platform(),
 		p.infra(),
 		p.version(),
 	}

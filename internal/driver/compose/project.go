@@ -51,12 +51,13 @@ func load(ctx context.Context, c catalog.Component, env engine.Env) (*types.Proj
 		// Relative paths name files of the component, which are not on disk.
 		o.ResolvePaths = false
 	})
-	if err != nil {
-		return nil, misconfigured(c, err)
-	}
+	// An unknown variable first: what it leaves empty is a fault of its own.
 	if len(missing) > 0 {
 		return nil, misconfigured(c, fmt.Errorf("unknown variables %s; there are: %s",
 			strings.Join(slices.Sorted(maps.Keys(missing)), ", "), strings.Join(slices.Sorted(maps.Keys(vars)), ", ")))
+	}
+	if err != nil {
+		return nil, misconfigured(c, err)
 	}
 	if err := embedFiles(project, c.Files); err != nil {
 		return nil, misconfigured(c, err)

@@ -1,0 +1,28 @@
+package app
+
+import (
+	"github.com/buenhyden/hy-home/internal/docker"
+	"github.com/buenhyden/hy-home/internal/driver/bridge"
+	"github.com/buenhyden/hy-home/internal/driver/cluster"
+	"github.com/buenhyden/hy-home/internal/driver/compose"
+	"github.com/buenhyden/hy-home/internal/driver/helm"
+	"github.com/buenhyden/hy-home/internal/driver/manifest"
+	"github.com/buenhyden/hy-home/internal/driver/network"
+	"github.com/buenhyden/hy-home/internal/driver/proof"
+	"github.com/buenhyden/hy-home/internal/engine"
+)
+
+// drivers is the list of everything that can bring a component up and down, by
+// the name a component.yaml calls it. None of them connects to anything before
+// it is used.
+func drivers(docker *docker.Engine) map[string]engine.Driver {
+	return map[string]engine.Driver{
+		"network":  network.New(docker),
+		"compose":  compose.New(docker),
+		"cluster":  cluster.Driver{Docker: docker.Client},
+		"bridge":   bridge.Driver{Docker: docker.Client},
+		"helm":     helm.Driver{},
+		"manifest": manifest.Driver{},
+		"proof":    proof.Driver{},
+	}
+}

@@ -1,0 +1,177 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/buenhyden/hy-home/internal/action/setupplatform"
+	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/diag"
+	"github.com/buenhyden/hy-home/internal/docker"
+	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/machine"
+	"github.com/buenhyden/hy-home/internal/plan"
+	"github.com/buenhyden/hy-home/internal/report"
+	"github.com/buenhyden/hy-home/internal/spec"
+)
+
+// setupPlatform stands the platform up.
+func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
+	o, err := platformOptions(rt, in.String("name"), in.String("state-dir"))
+	if err != nil {
+		return err
+	}
+	o.Profile = in.String("profile")
+	o.NodeImage = in.String("node-image")
+	o.RegistryMirror = in.String("registry-mirror")
+	if in.Bool("dry-run") {
+		p, err := setupplatform.Plan(ctx, o)
+		if err != nil {
+			return err
+		}
+		rt.Progress(p.Table())
+		rt.Output("changed", "false")
+		return nil
+	}
+	limit := in.Duration("timeout")
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the platform is not up after %s", limit))
+	defer cancel()
+
+	console := newConsole(rt)
+	o.Observe = console.Observe
+	res, err := setupplatform.Run(ctx, o)
+	console.Close()
+	if len(res.Steps) > 0 {
+		err = errors.Join(err, tellPlatform(rt, o, res, err))
+	}
+	if err != nil {
+		return evidence(ctx, rt, o, res, err)
+	}
+	rt.Output("kubeconfig", res.Kubeconfig)
+	rt.Output("changed", strconv.FormatBool(res.Changed()))
+	rt.Output("kind-subnet", res.Values["kind-net-subnet"])
+	rt.Output("infra-subnet", res.Values["infra-net-subnet"])
+	rt.Setenv("KUBECONFIG", res.Kubeconfig)
+	return nil
+}
+
+// tellPlatform writes the reports of a run, however it ended.
+func tellPlatform(rt *Runtime, o setupplatform.Options, res setupplatform.Result, failure error) error {
+	r := res.Report(failure)
+	rt.Summary(report.Markdown(r))
+	data, err := report.JSON(r)
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	for name, text := range map[string][]byte{"json": data, "html": report.HTML(r)} {
+		path := filepath.Join(o.StateDir, "report."+name)
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			return fmt.Errorf("write the report: %w", err)
+		}
+		rt.Output("report-"+name, path)
+	}
+	return nil
+}
+
+// evidence gathers what explains a failure and says where it lies. A cancelled
+// run gathers nothing: it has seconds to end.
+func evidence(ctx context.Context, rt *Runtime, o setupplatform.Options, res setupplatform.Result, failure error) error {
+	if len(res.Steps) == 0 || errors.Is(ctx.Err(), context.Canceled) {
+		return failure
+	}
+	dir := filepath.Join(o.StateDir, "evidence")
+	if err := diag.Gather(context.WithoutCancel(ctx), dir, failure, res.Plan.Components, o.Drivers, res.Env); err != nil {
+		rt.Warning(err.Error())
+	}
+	rt.Progress("evidence: " + dir)
+	return failure
+}
+
+// platformOptions are the options that all commands around a platform share.
+func platformOptions(rt *Runtime, name, stateDir string) (setupplatform.Options, error) {
+	cat, err := catalog.Embedded()
+	if err != nil {
+		return setupplatform.Options{}, err
+	}
+	if stateDir, err = stateDirectory(rt, name, stateDir); err != nil {
+		return setupplatform.Options{}, err
+	}
+	dockerEngine := &docker.Engine{Host: rt.Getenv("DOCKER_HOST")}
+	return setupplatform.Options{
+		Name: name, StateDir: stateDir, Catalog: cat,
+		Drivers:  drivers(dockerEngine),
+		Machine:  func(ctx context.Context) (plan.Machine, error) { return lookAtMachine(ctx, dockerEngine) },
+		Mask:     rt.Mask,
+		Progress: rt.Progress,
+		Log:      rt.Log,
+	}, nil
+}
+
+// stateDirectory is where a platform's state lies: as given, or by the XDG rule.
+func stateDirectory(rt *Runtime, name, given string) (string, error) {
+	if given != "" {
+		return filepath.Abs(given)
+	}
+	base := rt.Getenv("XDG_STATE_HOME")
+	if base == "" && rt.Getenv("HOME") != "" {
+		base = filepath.Join(rt.Getenv("HOME"), ".local", "state")
+	}
+	if base == "" {
+		return "", exit.BadInputf("state-dir is not given, and neither XDG_STATE_HOME nor HOME is set: set one of them")
+	}
+	return filepath.Join(base, "hyaction", name), nil
+}
+
+// lookAtMachine reads what the machine has left. Of an engine on another
+// machine only the totals are known.
+func lookAtMachine(ctx context.Context, e *docker.Engine) (plan.Machine, error) {
+	facts, err := e.Facts(ctx)
+	if err != nil {
+		return plan.Machine{}, err
+	}
+	if !facts.Local {
+		return plan.Machine{CPUs: facts.CPUs, Memory: catalog.Bytes(facts.Memory)}, nil
+	}
+	return machine.Look(facts.Root), nil
+}
+
+// newConsole shows a run while it happens: a live block on a terminal, lines
+// that cannot be taken for commands elsewhere.
+func newConsole(rt *Runtime) *report.Console {
+	f, ok := rt.program.stderr.(*os.File)
+	if !ok || rt.InActions() || !term.IsTerminal(int(f.Fd())) {
+		return report.NewConsole(&sayWriter{rt}, report.ConsoleOptions{})
+	}
+	return report.NewConsole(f, report.ConsoleOptions{
+		TTY:    true,
+		Colour: rt.Getenv("NO_COLOR") == "",
+		Width: func() int {
+			width, _, err := term.GetSize(int(f.Fd()))
+			if err != nil {
+				return 0
+			}
+			return width
+		},
+	})
+}
+
+// removed counts what a removal took away.
+func removed(steps []engine.Result) int {
+	n := 0
+	for _, s := range steps {
+		if s.Outcome == engine.Removed {
+			n++
+		}
+	}
+	return n
+}
+
+func seconds(d time.Duration) string { return d.Round(100 * time.Millisecond).String() }

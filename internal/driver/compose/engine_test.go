@@ -1,0 +1,156 @@
+package compose
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/volume"
+	"github.com/docker/docker/client"
+
+	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/docker"
+	"github.com/buenhyden/hy-home/internal/engine"
+)
+
+// These tests work on the real engine and are skipped where there is none, or
+// where the image is not in it: they never pull.
+
+func onEngine(t *testing.T, image string) (*Driver, *client.Client) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short")
+	}
+	e := &docker.Engine{Host: os.Getenv("DOCKER_HOST")}
+	cli, err := e.Client(t.Context())
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	if _, err := cli.ImageInspect(t.Context(), image); err != nil {
+		t.Skipf("image %s is not in the engine", image)
+	}
+	return New(e), cli
+}
+
+// platform is a name of its own for this test; what it makes goes at its end.
+func platform(t *testing.T, d *Driver, c catalog.Component) engine.Env {
+	t.Helper()
+	e := env(fmt.Sprintf("hyt-%d", os.Getpid()))
+	e.Progress = func(s string) { t.Log(time.Now().Format("05.000 ") + s) }
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if _, err := d.Remove(ctx, c, e); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+func within(t *testing.T, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+const redisImage = "docker.io/library/redis:7.0.15"
+
+func TestEngine_RedisCluster(t *testing.T) {
+	d, cli := onEngine(t, redisImage)
+	ctx := within(t, 3*time.Minute)
+	net, err := cli.NetworkCreate(ctx, "hyt_infra", network.CreateOptions{
+		IPAM:   &network.IPAM{Config: []network.IPAMConfig{{Subnet: "172.29.0.0/16"}}},
+		Labels: map[string]string{docker.PlatformLabel: "hyt"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cli.NetworkRemove(context.Background(), net.ID) })
+	c := redisCluster(t)
+	e := platform(t, d, c)
+
+	apply := func(want engine.Outcome) {
+		t.Helper()
+		start := time.Now()
+		got, err := d.Apply(ctx, c, e)
+		if err != nil || got != want {
+			t.Fatalf("got %s, %v; want %s", got, err, want)
+		}
+		t.Logf("%s in %s", got, time.Since(start).Round(time.Millisecond))
+	}
+	apply(engine.Created)
+	apply(engine.Unchanged)
+	if s, err := d.Status(ctx, c, e); s != "ready" {
+		t.Errorf("status %q, %v", s, err)
+	}
+	cs, err := containers(ctx, cli, ProjectName(e.Name, c.Name))
+	if err != nil || len(cs) != 7 {
+		t.Fatalf("%d containers, %v", len(cs), err)
+	}
+	for _, s := range cs {
+		full, err := cli.ContainerInspect(ctx, s.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, _ := json.Marshal(full); strings.Contains(string(text), password) {
+			t.Errorf("docker inspect %s shows the password", s.name)
+		}
+	}
+
+	// A node that lost its process comes back by itself; a removed one is made again.
+	if err := cli.ContainerRemove(ctx, cs[1].id, forced); err != nil {
+		t.Fatal(err)
+	}
+	apply(engine.Configured)
+
+	if out, err := d.Remove(ctx, c, e); err != nil || out != engine.Removed {
+		t.Fatalf("remove: %s, %v", out, err)
+	}
+	if out, err := d.Remove(ctx, c, e); err != nil || out != engine.Unchanged {
+		t.Errorf("second remove: %s, %v", out, err)
+	}
+	left, err := cli.VolumeList(ctx, volume.ListOptions{Filters: platformFilter(e.Name)})
+	if err != nil || len(left.Volumes) > 0 {
+		t.Errorf("volumes left: %d, %v", len(left.Volumes), err)
+	}
+}
+
+// A container that cannot work must fail the run at once, with its own words.
+func TestEngine_FailsFastWithTheLastWords(t *testing.T) {
+	d, _ := onEngine(t, redisImage)
+	c := catalog.Component{Name: "broken", Files: fstest.MapFS{"compose.yaml": {Data: []byte(`
+services:
+  job:
+    image: docker.io/library/redis:7.0.15
+    command: [sh, -c, "echo no such topic >&2; exit 3"]
+    restart: "no"
+    network_mode: none
+`)}}}
+	e := platform(t, d, c)
+	_, err := d.Apply(within(t, time.Minute), c, e)
+	if err == nil || err.Error() != "job exited with code 3: no such topic" {
+		t.Errorf("got %v", err)
+	}
+	files := map[string]string{}
+	if err := d.Collect(t.Context(), c, e, func(name, text string) { files[name] = text }); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(files["job.log"], "no such topic") || !strings.Contains(files["job.json"], `"ExitCode": 3`) {
+		t.Errorf("evidence %v", files)
+	}
+}
+
+var forced = container.RemoveOptions{Force: true}
+
+func platformFilter(name string) filters.Args {
+	return filters.NewArgs(filters.Arg("label", docker.PlatformLabel+"="+name))
+}
