@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/plan"
@@ -45,15 +44,6 @@ func memory(file string) catalog.Bytes {
 		}
 	}
 	return 0
-}
-
-// free is what an ordinary user may still write on dir's file system.
-func free(dir string) catalog.Bytes {
-	var st syscall.Statfs_t
-	if dir == "" || syscall.Statfs(dir, &st) != nil {
-		return 0
-	}
-	return catalog.Bytes(int64(st.Bavail) * int64(st.Bsize)) //nolint:unconvert // the types differ between systems
 }
 
 // ports lists the TCP ports that something listens on, sorted.

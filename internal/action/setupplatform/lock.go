@@ -1,12 +1,10 @@
 package setupplatform
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/buenhyden/hy-home/internal/exit"
 )
@@ -26,9 +24,9 @@ func lock(o Options) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the lock of platform %s: %w", o.Name, err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if held, err := tryLock(f); err != nil || !held {
 		defer f.Close()
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
+		if err != nil {
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
 		holder, _ := os.ReadFile(path) // only to name it

@@ -21,11 +21,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/compose/v2/pkg/api"
 	"github.com/docker/docker/client"
+	"github.com/sirupsen/logrus"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/docker"
@@ -37,7 +39,13 @@ import (
 type Driver struct{ docker *docker.Engine }
 
 // New makes the driver; it connects to the engine when it is first used.
-func New(docker *docker.Engine) *Driver { return &Driver{docker} }
+//
+// Compose logs through a global of its own, for which there is no other switch:
+// it goes nowhere, as its warnings are about files that users never see.
+func New(docker *docker.Engine) *Driver {
+	logrus.SetOutput(io.Discard)
+	return &Driver{docker}
+}
 
 var (
 	_ engine.Driver      = (*Driver)(nil)
@@ -66,6 +74,11 @@ func (d *Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env)
 	project, err := load(ctx, c, env)
 	if err != nil {
 		return "", err
+	}
+	for _, name := range c.Secrets {
+		if env.Secrets[name] == "" {
+			return "", fmt.Errorf("component %s: secret %s was not generated", c.Name, name)
+		}
 	}
 	cli, err := d.docker.Client(ctx)
 	if err != nil {

@@ -44,7 +44,7 @@ func load(ctx context.Context, c catalog.Component, env engine.Env) (*types.Proj
 	project, err := loader.LoadWithContext(ctx, types.ConfigDetails{
 		WorkingDir:  "/",
 		ConfigFiles: []types.ConfigFile{{Filename: "compose.yaml", Content: text}},
-		Environment: vars,
+		Environment: maps.Clone(vars), // the loader adds to it
 	}, func(o *loader.Options) {
 		o.SetProjectName(ProjectName(env.Name, c.Name), true)
 		o.Interpolate = &interpolation.Options{LookupValue: lookup, TypeCastMapping: o.Interpolate.TypeCastMapping, Substitute: o.Interpolate.Substitute}
@@ -73,9 +73,7 @@ func variables(c catalog.Component, env engine.Env) map[string]string {
 		vars[variable(name)] = value
 	}
 	for _, name := range c.Secrets {
-		if value, ok := env.Secrets[name]; ok {
-			vars[variable(name)] = value
-		}
+		vars[variable(name)] = env.Secrets[name] // empty in a preflight: none is made yet
 	}
 	return vars
 }

@@ -12,16 +12,13 @@ import (
 	"github.com/docker/compose/v2/pkg/api"
 	"github.com/docker/compose/v2/pkg/compose"
 	"github.com/docker/docker/client"
-	"github.com/sirupsen/logrus"
 
 	"github.com/buenhyden/hy-home/internal/engine"
 )
 
-// newService makes Compose work on our connection. What it would print becomes
-// progress; its log, which is a global, goes nowhere, as its warnings are about
-// files that users never see.
+// newService makes Compose work on our connection; what it would print becomes
+// progress.
 func newService(cli *client.Client, env engine.Env) (api.Compose, error) {
-	logrus.SetOutput(io.Discard)
 	out := &lines{say: env.Progress}
 	dockerCLI, err := command.NewDockerCli(command.WithAPIClient(cli), command.WithCombinedStreams(out), command.WithInputStream(io.NopCloser(strings.NewReader(""))))
 	if err != nil {
