@@ -4,19 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/exit"
-	"github.com/buenhyden/hy-home/internal/judge"
-	"github.com/buenhyden/hy-home/internal/promql"
 	"github.com/buenhyden/hy-home/internal/rollout"
 )
 
 const (
-	queryTimeout = 5 * time.Second // of one measurement
-	firstLook    = 3 * time.Second // after which pods that are not available are looked at
-	nextLook     = 5 * time.Second // the same trouble at two looks in a row counts
+	firstLook = 3 * time.Second // after which pods that are not available are looked at
+	nextLook  = 5 * time.Second // the same trouble at two looks in a row counts
 )
 
 // gate is one run. All its fields belong to the goroutine of watch; what runs
@@ -39,12 +35,6 @@ type gate struct {
 	look      time.Time // of the next look at pods; zero when they are available
 	suspect   *rollout.Trouble
 	trouble   *rollout.Trouble
-}
-
-// taken is a measurement with the revision that it was taken of.
-type taken struct {
-	judge.Measurement
-	hash, query string
 }
 
 // watch is the gate's one loop: every event updates what is known, then
@@ -192,50 +182,6 @@ func (g *gate) judgeable() bool {
 		return false
 	}
 	return true
-}
-
-// measure asks Prometheus once.
-func (g *gate) measure(ctx context.Context, s rollout.State) taken {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
-	m := taken{hash: s.Status.PodHash, Measurement: judge.Measurement{Time: time.Now(), Value: math.NaN()}}
-	var err error
-	if m.query, err = g.query.Render(promql.Fields{"pod-hash": s.Status.PodHash, "namespace": g.namespace, "rollout": g.name}); err == nil {
-		var r promql.Result
-		if r, err = g.prom.Query(ctx, m.query); err == nil {
-			m.Text = r.String()
-			if len(r.Values) > 0 {
-				m.Value = r.Values[0]
-			}
-			m.Outcome, m.Message = g.condition.Judge(r.Value())
-		}
-	}
-	if err != nil {
-		m.Outcome, m.Message = judge.Error, err.Error()
-	}
-	return m
-}
-
-// count takes a measurement in.
-func (g *gate) count(m taken) {
-	g.measuring = false
-	if m.hash != g.result.PodHash {
-		return
-	}
-	g.result.Query = m.query
-	g.result.Measurements = append(g.result.Measurements, m.Measurement)
-	if g.end.After(m.Time) {
-		g.due = g.end // it began before the end: one more is due at once
-	}
-	line := "measured " + m.Text
-	if m.Text == "" {
-		line = "not measured"
-	}
-	line += ": " + string(m.Outcome)
-	if m.Message != "" {
-		line += " (" + m.Message + ")"
-	}
-	g.Progress(line)
 }
 
 // lookAtPods finds pods that cannot start, long before Argo's own deadline.
