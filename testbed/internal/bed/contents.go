@@ -12,9 +12,6 @@ import (
 	"github.com/buenhyden/hy-home/testbed/internal/services"
 )
 
-// NodeImage is the image of the cluster's nodes, under upstream's name.
-const NodeImage = "kindest/node:" + parts.KubernetesVersion
-
 // contents is everything that can be built.
 type contents struct {
 	parts  map[string]*artifact.Artifact
@@ -46,7 +43,7 @@ func (b *Bed) contents() (*contents, error) {
 	nodeImage, err := node.Image(b.runner, node.Inputs{
 		Debian: nodeRoot, Kubernetes: c.parts["kubernetes"], CoreDNS: c.parts["coredns"],
 		LocalPath: c.parts["local-path-provisioner"], Tools: c.parts["node-tools"],
-	}, NodeImage)
+	}, node.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +59,7 @@ func (b *Bed) contents() (*contents, error) {
 		{services.Prometheus, fromDebian[1], true},
 		{services.Golang, services.GolangImage(golangRoot, goroot), false},
 		{services.Rollouts, services.ArgoRollouts(c.parts["argo-rollouts"]), true},
-		{NodeImage, nodeImage, false},
+		{node.Name, nodeImage, false},
 	}
 	return c, nil
 }

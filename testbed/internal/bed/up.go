@@ -15,6 +15,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/run"
 	"github.com/buenhyden/hy-home/testbed/internal/artifact"
 	"github.com/buenhyden/hy-home/testbed/internal/host"
+	"github.com/buenhyden/hy-home/testbed/internal/node"
 	"github.com/buenhyden/hy-home/testbed/internal/services"
 	"github.com/buenhyden/hy-home/testbed/plain"
 )
@@ -38,7 +39,7 @@ func (b *Bed) Up(ctx context.Context, level Level, observe func(engine.Event)) e
 	return err
 }
 
-// node is short for a step with a name.
+// step is a node of the bed's own lane.
 func step(id string, needs []string, run func(context.Context, func(string)) (engine.Outcome, error)) engine.Node {
 	return engine.Node{ID: id, Lane: "testbed", Needs: needs, Run: run}
 }
@@ -206,7 +207,7 @@ func (b *Bed) around(c *contents, level Level, missing []imageOf) []engine.Node 
 		return nodes
 	}
 	build := step("hyaction", nil, b.buildHyaction)
-	cluster := step("cluster", append(after(imageOf{name: NodeImage}, "registry"), build.ID), b.setupPlatform)
+	cluster := step("cluster", append(after(imageOf{name: node.Name}, "registry"), build.ID), b.setupPlatform)
 	return append(nodes, build, cluster)
 }
 
@@ -232,7 +233,7 @@ func (b *Bed) setupPlatform(ctx context.Context, progress func(string)) (engine.
 	progress("hyaction setup-platform, profile bare")
 	env := []string{"INPUT_PROFILE=bare", "INPUT_NAME=" + Platform}
 	if !b.upstream {
-		env = append(env, "INPUT_NODE_IMAGE="+NodeImage, "INPUT_REGISTRY_MIRROR=http://"+host.RegistryName+":5000")
+		env = append(env, "INPUT_NODE_IMAGE="+node.Name, "INPUT_REGISTRY_MIRROR="+host.Mirror)
 	}
 	res, err := b.runner.Run(ctx, run.Cmd{Name: b.hyaction(), Args: []string{"setup-platform"}, Env: env, Stdout: lines(progress)})
 	if err != nil {

@@ -20,8 +20,9 @@ import (
 // this machine by its published port.
 const (
 	RegistryName = "hy-registry"
-	RegistryAddr = "127.0.0.1:5001" // on this machine; images are pushed there as localhost:5001/...
-	registryHost = "localhost:5001"
+	RegistryAddr = "127.0.0.1:5001" // on this machine
+	RegistryHost = "localhost:5001" // the same in the names of images
+	Mirror       = "http://" + RegistryName + ":5000"
 	registryPort = "5000/tcp"
 )
 
@@ -39,7 +40,7 @@ func StartRegistry(ctx context.Context, c *client.Client, progress func(string))
 	case err != nil:
 		return "", err
 	case have.Image == want.ID && have.NetworkSettings.Networks[Network] != nil:
-		if have.State.Running && registryAnswers(ctx) {
+		if have.State.Running && RegistryAnswers(ctx) {
 			return engine.Unchanged, nil
 		}
 		outcome = engine.Configured
@@ -57,7 +58,7 @@ func StartRegistry(ctx context.Context, c *client.Client, progress func(string))
 	if err := c.ContainerStart(ctx, RegistryName, container.StartOptions{}); err != nil {
 		return "", fmt.Errorf("start the registry on %s: %w", RegistryAddr, err)
 	}
-	for deadline := time.Now().Add(20 * time.Second); !registryAnswers(ctx); {
+	for deadline := time.Now().Add(20 * time.Second); !RegistryAnswers(ctx); {
 		if time.Now().After(deadline) {
 			return "", fmt.Errorf("the registry does not answer on %s after 20s: see docker logs %s", RegistryAddr, RegistryName)
 		}
@@ -113,7 +114,7 @@ func PushImage(ctx context.Context, c *client.Client, name string) (engine.Outco
 		return "", err
 	}
 	// The engine remembers what it pushed where; the registry says what it has.
-	mine := registryHost + "/" + path
+	mine := RegistryHost + "/" + path
 	for _, known := range image.RepoDigests {
 		if digest, ok := strings.CutPrefix(known, mine+"@"); ok && registryDigest(ctx, path, tag) == digest {
 			return engine.Unchanged, nil
@@ -139,7 +140,8 @@ func mirrorPath(name string) (path, tag string) {
 	return path, tag
 }
 
-func registryAnswers(ctx context.Context) bool {
+// RegistryAnswers reports whether the registry serves.
+func RegistryAnswers(ctx context.Context) bool {
 	res, err := registryRequest(ctx, http.MethodGet, "/v2/")
 	return err == nil && res.StatusCode == http.StatusOK
 }

@@ -24,7 +24,7 @@ func Inspect(ctx context.Context, c *client.Client, runner run.Runner) State {
 	if packets, err := (Fence{Runner: runner}).Refused(ctx); err == nil {
 		s.Fence = fmt.Sprintf("up, %d packets refused", packets)
 	}
-	if registryAnswers(ctx) {
+	if RegistryAnswers(ctx) {
 		s.Registry = "up"
 	}
 	return s

@@ -24,6 +24,9 @@ import (
 	"github.com/buenhyden/hy-home/testbed/internal/parts"
 )
 
+// Name is the image's name, that of upstream's image for the same version.
+const Name = "kindest/node:" + parts.KubernetesVersion
+
 //go:embed all:files
 var files embed.FS
 
@@ -41,7 +44,7 @@ type Inputs struct {
 }
 
 // format changes when the code here makes something else of the same inputs.
-const format = "1"
+const format = "2"
 
 // Image is the node image as an artifact: an archive with the given name in it.
 func Image(runner run.Runner, in Inputs, name string) (*artifact.Artifact, error) {

@@ -88,7 +88,7 @@ func (b *builder) preload(ctx context.Context, work, layer string) error {
 		return err
 	}
 	store := filepath.Join(work, "store")
-	if err := b.unpack(ctx, store, filepath.Join(work, "run"), archive); err != nil {
+	if err := b.unpack(ctx, store, archive); err != nil {
 		return err
 	}
 	return writeLayer(layer, func(l *image.Layer) error {
@@ -99,10 +99,13 @@ func (b *builder) preload(ctx context.Context, work, layer string) error {
 	})
 }
 
-func (b *builder) unpack(ctx context.Context, store, state, archive string) error {
-	if err := os.MkdirAll(state, 0o755); err != nil {
+func (b *builder) unpack(ctx context.Context, store, archive string) error {
+	// Not in the work directory: the path of a socket has at most 107 bytes.
+	state, err := os.MkdirTemp("", "preload-")
+	if err != nil {
 		return err
 	}
+	defer os.RemoveAll(state)
 	socket := filepath.Join(state, "containerd.sock")
 	config := fmt.Sprintf(`version = 2
 root = %q
@@ -117,7 +120,8 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
 		return err
 	}
-	stop, err := startContainerd(ctx, file, filepath.Join(state, "log"))
+	log := filepath.Join(b.dir, "containerd.log")
+	stop, err := startContainerd(file, log)
 	if err != nil {
 		return err
 	}
@@ -127,26 +131,42 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 		return res.Stdout, err
 	}
 	if err := waitFor(ctx, 20*time.Second, func() error { _, err := ctr("version"); return err }); err != nil {
-		return fmt.Errorf("containerd does not answer (log in %s): %w", state, err)
+		return fmt.Errorf("containerd does not answer: %w; its log ends with: %s", err, ending(log))
 	}
 	if _, err := ctr("images", "import", "--all-platforms", "--snapshotter", "overlayfs", archive); err != nil {
 		return err
 	}
-	if err := dropLayerBlobs(ctr); err != nil {
+	if err := dropLayerBlobs(ctx, ctr, store); err != nil {
 		return err
 	}
-	return stop()
+	if err := stop(); err != nil {
+		return fmt.Errorf("stop containerd: %w", err)
+	}
+	return os.Remove(log)
 }
 
 // dropLayerBlobs removes the packed copy of what is unpacked: it is half the
 // size of the store, and nothing reads it again.
-func dropLayerBlobs(ctr func(...string) (string, error)) error {
+//
+// containerd forgets a blob at once and deletes its file some time later, which
+// must be before it is stopped.
+func dropLayerBlobs(ctx context.Context, ctr func(...string) (string, error), store string) error {
 	list, err := ctr("content", "ls")
 	if err != nil {
 		return err
 	}
 	for _, digest := range largeBlobs(list) {
 		if _, err := ctr("content", "rm", digest); err != nil {
+			return err
+		}
+		blob := filepath.Join(store, "io.containerd.content.v1.content", "blobs", strings.Replace(digest, ":", "/", 1))
+		err := waitFor(ctx, 20*time.Second, func() error {
+			if exists(blob) {
+				return fmt.Errorf("containerd has not deleted %s", blob)
+			}
+			return nil
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -167,7 +187,7 @@ func largeBlobs(table string) []string {
 }
 
 // startContainerd starts it and returns what stops it, which may be called twice.
-func startContainerd(ctx context.Context, config, log string) (stop func() error, err error) {
+func startContainerd(config, log string) (stop func() error, err error) {
 	out, err := os.Create(log)
 	if err != nil {
 		return nil, err
@@ -191,6 +211,13 @@ func startContainerd(ctx context.Context, config, log string) (stop func() error
 		}
 		return c.Wait()
 	}, nil
+}
+
+// ending is the last line of a log.
+func ending(file string) string {
+	data, _ := os.ReadFile(file)
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	return lines[len(lines)-1]
 }
 
 func waitFor(ctx context.Context, limit time.Duration, try func() error) error {
