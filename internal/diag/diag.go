@@ -25,11 +25,12 @@ type Collector interface {
 // limit of all the gathering: whoever waits for it waits for a failed job.
 const limit = 30 * time.Second
 
-// Gather writes cause.txt and, for each component whose driver is a
+// Gather makes the folder dir anew and writes cause.txt and, for each component whose driver is a
 // [Collector], a folder with its evidence. What could not be gathered is noted
 // in the folder's errors.txt. Secrets are replaced in every file.
 func Gather(ctx context.Context, dir string, cause error, cs []catalog.Component, drivers map[string]engine.Driver, env engine.Env) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	// Evidence of an earlier failure would be taken for that of this one.
+	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
 		return fmt.Errorf("gather evidence: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)

@@ -8,9 +8,9 @@ import (
 	"github.com/buenhyden/hy-home/internal/engine"
 )
 
-// Statuser is a driver that can tell how a component is, without changing
+// Inspector is a driver that can tell how a component is, without changing
 // anything: "ready", "absent", or in a few words what is wrong.
-type Statuser interface {
+type Inspector interface {
 	Status(ctx context.Context, c catalog.Component, env engine.Env) (string, error)
 }
 
@@ -44,7 +44,7 @@ func Status(ctx context.Context, o Options) ([]State, error) {
 }
 
 func (o Options) ask(ctx context.Context, c catalog.Component) string {
-	s, ok := o.Drivers[c.Driver].(Statuser)
+	s, ok := o.Drivers[c.Driver].(Inspector)
 	if !ok {
 		return "unknown"
 	}

@@ -187,8 +187,8 @@ func (d *Driver) Status(ctx context.Context, c catalog.Component, env engine.Env
 		}
 	}
 	for _, p := range c.Ready {
-		if err := check(ctx, cli, p, cs); err != nil {
-			return err.Error(), nil
+		if fault := check(ctx, cli, p, cs); fault != nil {
+			return fault.Error(), nil //nolint:nilerr // the fault is the answer
 		}
 	}
 	return "ready", nil
@@ -224,7 +224,7 @@ func (d *Driver) explain(ctx context.Context, cli *client.Client, project string
 	}
 	cs, listErr := containers(ctx, cli, project)
 	if listErr != nil {
-		return err
+		return err // without more words, it is still the cause
 	}
 	for _, s := range cs {
 		if why := s.fault(); why != "" {

@@ -94,7 +94,7 @@ func checkHTTP(ctx context.Context, p catalog.HTTPProbe) error {
 	if err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := new(http.Client).Do(req) // the time limit is the request's context
 	if err != nil {
 		return err
 	}

@@ -266,8 +266,9 @@ func (d *Driver) Status(ctx context.Context, c catalog.Component, _ engine.Env) 
 		return "", err
 	case existing == nil:
 		return "absent", nil
-	case fits(want, *existing) != nil:
-		return fits(want, *existing).Error(), nil
+	}
+	if fault := fits(want, *existing); fault != nil {
+		return fault.Error(), nil //nolint:nilerr // the fault is the answer
 	}
 	return "ready", nil
 }
