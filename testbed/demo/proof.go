@@ -24,26 +24,46 @@ const (
 	prometheus = "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy"
 )
 
-// requests is how many answers must come from the wanted version in a row: with
-// one of four pods being another version, 20 good answers by luck are 0.3 %.
+// requests is how many answers in a row must come from the wanted version: with
+// one of four pods being another version, 20 by luck are 0.3 %.
 const requests = 20
+
+// settle is how long an aborted canary's last pod may take to go.
+const settle = time.Minute
 
 // stillServes proves that users meet only the wanted version, without errors.
 func (s *stage) stillServes(version string) work {
 	return func(ctx context.Context, progress func(string)) (engine.Outcome, error) {
-		for i := range requests {
-			body, err := s.get(ctx, backend)
-			if err != nil {
-				return "", fmt.Errorf("request %d of %d to the backend: %w", i+1, requests, err)
+		ctx, cancel := context.WithTimeout(ctx, settle)
+		defer cancel()
+		for row := 0; row < requests; row++ {
+			why := s.servedBy(ctx, version)
+			switch {
+			case why != nil && ctx.Err() != nil:
+				return "", fmt.Errorf("%d of %d answers in a row came from %s within %s: %w", row, requests, version, settle, why)
+			case why != nil:
+				progress(why.Error())
+				row = -1
+				time.Sleep(time.Second) // between two looks; the deadline is settle
+			default:
+				progress(fmt.Sprintf("%d of %d answers from %s", row+1, requests, version))
 			}
-			var answer struct{ Version string }
-			if err := json.Unmarshal(body, &answer); err != nil || answer.Version != version {
-				return "", fmt.Errorf("request %d of %d was answered by %q, want version %s", i+1, requests, body, version)
-			}
-			progress(fmt.Sprintf("%d of %d answers from %s", i+1, requests, version))
 		}
 		return engine.Checked, nil
 	}
+}
+
+// servedBy sends one request to the backend and says what was wrong with the answer.
+func (s *stage) servedBy(ctx context.Context, version string) error {
+	body, err := s.get(ctx, backend)
+	if err != nil {
+		return err
+	}
+	var answer struct{ Version string }
+	if err := json.Unmarshal(body, &answer); err != nil || answer.Version != version {
+		return fmt.Errorf("the answer is %q, want version %s", body, version)
+	}
+	return nil
 }
 
 // errorShare reads from Prometheus what the three releases did to their callers.

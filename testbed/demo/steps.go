@@ -181,7 +181,8 @@ func (s *stage) canaryGate(v version) work {
 			"QUERY":      query,
 			"CONDITION":  "len(result) > 0 && result[0] < 0.05",
 			"INTERVAL":   "3s",
-			"TIMEOUT":    "4m",
+			"TIMEOUT":    "5m",
+			"ABORT":      "true", // the gate may see it before the Rollout's own analysis does
 		})
 		got := exit.OK
 		var failed *run.Error
@@ -192,7 +193,7 @@ func (s *stage) canaryGate(v version) work {
 			return "", err
 		}
 		if got != v.verdict {
-			return "", fmt.Errorf("the gate ended with exit code %d, want %d: %w", got, v.verdict, errors.Join(err, errors.New(outputs["reason"])))
+			return "", fmt.Errorf("the gate ended with exit code %d, want %d: %w", got, v.verdict, errors.Join(err, errors.New(outputs["message"])))
 		}
 		s.keep(v.name+" verdict", outputs["verdict"]+": "+outputs["message"])
 		return engine.Checked, nil

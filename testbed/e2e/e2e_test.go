@@ -28,6 +28,7 @@ func TestPlatform(t *testing.T) {
 	}{
 		{"Demo_PromotesTheGoodReleaseAndStopsTheBadOne", p.demo},
 		{"SecondRun_ChangesNothing", p.secondRun},
+		{"Workflow_WalksTheSameWayThroughActions", p.workflow},
 		{"Down_RemovesWhatItMadeAndNothingElse", p.down},
 	} {
 		if !t.Run(part.name, part.run) {
