@@ -104,11 +104,9 @@ func (t *Tree) Install(l *image.Layer, files ...string) error {
 // InstallShell puts busybox into a layer, with a link for each of the tools that
 // scripts and people expect.
 func (t *Tree) InstallShell(l *image.Layer) error {
-	r, err := t.File("/bin/busybox")
-	if err != nil {
+	if err := t.Install(l, "/bin/busybox"); err != nil {
 		return err
 	}
-	l.Stream("/bin/busybox", 0o755, r.Size(), r)
 	for _, tool := range shellTools {
 		l.Link("/bin/"+tool, "busybox")
 	}
@@ -116,7 +114,7 @@ func (t *Tree) InstallShell(l *image.Layer) error {
 	return nil
 }
 
-// shellTools are applets of Debian's busybox-static. The full list would have to
+// shellTools are applets of Debian's busybox. The full list would have to
 // be asked of the program, which may not run here (another architecture).
 var shellTools = strings.Fields(`
 	ash awk base64 basename cat chmod chown clear cmp cp cut date dd df dirname

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/client"
 	"github.com/docker/go-connections/nat"
@@ -27,7 +28,7 @@ const (
 )
 
 // StartRegistry starts the registry, or again if it stopped. One made from
-// another image, or on another network, is replaced: what it holds is pushed anew.
+// another image, or on another network, is replaced and keeps what it holds.
 func StartRegistry(ctx context.Context, c *client.Client, progress func(string)) (engine.Outcome, error) {
 	want, err := c.ImageInspect(ctx, services.Registry)
 	if err != nil {
@@ -82,6 +83,7 @@ func createRegistry(ctx context.Context, c *client.Client) error {
 		&container.HostConfig{
 			NetworkMode:   Network,
 			PortBindings:  nat.PortMap{registryPort: {{HostIP: host, HostPort: port}}},
+			Mounts:        []mount.Mount{{Type: mount.TypeVolume, Source: RegistryName, Target: "/var/lib/registry"}},
 			RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyUnlessStopped},
 		},
 		&network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{Network: {}}},
@@ -100,6 +102,9 @@ func RemoveRegistry(ctx context.Context, c *client.Client) (engine.Outcome, erro
 	}
 	if err != nil {
 		return "", fmt.Errorf("remove the registry: %w", err)
+	}
+	if err := c.VolumeRemove(ctx, RegistryName, true); err != nil {
+		return "", fmt.Errorf("remove the registry's volume: %w", err)
 	}
 	return engine.Removed, nil
 }

@@ -59,6 +59,7 @@ func TestLayer_AddsParentsOnce(t *testing.T) {
 		l.Bytes("/usr/bin/a", 0o755, []byte("A"))
 		l.Link("/usr/bin/b", "a")
 		l.Dir("/usr", 0o700) // too late: it is written already
+		l.Bytes("/usr/bin/a", 0o644, []byte("twice"))
 	})
 	f, err := os.Open(name)
 	if err != nil {

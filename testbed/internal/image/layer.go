@@ -4,6 +4,7 @@ package image
 
 import (
 	"archive/tar"
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -17,7 +18,8 @@ import (
 
 // Layer is a tar stream that is being written: one layer of an image. Missing
 // parent directories come by themselves, owned by root, as all else; times are
-// the epoch. The first error sticks and is what Close returns.
+// the epoch. What is added twice stays as it was added first. The first error
+// sticks and is what Close returns.
 type Layer struct {
 	tar  *tar.Writer
 	seen map[string]bool
@@ -46,8 +48,7 @@ func (l *Layer) Link(name, target string) {
 
 // Bytes adds a file.
 func (l *Layer) Bytes(name string, mode int64, data []byte) {
-	l.header(&tar.Header{Typeflag: tar.TypeReg, Name: clean(name), Mode: mode, Size: int64(len(data))})
-	l.write(strings.NewReader(string(data)))
+	l.Stream(name, mode, int64(len(data)), bytes.NewReader(data))
 }
 
 // Copy adds a file of this machine.
@@ -68,8 +69,9 @@ func (l *Layer) Copy(name string, mode int64, file string) {
 
 // Stream adds a file of the given size.
 func (l *Layer) Stream(name string, mode, size int64, r io.Reader) {
-	l.header(&tar.Header{Typeflag: tar.TypeReg, Name: clean(name), Mode: mode, Size: size})
-	l.write(r)
+	if l.header(&tar.Header{Typeflag: tar.TypeReg, Name: clean(name), Mode: mode, Size: size}) {
+		l.write(r)
+	}
 }
 
 // Entry adds what another tar stream holds, as it is there.
@@ -83,8 +85,9 @@ func (l *Layer) Entry(h *tar.Header, r io.Reader) {
 		c.Linkname = clean(h.Linkname)
 	}
 	c.AccessTime, c.ChangeTime = time.Time{}, time.Time{}
-	l.header(&c)
-	l.write(r)
+	if l.header(&c) {
+		l.write(r)
+	}
 }
 
 // Tree adds a directory of this machine with all that is below it, keeping
@@ -135,8 +138,7 @@ func (l *Layer) treeEntry(name, file string, d fs.DirEntry) error {
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
 		h.Uid, h.Gid = int(s.Uid), int(s.Gid)
 	}
-	l.header(h)
-	if !info.Mode().IsRegular() {
+	if !l.header(h) || !info.Mode().IsRegular() {
 		return l.err
 	}
 	f, err := os.Open(file)
@@ -148,28 +150,25 @@ func (l *Layer) treeEntry(name, file string, d fs.DirEntry) error {
 	return l.err
 }
 
-// header writes a header, after those of the parents that were not yet written.
-func (l *Layer) header(h *tar.Header) {
+// header writes a header, after those of the parents that were not yet written,
+// and reports whether contents are to follow.
+func (l *Layer) header(h *tar.Header) bool {
 	name := strings.TrimSuffix(h.Name, "/")
-	if name == "" || name == "." {
-		return
+	if l.err != nil || l.seen[name] || name == "" {
+		return false
 	}
 	if parent := path.Dir(name); !l.seen[parent] {
 		l.Dir(parent, 0o755)
 	}
-	if l.err != nil || (h.Typeflag == tar.TypeDir && l.seen[name]) {
-		return
-	}
 	l.seen[name] = true
 	h.Format = tar.FormatPAX
 	l.fail(l.tar.WriteHeader(h))
+	return l.err == nil
 }
 
 func (l *Layer) write(r io.Reader) {
-	if l.err == nil {
-		_, err := io.Copy(l.tar, r)
-		l.fail(err)
-	}
+	_, err := io.Copy(l.tar, r)
+	l.fail(err)
 }
 
 func (l *Layer) fail(err error) {

@@ -17,9 +17,11 @@ import (
 	"github.com/buenhyden/hy-home/testbed/internal/image"
 )
 
-// Packages are the Debian packages from which the images' programs are taken.
+// Packages are the Debian packages from which the images' programs are taken. The
+// busybox is not the static one: a static program needs glibc's shared libraries
+// all the same to look up a name, in the version it was built with.
 func Packages() []string {
-	return []string{"redis-server", "redis-tools", "prometheus", "docker-registry", "busybox-static"}
+	return []string{"redis-server", "redis-tools", "prometheus", "docker-registry", "busybox"}
 }
 
 // format changes when the code here makes something else of the same inputs.
