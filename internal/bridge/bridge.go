@@ -16,12 +16,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/versions"
-	"github.com/docker/docker/client"
 	"github.com/docker/docker/pkg/stdcopy"
 )
 
@@ -108,7 +108,7 @@ func (b Bridge) Leave(ctx context.Context, node string) (bool, error) {
 	if err != nil || !joined {
 		return false, err
 	}
-	if err := b.Docker.NetworkDisconnect(ctx, b.Network, node, true); err != nil && !client.IsErrNotFound(err) {
+	if err := b.Docker.NetworkDisconnect(ctx, b.Network, node, true); err != nil && !errdefs.IsNotFound(err) {
 		return false, fmt.Errorf("disconnect node %s from docker network %s: %w", node, b.Network, err)
 	}
 	return true, nil

@@ -107,7 +107,7 @@ func probe(ctx context.Context, runner run.Runner, cli string) (t Tool, fault st
 		return Tool{}, firstNonEmpty(lastLine(res.Stderr), cli+" says nothing about its engine"), nil
 	}
 	t = Tool{CLI: cli, Version: v.Client.Version, Engine: v.Server.Version, Mode: Classic}
-	if _, err = runner.Run(ctx, run.Cmd{Name: cli, Args: []string{"buildx", "inspect"}}); err == nil {
+	if _, buildxErr := runner.Run(ctx, run.Cmd{Name: cli, Args: []string{"buildx", "inspect"}}); buildxErr == nil {
 		t.Mode = Buildx
 	} else if major, _, _ := strings.Cut(t.Version, "."); atoi(major) >= 19 && atoi(major) <= builtInUntil {
 		t.Mode = BuildKit

@@ -197,7 +197,7 @@ func attempt(ctx context.Context, n Node, progress func(string)) (outcome Outcom
 	}()
 	outcome, err = n.Run(ctx, progress)
 	if err != nil && ctx.Err() != nil {
-		if cause := context.Cause(ctx); cause != nil && cause != ctx.Err() {
+		if cause := context.Cause(ctx); cause != nil && cause != ctx.Err() { //nolint:errorlint // the very same value means that no cause was given
 			err = fmt.Errorf("%w: %w", cause, err)
 		}
 	}

@@ -278,7 +278,7 @@ func TestFollow_Workload(t *testing.T) {
 	defer cancel()
 	out := make(chan Sighting)
 	c := connect(t, server.URL)
-	go c.Follow(ctx, "apps", "backend", out) //nolint:errcheck // ends with ctx
+	go c.Follow(ctx, "apps", "backend", out) // ends with ctx
 	select {
 	case s := <-out:
 		if s.State.Workload == nil || s.State.Workload.Generation != 3 || s.State.Template()[0].Image != "a:7" {

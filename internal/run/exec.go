@@ -30,7 +30,7 @@ func (x Exec) Run(ctx context.Context, c Cmd) (Result, error) {
 	cmd.Stdout, cmd.Stderr = tee(&stdout, c.Stdout), tee(&stderr, c.Stderr)
 	cmd.Env = x.Environ
 	if cmd.Env == nil {
-		cmd.Env = os.Environ()
+		cmd.Env = os.Environ() //nolint:forbidigo // for programs that have no environment to hand in
 	}
 	cmd.Env = append(slices.Clip(cmd.Env), c.Env...) // the last of a name wins
 	// A group of its own: what the program started (git's ssh, docker's

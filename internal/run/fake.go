@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 )
@@ -42,7 +43,7 @@ func (f *Fake) Run(ctx context.Context, c Cmd) (Result, error) {
 	if err == nil {
 		return res, nil
 	}
-	if _, ok := err.(*Error); ok {
+	if failed := (*Error)(nil); errors.As(err, &failed) {
 		return res, err
 	}
 	return res, &Error{Cmd: c.String(), Code: res.Code, Stderr: res.Stderr, Err: err}

@@ -6,9 +6,9 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	dockernet "github.com/docker/docker/api/types/network"
-	"github.com/docker/docker/client"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -28,7 +28,7 @@ type inspector interface {
 // on whatever subnet is free, which then differs from run to run.
 func checkNetwork(ctx context.Context, api inspector, values map[string]string) error {
 	net, err := api.NetworkInspect(ctx, network, dockernet.InspectOptions{})
-	if client.IsErrNotFound(err) {
+	if errdefs.IsNotFound(err) {
 		return exit.BadInputf("docker network %q does not exist: choose component kind-net as well, which makes it with the wanted subnet", network)
 	}
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/client"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -123,7 +123,7 @@ func archive(files map[string]string) io.Reader {
 // readFiles returns the files of [certsDir] on a node, by their path under it.
 func readFiles(ctx context.Context, api copier, node string) (map[string]string, error) {
 	rc, _, err := api.CopyFromContainer(ctx, node, certsDir)
-	if client.IsErrNotFound(err) {
+	if errdefs.IsNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {

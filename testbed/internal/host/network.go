@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/client"
 
@@ -61,7 +62,7 @@ func MakeNetwork(ctx context.Context, c *client.Client) (engine.Outcome, error) 
 // RemoveNetwork removes the network if MakeNetwork made it.
 func RemoveNetwork(ctx context.Context, c *client.Client) (engine.Outcome, error) {
 	n, err := c.NetworkInspect(ctx, Network, network.InspectOptions{})
-	if client.IsErrNotFound(err) || err == nil && n.Labels[Label] == "" {
+	if errdefs.IsNotFound(err) || err == nil && n.Labels[Label] == "" {
 		return engine.Unchanged, nil
 	}
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/network"
@@ -37,7 +38,7 @@ func StartRegistry(ctx context.Context, c *client.Client, progress func(string))
 	have, err := c.ContainerInspect(ctx, RegistryName)
 	outcome := engine.Created
 	switch {
-	case client.IsErrNotFound(err):
+	case errdefs.IsNotFound(err):
 	case err != nil:
 		return "", err
 	case have.Image == want.ID && have.NetworkSettings.Networks[Network] != nil:
@@ -97,7 +98,7 @@ func createRegistry(ctx context.Context, c *client.Client) error {
 // RemoveRegistry removes the registry and what it holds.
 func RemoveRegistry(ctx context.Context, c *client.Client) (engine.Outcome, error) {
 	err := c.ContainerRemove(ctx, RegistryName, container.RemoveOptions{Force: true, RemoveVolumes: true})
-	if client.IsErrNotFound(err) {
+	if errdefs.IsNotFound(err) {
 		return engine.Unchanged, nil
 	}
 	if err != nil {
@@ -147,13 +148,13 @@ func mirrorPath(name string) (path, tag string) {
 
 // RegistryAnswers reports whether the registry serves.
 func RegistryAnswers(ctx context.Context) bool {
-	res, err := registryRequest(ctx, http.MethodGet, "/v2/")
+	res, err := registryRequest(ctx, http.MethodGet, "/v2/") //nolint:bodyclose // it comes closed
 	return err == nil && res.StatusCode == http.StatusOK
 }
 
 // registryDigest is the digest of a tag in the registry, or "" if there is none.
 func registryDigest(ctx context.Context, path, tag string) string {
-	res, err := registryRequest(ctx, http.MethodHead, "/v2/"+path+"/manifests/"+tag)
+	res, err := registryRequest(ctx, http.MethodHead, "/v2/"+path+"/manifests/"+tag) //nolint:bodyclose // it comes closed
 	if err != nil || res.StatusCode != http.StatusOK {
 		return ""
 	}

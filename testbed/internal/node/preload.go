@@ -125,7 +125,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 	if err != nil {
 		return err
 	}
-	defer stop()
+	defer stop() //nolint:errcheck // what matters is that it has ended
 	ctr := func(args ...string) (string, error) {
 		res, err := b.runner.Run(ctx, run.Cmd{Name: "ctr", Args: append([]string{"--address", socket, "--namespace", "k8s.io"}, args...)})
 		return res.Stdout, err

@@ -36,7 +36,7 @@ type Program struct {
 	Package string // as the go command names it
 }
 
-// The parts, in the order in which they are built: what shares most with
+// All returns the parts in the order in which they are built: what shares most with
 // kubernetes follows it.
 func All() []Part {
 	return []Part{
@@ -82,12 +82,15 @@ func decides(path string) bool {
 }
 
 // build compiles. The go command's own cache makes a second build short, and
-// what several parts compile in the same version is compiled once: that is why
-// their go.mod files are held to the versions of kubernetes, and why the flags
-// here are the same for all.
+// what several parts compile in one version is compiled once: their go.mod files
+// are held to the versions of kubernetes for that.
+//
+// There is no -trimpath, unlike everywhere else: with it the version that go.mod
+// requires becomes a part of a package's identity, not the one that replaces it,
+// and every part would compile client-go for itself.
 func (p Part) build(ctx context.Context, runner run.Runner, dir, out string, progress func(string)) error {
 	progress("go mod download")
-	env := []string{"CGO_ENABLED=0", "GOFLAGS=-trimpath -buildvcs=false -mod=readonly", "GOWORK=off"}
+	env := []string{"CGO_ENABLED=0", "GOFLAGS=-buildvcs=false -mod=readonly", "GOWORK=off"}
 	if _, err := runner.Run(ctx, run.Cmd{Name: "go", Args: []string{"mod", "download"}, Dir: dir, Env: env}); err != nil {
 		return err
 	}
