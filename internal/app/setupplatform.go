@@ -111,6 +111,7 @@ func platformOptions(rt *Runtime, name, stateDir string) (setupplatform.Options,
 		Machine:  func(ctx context.Context) (plan.Machine, error) { return lookAtMachine(ctx, dockerEngine) },
 		Mask:     rt.Mask,
 		Progress: rt.Progress,
+		Warn:     rt.Warning,
 		Log:      rt.Log,
 	}, nil
 }

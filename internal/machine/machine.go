@@ -22,6 +22,8 @@ func Look(disk string) plan.Machine {
 		Memory: memory("/proc/meminfo"),
 		Disk:   free(disk),
 		Ports:  ports("/proc/net/tcp", "/proc/net/tcp6"),
+
+		Inotify: number("/proc/sys/fs/inotify/max_user_instances"),
 	}
 }
 
@@ -44,6 +46,16 @@ func memory(file string) catalog.Bytes {
 		}
 	}
 	return 0
+}
+
+// number reads a file that holds one.
+func number(file string) int {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(strings.TrimSpace(string(text))) // 0 is unknown
+	return n
 }
 
 // ports lists the TCP ports that something listens on, sorted.

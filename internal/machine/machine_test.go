@@ -19,7 +19,7 @@ func TestLook_SeesThisMachine(t *testing.T) {
 	}
 	defer l.Close()
 	m := Look(t.TempDir())
-	if m.CPUs < 1 || m.Memory <= 0 || m.Disk <= 0 {
+	if m.CPUs < 1 || m.Memory <= 0 || m.Disk <= 0 || m.Inotify <= 0 {
 		t.Errorf("got %+v", m)
 	}
 	if port := l.Addr().(*net.TCPAddr).Port; !slices.Contains(m.Ports, port) {
@@ -34,7 +34,7 @@ func TestLook_UnknownIsZero(t *testing.T) {
 		t.Fatal(err)
 	}
 	none := filepath.Join(dir, "none")
-	if memory(none) != 0 || memory(odd) != 0 || free(none) != 0 || ports(none, odd) != nil {
+	if memory(none) != 0 || memory(odd) != 0 || free(none) != 0 || number(odd) != 0 || ports(none, odd) != nil {
 		t.Error("what cannot be read must be unknown")
 	}
 }

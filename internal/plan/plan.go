@@ -19,6 +19,8 @@ type Machine struct {
 	Memory catalog.Bytes // free for use, caches counted as free
 	Disk   catalog.Bytes // free where the Docker engine keeps its data
 	Ports  []int         // TCP ports in use
+	// Inotify is the kernel's limit of inotify instances per user.
+	Inotify int
 
 	// Holds says that the platform runs on it already: what it asks for is
 	// taken by itself, so that neither memory nor ports are checked again.
@@ -30,6 +32,7 @@ type Plan struct {
 	Profile    string
 	Components []catalog.Component // settings of the profile applied; needs come first
 	Budget     catalog.Budget      // the sum
+	Warnings   []string            // what may go wrong, each with its cure
 }
 
 // New chooses the components of a profile, applies its settings, orders them
@@ -54,7 +57,21 @@ func New(cat catalog.Catalog, profile string, m Machine) (Plan, error) {
 		return Plan{}, exit.BadInputf("profile %s: %w", p.Name, err)
 	}
 	plan := Plan{Profile: p.Name, Components: ordered, Budget: sum(ordered)}
+	plan.Warnings = plan.warn(m)
 	return plan, plan.fits(m)
+}
+
+// minInotify instances are enough for a cluster of some nodes: each node's
+// systemd, kubelet, containerd and kube-proxy take about 20, and all nodes are
+// one user to the kernel. Its default of 128 was too few for six nodes.
+const minInotify = 256
+
+func (p Plan) warn(m Machine) []string {
+	hasCluster := slices.ContainsFunc(p.Components, func(c catalog.Component) bool { return c.Driver == "cluster" })
+	if hasCluster && m.Inotify > 0 && m.Inotify < minInotify {
+		return []string{fmt.Sprintf("fs.inotify.max_user_instances is %d: with several nodes kubelet and kube-proxy may end with \"too many open files\"; raise it (sysctl fs.inotify.max_user_instances=512)", m.Inotify)}
+	}
+	return nil
 }
 
 // override gives settings with some replaced; the catalog's own stay as they are.

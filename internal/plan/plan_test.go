@@ -128,3 +128,14 @@ What waits for what, and why:
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
+
+func TestNew_WarnsOfFewInotifyInstances(t *testing.T) {
+	c := component("kind", 0)
+	c.Driver = "cluster"
+	for instances, want := range map[int]int{0: 0, 128: 1, 256: 0} {
+		p, err := New(catalogOf(c), "test", Machine{Inotify: instances})
+		if err != nil || len(p.Warnings) != want {
+			t.Errorf("%d instances: warnings %q, %v", instances, p.Warnings, err)
+		}
+	}
+}

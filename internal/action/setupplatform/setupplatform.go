@@ -34,6 +34,7 @@ type Options struct {
 	Mask     func(secret string) // called with each generated secret before its first use
 	Observe  func(engine.Event)  // may be nil
 	Progress func(string)
+	Warn     func(string)
 	Log      *slog.Logger
 }
 
@@ -127,6 +128,9 @@ func prepare(ctx context.Context, o Options) (*run, error) {
 	p, err := plan.New(o.Catalog, o.Profile, machine)
 	if err != nil {
 		return nil, err
+	}
+	for _, w := range p.Warnings {
+		o.Warn(w)
 	}
 	for i, c := range p.Components {
 		if p.Components[i].Settings, err = nodeImage(c, o.NodeImage); err != nil {

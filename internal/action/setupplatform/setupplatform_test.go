@@ -98,6 +98,7 @@ func setup(t *testing.T) (*world, Options) {
 		Machine:  func(context.Context) (plan.Machine, error) { return plan.Machine{}, nil },
 		Mask:     func(string) {},
 		Progress: func(string) {},
+		Warn:     func(string) {},
 		Log:      slog.New(slog.DiscardHandler),
 	}
 }
