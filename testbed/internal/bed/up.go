@@ -203,11 +203,13 @@ func (b *Bed) around(c *contents, level Level, missing []imageOf) []engine.Node 
 			}
 		}
 	}
+	limits := step("kernel limits", nil, func(context.Context, func(string)) (engine.Outcome, error) { return host.RaiseInotify() })
+	nodes = append(nodes, limits)
 	if level != Kind {
 		return nodes
 	}
 	build := step("hyaction", nil, b.buildHyaction)
-	cluster := step("cluster", append(after(imageOf{name: node.Name}, "registry"), build.ID), b.setupPlatform)
+	cluster := step("cluster", append(after(imageOf{name: node.Name}, "registry"), limits.ID, build.ID), b.setupPlatform)
 	return append(nodes, build, cluster)
 }
 
@@ -231,7 +233,9 @@ func (b *Bed) buildHyaction(ctx context.Context, progress func(string)) (engine.
 // way to make one.
 func (b *Bed) setupPlatform(ctx context.Context, progress func(string)) (engine.Outcome, error) {
 	progress("hyaction setup-platform, profile bare")
-	env := []string{"INPUT_PROFILE=bare", "INPUT_NAME=" + Platform}
+	// Without GITHUB_ACTIONS the outputs are printed: they are not those of the job
+	// in which this may run.
+	env := []string{"GITHUB_ACTIONS=", "INPUT_PROFILE=bare", "INPUT_NAME=" + Platform}
 	if !b.upstream {
 		env = append(env, "INPUT_NODE_IMAGE="+node.Name, "INPUT_REGISTRY_MIRROR="+host.Mirror)
 	}

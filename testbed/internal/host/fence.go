@@ -27,10 +27,13 @@ type Fence struct {
 const chain = "DOCKER-USER"
 
 // rule refuses rather than drops: what waits for an answer learns at once that
-// none will come.
+// none will come. A packet that is bridged, not routed, goes from container to
+// container: nodes send those for pods to one another that way, to addresses of
+// the pods' network.
 func rule() []string {
 	return []string{
 		"--source", fenced, "!", "--destination", fenced,
+		"--match", "physdev", "!", "--physdev-is-bridged",
 		"--match", "comment", "--comment", "hy-home test bed: stays on this machine",
 		"--jump", "REJECT", "--reject-with", "icmp-net-prohibited",
 	}

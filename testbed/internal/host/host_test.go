@@ -142,3 +142,27 @@ func TestDockerd_AsksForTheRuntimeOnlyWhereItMust(t *testing.T) {
 		t.Errorf("args = %q, want the runtime in it", got)
 	}
 }
+
+func TestRaise_OnlyUpwards(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "limit")
+	for _, tc := range []struct {
+		have string
+		want engine.Outcome
+		then string
+	}{
+		{"128\n", engine.Configured, "512"},
+		{"512\n", engine.Unchanged, "512\n"},
+		{"8192\n", engine.Unchanged, "8192\n"},
+	} {
+		if err := os.WriteFile(file, []byte(tc.have), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		got, err := raise(file, 512)
+		if got != tc.want || err != nil {
+			t.Errorf("raise from %q = %s, %v, want %s", tc.have, got, err, tc.want)
+		}
+		if then, err := os.ReadFile(file); string(then) != tc.then || err != nil {
+			t.Errorf("raise from %q leaves %q, %v, want %q", tc.have, then, err, tc.then)
+		}
+	}
+}

@@ -37,7 +37,6 @@ replace (
 	github.com/prometheus/common => github.com/prometheus/common v0.62.0
 	github.com/prometheus/procfs => github.com/prometheus/procfs v0.15.1
 	github.com/spf13/cobra => github.com/spf13/cobra v1.9.1
-	github.com/spf13/pflag => github.com/spf13/pflag v1.0.6
 	go.opentelemetry.io/auto/sdk => go.opentelemetry.io/auto/sdk v1.1.0
 	go.opentelemetry.io/contrib/instrumentation/github.com/emicklei/go-restful/otelrestful => go.opentelemetry.io/contrib/instrumentation/github.com/emicklei/go-restful/otelrestful v0.44.0
 	go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc => go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc v0.60.0
