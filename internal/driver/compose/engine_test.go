@@ -67,8 +67,8 @@ const redisImage = "docker.io/library/redis:7.0.15"
 func TestEngine_RedisCluster(t *testing.T) {
 	d, cli := onEngine(t, redisImage)
 	ctx := within(t, 3*time.Minute)
-	net, err := cli.NetworkCreate(ctx, "hyt_infra", network.CreateOptions{
-		IPAM:   &network.IPAM{Config: []network.IPAMConfig{{Subnet: "172.29.0.0/16"}}},
+	net, err := cli.NetworkCreate(ctx, "hyt_compose", network.CreateOptions{
+		IPAM:   &network.IPAM{Config: []network.IPAMConfig{{Subnet: "192.168.213.0/24"}}},
 		Labels: map[string]string{docker.PlatformLabel: "hyt"},
 	})
 	if err != nil {

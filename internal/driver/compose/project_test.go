@@ -19,7 +19,7 @@ const password = "s3cret_w0rd-that-is-nowhere"
 func env(platform string) engine.Env {
 	return engine.Env{
 		Name:     platform,
-		Values:   map[string]string{"infra-net-name": "hyt_infra"},
+		Values:   map[string]string{"infra-net-name": "hyt_compose"},
 		Secrets:  map[string]string{"redis-password": password},
 		Progress: func(string) {},
 		Log:      slog.New(slog.DiscardHandler),
@@ -44,7 +44,7 @@ func TestLoad_RedisCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Name != "hyt-redis-cluster" || len(p.Services) != 7 || p.Networks["infra"].Name != "hyt_infra" {
+	if p.Name != "hyt-redis-cluster" || len(p.Services) != 7 || p.Networks["infra"].Name != "hyt_compose" {
 		t.Errorf("project %s with %d services on %q", p.Name, len(p.Services), p.Networks["infra"].Name)
 	}
 	// What the engine is told of a service is public; what is copied into it is not.
