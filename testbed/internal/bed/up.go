@@ -92,14 +92,17 @@ func (b *Bed) engineNodes(ctx context.Context, level Level) ([]engine.Node, erro
 	missing = slices.DeleteFunc(slices.Clone(missing), func(i imageOf) bool {
 		return docker != nil && i.artifact != nil && host.HasImage(ctx, docker, i.name, i.artifact.Key())
 	})
-	want := []*artifact.Artifact{c.parts["node-tools"]}
+	var want []*artifact.Artifact
+	if docker == nil {
+		want = append(want, c.parts["node-tools"]) // the OCI runtime, should the machine need it
+	}
 	for _, i := range missing {
 		if i.artifact != nil {
 			want = append(want, i.artifact)
 		}
 	}
-	// The OCI runtime is in the first part, so that the engine starts while the
-	// rest is still being built.
+	// What the engine needs is built first, so that it starts while the rest is
+	// still being compiled.
 	tools := host.BuildTools()
 	nodes := []engine.Node{step("packages", nil, func(ctx context.Context, progress func(string)) (engine.Outcome, error) {
 		if docker == nil {
