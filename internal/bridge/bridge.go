@@ -76,12 +76,12 @@ func (b Bridge) Nodes(ctx context.Context) ([]string, error) {
 // Join connects a node to the network and keeps its default route where it was.
 // It reports whether something had to be changed.
 func (b Bridge) Join(ctx context.Context, node string) (bool, error) {
-	joined, home, err := b.networks(ctx, node)
+	at, err := b.networks(ctx, node)
 	if err != nil {
 		return false, err
 	}
 	changed := false
-	if !joined {
+	if !at.joined {
 		config := &network.EndpointSettings{}
 		if b.hasPriority() {
 			config.GwPriority = -1
@@ -91,10 +91,10 @@ func (b Bridge) Join(ctx context.Context, node string) (bool, error) {
 		}
 		changed = true
 	}
-	if b.hasPriority() || home == "" {
+	if b.hasPriority() || at.home == "" {
 		return changed, nil
 	}
-	moved, err := b.keepRoute(ctx, node, home)
+	moved, err := b.keepRoute(ctx, node, at.home)
 	return changed || moved, err
 }
 
@@ -104,9 +104,17 @@ func (b Bridge) hasPriority() bool {
 
 // Leave disconnects a node from the network; it reports whether it was on it.
 func (b Bridge) Leave(ctx context.Context, node string) (bool, error) {
-	joined, _, err := b.networks(ctx, node)
-	if err != nil || !joined {
+	at, err := b.networks(ctx, node)
+	if err != nil || !at.joined {
 		return false, err
+	}
+	if !b.hasPriority() && at.away != "" && b.Network < homeNetwork {
+		// The engine believes that the default route is still where it moved it.
+		// It has to find it there: else it takes back nothing now, and fails to
+		// connect the node to any network from then on ("failed to set gateway").
+		if _, err := b.exec(ctx, node, "ip", "-4", "route", "replace", "default", "via", at.away); err != nil {
+			return false, fmt.Errorf("node %s: give the default route back: %w", node, err)
+		}
 	}
 	if err := b.Docker.NetworkDisconnect(ctx, b.Network, node, true); err != nil && !errdefs.IsNotFound(err) {
 		return false, fmt.Errorf("disconnect node %s from docker network %s: %w", node, b.Network, err)
@@ -116,24 +124,33 @@ func (b Bridge) Leave(ctx context.Context, node string) (bool, error) {
 
 // Joined reports whether a node is on the network.
 func (b Bridge) Joined(ctx context.Context, node string) (bool, error) {
-	joined, _, err := b.networks(ctx, node)
-	return joined, err
+	at, err := b.networks(ctx, node)
+	return at.joined, err
 }
 
-// networks tells whether the node is on the network, and its gateway at home.
-func (b Bridge) networks(ctx context.Context, node string) (joined bool, home string, err error) {
+// place is where a node stands between the two networks.
+type place struct {
+	joined bool   // on the bridge's network
+	home   string // gateway of its home network
+	away   string // gateway of the bridge's network; "" if not joined
+}
+
+func (b Bridge) networks(ctx context.Context, node string) (place, error) {
 	c, err := b.Docker.ContainerInspect(ctx, node)
 	if err != nil {
-		return false, "", fmt.Errorf("inspect node %s: %w", node, err)
+		return place{}, fmt.Errorf("inspect node %s: %w", node, err)
 	}
 	if c.NetworkSettings == nil {
-		return false, "", nil
+		return place{}, nil
 	}
-	_, joined = c.NetworkSettings.Networks[b.Network]
+	var at place
+	if n, ok := c.NetworkSettings.Networks[b.Network]; ok {
+		at.joined, at.away = true, n.Gateway
+	}
 	if n := c.NetworkSettings.Networks[homeNetwork]; n != nil {
-		home = n.Gateway
+		at.home = n.Gateway
 	}
-	return joined, home, nil
+	return at, nil
 }
 
 // keepRoute puts a node's default route back to its home network. Engines before

@@ -36,7 +36,7 @@ const crashLoop = 3
 func PodCause(p *corev1.Pod) (Cause, bool) {
 	for _, c := range p.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
-			return Cause{Key: p.Name + "/schedule", Text: p.Name + ": FailedScheduling: " + oneLine(c.Message), Patience: patienceRoom}, true
+			return Cause{Key: p.Name + "/schedule", Text: p.Name + ": FailedScheduling: " + firstSentence(c.Message), Patience: patienceRoom}, true
 		}
 	}
 	for _, list := range [][]corev1.ContainerStatus{p.Status.InitContainerStatuses, p.Status.ContainerStatuses} {
@@ -119,6 +119,12 @@ func lastExit(s corev1.ContainerStatus) string {
 		text += ": " + oneLine(t.Message)
 	}
 	return text
+}
+
+// firstSentence leaves out what the scheduler says of preemption after the reason.
+func firstSentence(s string) string {
+	s, _, _ = strings.Cut(oneLine(s), ". ")
+	return s
 }
 
 // oneLine makes foreign text fit into one line of an error, at most 300 bytes of it.

@@ -23,7 +23,7 @@ func TestPodCause(t *testing.T) {
 	early := crash
 	early.RestartCount = 1
 	unschedulable := pod()
-	unschedulable.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/3 nodes are available:\n3 Insufficient memory."}}
+	unschedulable.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/3 nodes are available:\n3 Insufficient memory. preemption: not helpful."}}
 	evicted := pod()
 	evicted.Status.Phase, evicted.Status.Reason, evicted.Status.Message = corev1.PodFailed, "Evicted", "low on memory"
 
@@ -41,7 +41,7 @@ func TestPodCause(t *testing.T) {
 		{"crashes for good", pod(crash), "loki-0: CrashLoopBackOff: container main exited with 137 (OOMKilled)", patienceFinal},
 		{"crashed once", pod(early), "loki-0: CrashLoopBackOff: container main exited with 137 (OOMKilled)", patienceCrash},
 		{"no such secret", pod(waiting("CreateContainerConfigError", `secret "a" not found`)), `loki-0: CreateContainerConfigError: secret "a" not found`, patienceConfig},
-		{"no room", unschedulable, "loki-0: FailedScheduling: 0/3 nodes are available: 3 Insufficient memory.", patienceRoom},
+		{"no room", unschedulable, "loki-0: FailedScheduling: 0/3 nodes are available: 3 Insufficient memory", patienceRoom},
 		{"evicted", evicted, "loki-0: Evicted: low on memory", patienceRoom},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -8,6 +8,8 @@ package ready
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -112,28 +114,28 @@ func (c *Cluster) http(ctx context.Context, namespace string, p catalog.HTTPProb
 	})
 }
 
-// status is the HTTP status of one GET. The proxy hands the backend's own status
-// on as an API error; only one that carries a reason of the API server itself
-// ("ServiceUnavailable: no endpoints available") is about the way there.
+// status is the HTTP status of one GET. The proxy hands the backend's status on
+// as an API error. For a server error its text is returned as an error as well:
+// it says what the number cannot ("no endpoints available for service", "dial
+// tcp 10.244.1.2:9090: connection refused").
 func (c *Cluster) status(ctx context.Context, namespace, name, port, path string) (int, error) {
-	res := c.Client.CoreV1().Services(namespace).ProxyGet("http", name, port, path, nil)
-	_, err := res.DoRaw(ctx)
+	body, err := c.Client.CoreV1().Services(namespace).ProxyGet("http", name, port, path, nil).DoRaw(ctx)
 	if err == nil {
 		return http.StatusOK, nil
 	}
-	if status, ok := err.(apierrors.APIStatus); ok && status.Status().Code != 0 {
-		return int(status.Status().Code), fmtStatus(err, int(status.Status().Code))
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Code == 0 {
+		return 0, err
 	}
-	return 0, err
-}
-
-// fmtStatus keeps the API server's words for a server error, which say why; for
-// anything else the number is all there is.
-func fmtStatus(err error, code int) error {
-	if code >= http.StatusInternalServerError {
-		return err
+	code := int(status.Status().Code)
+	if code < http.StatusInternalServerError {
+		return code, nil
 	}
-	return nil
+	var answer metav1.Status
+	if json.Unmarshal(body, &answer) == nil && answer.Message != "" {
+		return code, errors.New(oneLine(answer.Message))
+	}
+	return code, fmt.Errorf("answers %d: %s", code, oneLine(string(body)))
 }
 
 // poll calls look until it returns nil or ctx ends.

@@ -126,6 +126,7 @@ func TestHTTP_ThroughTheServiceProxy(t *testing.T) {
 		}
 		if asked.Add(1) < 3 {
 			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = w.Write([]byte(`{"kind":"Status","message":"no endpoints available for service"}`))
 		}
 	}))
 	defer s.Close()
@@ -137,6 +138,14 @@ func TestHTTP_ThroughTheServiceProxy(t *testing.T) {
 		t.Error(err)
 	}
 
+	asked.Store(-1000)
+	early, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	if err := (&Cluster{Client: client}).Wait(early, c, quiet); err == nil || !strings.Contains(err.Error(), "is not ready: no endpoints available for service (") {
+		t.Errorf("got %v", err)
+	}
+
+	asked.Store(1000)
 	c.Ready[0].HTTP.Status = http.StatusTeapot
 	short, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()

@@ -158,8 +158,8 @@ func (d Driver) Status(ctx context.Context, c catalog.Component, env engine.Env)
 	if k.halfMade() {
 		return "half made", nil
 	}
-	if err := k.check(ctx, api, s, have); err != nil {
-		return err.Error(), nil
+	if fault := k.check(ctx, api, s, have); fault != nil {
+		return fault.Error(), nil //nolint:nilerr // what is wrong with the cluster is the answer here
 	}
 	return "ready", nil
 }

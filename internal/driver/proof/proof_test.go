@@ -153,8 +153,8 @@ func TestRedisScript(t *testing.T) {
 		want           string
 	}{
 		{"holds", "OK", "abcd1234", true, "SET and GET through redis-node-3 in "},
-		{"wrong password", "NOAUTH Authentication required.", "", false, "SET through redis-node-3: NOAUTH Authentication required."},
-		{"another value", "OK", "zzz", false, "GET through redis-node-3: want abcd1234, got zzz"},
+		{"wrong password", "AUTH failed: WRONGPASS *\nNOAUTH Authentication required.", "", false, "SET through redis-node-3: AUTH failed: WRONGPASS * NOAUTH Authentication required."},
+		{"another value", "OK", "zzz", false, "GET through redis-node-3: want abcd1234, got: zzz"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			bin := t.TempDir()

@@ -9,17 +9,23 @@ now() {
 	echo "${up%.*}${up#*.}0"
 }
 
+# fail joins what redis-cli printed, which may be several lines, into the last one.
+fail() {
+	set -f
+	# shellcheck disable=SC2086
+	echo "$1: "$2
+	exit 1
+}
+
 key="hyaction:proof:$PROOF_ID"
 start=$(now)
 
 answer=$(redis-cli -c -h "$NODE" SET "$key" "$PROOF_ID" EX 60 2>&1) || true
 if [ "$answer" != OK ]; then
-	echo "SET through $NODE: $answer"
-	exit 1
+	fail "SET through $NODE" "$answer"
 fi
 answer=$(redis-cli -c -h "$NODE" GET "$key" 2>&1) || true
 if [ "$answer" != "$PROOF_ID" ]; then
-	echo "GET through $NODE: want $PROOF_ID, got $answer"
-	exit 1
+	fail "GET through $NODE: want $PROOF_ID, got" "$answer"
 fi
 echo "SET and GET through $NODE in $(($(now) - start)) ms"
