@@ -18,7 +18,8 @@ import (
 // Outcome says what a node's work came to.
 type Outcome string
 
-// The outcomes of a node that ended well, and [Blocked] for one that never started.
+// The outcomes of a node that ended well, and of one that did not come to its end.
+// A node that failed has none.
 const (
 	Created    Outcome = "created"    // it was not there; it is now
 	Configured Outcome = "configured" // it was there, and was changed
@@ -26,6 +27,7 @@ const (
 	Removed    Outcome = "removed"    // it was there; it is gone
 	Checked    Outcome = "checked"    // a proof that makes nothing
 	Blocked    Outcome = "blocked"    // not started: a need failed or the run was cancelled
+	Stopped    Outcome = "stopped"    // at work when the run was ended for another cause, so not at fault
 )
 
 // Node is one piece of work in a graph.
@@ -48,7 +50,7 @@ const (
 	Retrying EventKind = "retrying"
 	Done     EventKind = "done"
 	Failed   EventKind = "failed"
-	Skipped  EventKind = "skipped" // blocked: see [Blocked]
+	Skipped  EventKind = "skipped" // never started, or stopped on the way: see [Blocked] and [Stopped]
 )
 
 // Event is one thing that happened during a run.
@@ -58,9 +60,9 @@ type Event struct {
 	ID      string
 	Lane    string
 	Text    string        // Progress: what it does now; Retrying: why
-	Outcome Outcome       // Done
+	Outcome Outcome       // Done, Skipped
 	Err     error         // Failed, Retrying
-	Took    time.Duration // Done, Failed
+	Took    time.Duration // Done, Failed, Skipped
 	// Finished of Total nodes have ended, this event included.
 	Finished, Total int
 }

@@ -86,8 +86,8 @@ func TestRun_FirstFailureEndsTheRunAndNamesTheNode(t *testing.T) {
 		if got := results[2]; got.Outcome != engine.Blocked || !got.Start.IsZero() {
 			t.Errorf("the node behind the failure is %+v, want blocked", got)
 		}
-		if !errors.Is(results[1].Err, context.Canceled) {
-			t.Errorf("the node at work ended with %v, want it cancelled", results[1].Err)
+		if got := results[1]; got.Outcome != engine.Stopped || !errors.Is(got.Err, context.Canceled) {
+			t.Errorf("the node at work is %+v, want it stopped", got)
 		}
 	})
 }

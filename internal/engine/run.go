@@ -101,8 +101,7 @@ func (r *runner) run(parent context.Context) error {
 		if r.running == 0 {
 			break
 		}
-		m := <-r.events
-		if err := r.handle(m); err != nil && cause == nil {
+		if err := r.handle(<-r.events, ctx.Err() != nil); err != nil {
 			cause = err
 			cancel()
 		}
@@ -126,18 +125,23 @@ func (r *runner) start(ctx context.Context, i int) {
 	go func() { r.events <- r.work(ctx, i) }()
 }
 
-// handle takes one message in and returns the error that ends the run, if it is one.
-func (r *runner) handle(m message) error {
+// handle takes one message in and returns the error that ends the run, if it is
+// one. What breaks after the run was ended, broke because of that: naming it too
+// would hide the one cause.
+func (r *runner) handle(m message, over bool) error {
 	res := &r.results[m.node]
 	if m.final {
 		r.running--
 		r.ended++
+		if over && m.event.Err != nil {
+			m.event = Event{Kind: Skipped, Outcome: Stopped, Err: m.event.Err}
+		}
 		res.End, res.Attempts = r.o.Now(), m.tries
 		res.Outcome, res.Err = m.event.Outcome, m.event.Err
 		m.event.Took = res.End.Sub(res.Start)
 	}
 	r.tell(m.node, m.event)
-	if !m.final {
+	if !m.final || res.Outcome == Stopped {
 		return nil
 	}
 	if res.Err != nil {

@@ -151,7 +151,12 @@ func (c *Console) Observe(e engine.Event) {
 		c.drop(e.ID)
 		c.failed(e)
 	case engine.Skipped:
-		c.flush(c.line(Skipped, e.ID, 0, "not started"))
+		c.drop(e.ID)
+		word := "not started"
+		if e.Outcome == engine.Stopped {
+			word = "stopped"
+		}
+		c.flush(c.line(Skipped, e.ID, e.Took, word))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -146,4 +147,22 @@ func TestJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "report.json", string(b))
+}
+
+func TestParseSteps_ReadsWhatJSONWrote(t *testing.T) {
+	r := Report{Steps: []Step{
+		{Name: "kind", Lane: "cluster", Status: Passed, Detail: "created", Start: time.Unix(100, 0).UTC(), End: time.Unix(130, 0).UTC(), Needs: []string{"kind-net"}},
+		{Name: "proof", Lane: "bridge", Status: Skipped},
+	}}
+	data, err := JSON(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := ParseSteps(data)
+	if err != nil || !reflect.DeepEqual(got, r.Steps) {
+		t.Errorf("got %+v, %v; want %+v", got, err, r.Steps)
+	}
+	if _, err := ParseSteps([]byte("{")); err == nil {
+		t.Error("half a document was read")
+	}
 }

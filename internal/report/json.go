@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"time"
 )
@@ -32,6 +33,20 @@ func JSON(r Report) ([]byte, error) {
 	}
 	b, err := json.MarshalIndent(doc, "", "  ")
 	return append(b, '\n'), err
+}
+
+// ParseSteps reads the steps back from what [JSON] wrote, so that a report of
+// several commands can show what went on inside of each.
+func ParseSteps(data []byte) ([]Step, error) {
+	var doc jsonReport
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return nil, fmt.Errorf("read a report: %w", err)
+	}
+	steps := make([]Step, len(doc.Steps))
+	for i, s := range doc.Steps {
+		steps[i] = Step{Name: s.Name, Lane: s.Lane, Status: s.Status, Detail: s.Detail, Needs: s.Needs, Start: known(s.Start), End: known(s.End)}
+	}
+	return steps, nil
 }
 
 type jsonReport struct {
@@ -130,4 +145,11 @@ func optional(t time.Time) *time.Time {
 		return nil
 	}
 	return &t
+}
+
+func known(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
 }

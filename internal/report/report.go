@@ -21,7 +21,7 @@ const (
 	Passed  Status = "passed"  // as wanted
 	Failed  Status = "failed"  // not as wanted: an error, or a gate that says no
 	Unclear Status = "unclear" // nobody can tell: out of time, too few measurements
-	Skipped Status = "skipped" // never started, because something before it did not pass
+	Skipped Status = "skipped" // never started, or stopped on the way, because something else did not pass
 	Running Status = "running" // not at its end yet
 )
 
@@ -114,10 +114,10 @@ func Steps(results []engine.Result) []Step {
 	for i, r := range results {
 		s := Step{Name: r.ID, Lane: r.Lane, Needs: r.Needs, Start: r.Start, End: r.End, Status: Passed, Detail: string(r.Outcome)}
 		switch {
+		case r.Outcome == engine.Blocked, r.Outcome == engine.Stopped:
+			s.Status = Skipped
 		case r.Err != nil:
 			s.Status, s.Detail = Failed, r.Err.Error()
-		case r.Outcome == engine.Blocked:
-			s.Status = Skipped
 		}
 		steps[i] = s
 	}

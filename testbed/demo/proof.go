@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -104,6 +105,7 @@ func (s *stage) errorShare(ctx context.Context, start, end time.Time) (report.Ch
 		}
 		chart.Series = append(chart.Series, line)
 	}
+	slices.SortFunc(chart.Series, func(a, b report.Series) int { return strings.Compare(a.Name, b.Name) })
 	return chart, nil
 }
 

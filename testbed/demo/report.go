@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/engine"
@@ -26,7 +27,11 @@ func (s *stage) report(ctx context.Context, title string, results []engine.Resul
 	}
 	var start, end time.Time
 	var marks []report.Mark
+	r.Steps = s.withPlatform(r.Steps)
 	for _, step := range r.Steps {
+		if step.End.After(end) {
+			end = step.End
+		}
 		if step.End.IsZero() {
 			continue
 		}
@@ -38,12 +43,11 @@ func (s *stage) report(ctx context.Context, title string, results []engine.Resul
 				}
 				marks = append(marks, report.Mark{Time: step.End, Name: v.name + " released"})
 			case v.name + " canary-gate":
-				end = step.End
 				marks = append(marks, report.Mark{Time: step.End, Name: "verdict on " + v.name})
 			}
 		}
 	}
-	if !end.IsZero() {
+	if !start.IsZero() {
 		chart, err := s.errorShare(ctx, start, end)
 		if err != nil {
 			r.Sections = append(r.Sections, report.Section{Title: "No chart", Text: err.Error()})
@@ -53,6 +57,24 @@ func (s *stage) report(ctx context.Context, title string, results []engine.Resul
 		}
 	}
 	return r
+}
+
+// withPlatform puts the components of the platform behind the step that made
+// them, so that the timeline shows where its seconds went.
+func (s *stage) withPlatform(steps []report.Step) []report.Step {
+	data, err := os.ReadFile(s.output("platform-report"))
+	if err != nil {
+		return steps // it never came so far, which its own step says
+	}
+	components, err := report.ParseSteps(data)
+	if err != nil {
+		return steps
+	}
+	for i := range components {
+		components[i].Lane = "platform: " + components[i].Lane
+	}
+	at := slices.IndexFunc(steps, func(step report.Step) bool { return step.Name == "infra-repository" })
+	return slices.Insert(slices.Clone(steps), at+1, components...)
 }
 
 // write shows the report on the terminal and leaves it as Markdown, HTML and JSON.

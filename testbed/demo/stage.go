@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -73,7 +74,30 @@ func (s *stage) hyaction(ctx context.Context, progress func(string), args []stri
 	for _, m := range outputLine.FindAllStringSubmatch(res.Stdout, -1) {
 		outputs[m[1]] = m[2]
 	}
+	var failed *run.Error
+	if errors.As(err, &failed) && ctx.Err() == nil {
+		err = &refusal{command: strings.Join(args[:1], " "), code: failed.Code, cause: lastCause(failed.Stderr)}
+	}
 	return outputs, err
+}
+
+// refusal is a command of hyaction that ended with another exit code than 0.
+type refusal struct {
+	command, cause string
+	code           int
+}
+
+func (r *refusal) Error() string {
+	return fmt.Sprintf("%s ended with exit code %d: %s", r.command, r.code, r.cause)
+}
+
+// lastCause is the one line with which hyaction ends when something went wrong.
+func lastCause(stderr string) string {
+	i := strings.LastIndex(stderr, "error: ")
+	if i < 0 {
+		return "no cause was given"
+	}
+	return strings.TrimSpace(stderr[i+len("error: "):])
 }
 
 // start runs one process in the checkout: its last line is the step's progress,

@@ -185,15 +185,15 @@ func (s *stage) canaryGate(v version) work {
 			"ABORT":      "true", // the gate may see it before the Rollout's own analysis does
 		})
 		got := exit.OK
-		var failed *run.Error
+		var no *refusal
 		switch {
-		case errors.As(err, &failed):
-			got = failed.Code
+		case errors.As(err, &no):
+			got = no.code
 		case err != nil:
 			return "", err
 		}
 		if got != v.verdict {
-			return "", fmt.Errorf("the gate ended with exit code %d, want %d: %w", got, v.verdict, errors.Join(err, errors.New(outputs["message"])))
+			return "", fmt.Errorf("the gate answered with exit code %d, want %d: %s", got, v.verdict, outputs["message"])
 		}
 		s.keep(v.name+" verdict", outputs["verdict"]+": "+outputs["message"])
 		return engine.Checked, nil
