@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -127,7 +128,7 @@ func (c *Client) applyOne(ctx context.Context, obj *unstructured.Unstructured) (
 	switch {
 	case !existed:
 		change.Action = Created
-	case sameVersion(before, after):
+	case same(before, after):
 		change.Action = Unchanged
 	default:
 		change.Action = Configured
@@ -135,32 +136,21 @@ func (c *Client) applyOne(ctx context.Context, obj *unstructured.Unstructured) (
 	return change, nil
 }
 
-// sameVersion reports whether the apply changed nothing. The resource version
-// alone is not enough: a controller may have written the status between our
-// read and our write. The generation tells for kinds that keep one.
-func sameVersion(before, after *unstructured.Unstructured) bool {
-	if before.GetResourceVersion() == after.GetResourceVersion() {
-		return true
-	}
-	g := after.GetGeneration()
-	return g != 0 && g == before.GetGeneration() && sameMeta(before, after)
+// same reports whether the apply changed nothing that anybody asked for. A new
+// resource version alone is no proof of a change: a controller may have written
+// the status between our read and our write, and the second apply of a Secret
+// without data moves it once for its managed fields alone (seen with 1.34).
+func same(before, after *unstructured.Unstructured) bool {
+	return before.GetResourceVersion() == after.GetResourceVersion() || reflect.DeepEqual(wanted(before), wanted(after))
 }
 
-// sameMeta compares what a change of metadata alone would touch: it does not move the generation.
-func sameMeta(a, b *unstructured.Unstructured) bool {
-	return mapsEqual(a.GetLabels(), b.GetLabels()) && mapsEqual(a.GetAnnotations(), b.GetAnnotations())
-}
-
-func mapsEqual(a, b map[string]string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for k, v := range a {
-		if w, ok := b[k]; !ok || v != w {
-			return false
-		}
-	}
-	return true
+// wanted is the object without what only the API server and controllers write.
+func wanted(obj *unstructured.Unstructured) map[string]any {
+	obj = obj.DeepCopy()
+	obj.SetResourceVersion("")
+	obj.SetManagedFields(nil)
+	unstructured.RemoveNestedField(obj.Object, "status")
+	return obj.Object
 }
 
 // Delete removes the objects in the opposite order. What is gone already, or is

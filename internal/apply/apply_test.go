@@ -142,6 +142,22 @@ func TestApply_OrdersAndSaysWhatChanged(t *testing.T) {
 	}
 }
 
+func TestSame_LooksPastWhatOthersWrite(t *testing.T) {
+	object := func(version string, status any, data string) *unstructured.Unstructured {
+		u := &unstructured.Unstructured{Object: map[string]any{"kind": "Thing", "metadata": map[string]any{"name": "a"}, "status": status, "data": data}}
+		u.SetResourceVersion(version)
+		u.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "m" + version}})
+		return u
+	}
+	before := object("1", "old", "a")
+	if !same(before, object("2", "new", "a")) {
+		t.Error("a status that a controller wrote counts as a change")
+	}
+	if same(before, object("2", "old", "b")) {
+		t.Error("changed data counts as unchanged")
+	}
+}
+
 func TestDelete_IsInOppositeOrderAndIdempotent(t *testing.T) {
 	c := newCluster(Options{Namespace: "shop"})
 	ctx := context.Background()
