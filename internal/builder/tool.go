@@ -95,7 +95,7 @@ func Find(ctx context.Context, runner run.Runner, commands []string) (Tool, erro
 // probe asks one command what it can do. A fault says why it cannot be used; an
 // error ends the search.
 func probe(ctx context.Context, runner run.Runner, cli string) (t Tool, fault string, err error) {
-	res, err := runner.Run(ctx, run.Cmd{Name: cli, Args: []string{"version", "--format", "{{json .}}"}})
+	res, _ := runner.Run(ctx, run.Cmd{Name: cli, Args: []string{"version", "--format", "{{json .}}"}}) // what it says counts
 	if ctx.Err() != nil {
 		return Tool{}, "", context.Cause(ctx)
 	}
