@@ -150,6 +150,9 @@ func (s *starter) command(name string) *exec.Cmd {
 			"--kubeconfig=" + s.Kubeconfig, "--leader-elect=false", "--secure-port=0",
 			"--service-account-private-key-file=" + in(serviceAccountFile), "--root-ca-file=" + in(certFile),
 			"--kube-api-qps=500", "--kube-api-burst=1000",
+			// On a busy machine kwok renews a lease later than the default 50 s; the
+			// node would be NotReady, and its pods unavailable, for no reason of theirs.
+			"--node-monitor-grace-period=24h",
 		}
 	case "kube-scheduler":
 		path, args = hyperkube, []string{"--kubeconfig=" + s.Kubeconfig, "--leader-elect=false", "--secure-port=0"}

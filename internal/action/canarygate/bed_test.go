@@ -252,7 +252,9 @@ func TestBed_AfterAbort(t *testing.T) {
 		o.Measurements, o.Interval = 1, 100*time.Millisecond
 		verdict := start(t, o)
 		s.release(t, plainRollout, withoutSteps, tag, "")
-		if r := <-verdict; r.Verdict != Passed {
+		r := <-verdict
+		t.Logf("%s after %.1f s", tag, r.End.Sub(r.Start).Seconds())
+		if r.Verdict != Passed {
 			t.Errorf("%s: %s %s: %s (%+v)", tag, r.Verdict, r.Reason, r.Message, r.Changes)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/client"
 
 	"github.com/buenhyden/hy-home/internal/engine"
@@ -55,11 +57,24 @@ func (b *Bed) plainDown() (engine.Outcome, error) {
 	return engine.Removed, p.Down()
 }
 
+// platformDown takes a platform away that still stands on the bed, whoever made
+// it: its containers would hold the network.
 func (b *Bed) platformDown(ctx context.Context, progress func(string)) (engine.Outcome, error) {
-	if _, err := os.Stat(b.hyaction()); errors.Is(err, os.ErrNotExist) {
-		return engine.Unchanged, nil // then no cluster was made by this bed either
+	c, err := b.engine.Client(ctx)
+	if err != nil {
+		return "", err
 	}
-	_, err := b.runner.Run(ctx, run.Cmd{Name: b.hyaction(), Args: []string{"platform", "down", "--name", Platform}, Stdout: lines(progress)})
+	nodes, err := c.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", "io.x-k8s.kind.cluster="+Platform))})
+	if err != nil {
+		return "", fmt.Errorf("look for the nodes of platform %s: %w", Platform, err)
+	}
+	if len(nodes) == 0 {
+		return engine.Unchanged, nil
+	}
+	if _, err := b.buildHyaction(ctx, progress); err != nil {
+		return "", err
+	}
+	_, err = b.runner.Run(ctx, run.Cmd{Name: b.hyaction(), Args: []string{"platform", "down", "--name", Platform}, Stdout: lines(progress)})
 	return engine.Removed, err
 }
 
