@@ -53,7 +53,8 @@ func recorded(cat catalog.Catalog, rec record) []catalog.Component {
 }
 
 // down is the graph of a removal: each edge turned around. What is inside the
-// cluster goes with the cluster and has no node.
+// cluster goes with the cluster and has no node; what it needed outside, as the
+// bridge needs the data tier's network, waits for the cluster instead.
 func (o Options) down(cs []catalog.Component) []engine.Node {
 	inside := insideCluster(cs)
 	left := slices.DeleteFunc(slices.Clone(cs), func(c catalog.Component) bool {
@@ -62,11 +63,18 @@ func (o Options) down(cs []catalog.Component) []engine.Node {
 	var nodes []engine.Node
 	for _, c := range left {
 		node := engine.Node{ID: c.Name, Lane: c.Tier, Timeout: time.Duration(c.Timeout)}
-		for _, other := range left {
-			if slices.ContainsFunc(other.Needs, func(n catalog.Need) bool { return n.Name == c.Name }) {
-				node.Needs = append(node.Needs, other.Name)
+		for _, other := range cs {
+			if !slices.ContainsFunc(other.Needs, func(n catalog.Need) bool { return n.Name == c.Name }) {
+				continue
+			}
+			for _, first := range left {
+				if first.Name == other.Name || inside[other.Name] && first.Driver == clusterDriver && first.Name != c.Name {
+					node.Needs = append(node.Needs, first.Name)
+				}
 			}
 		}
+		slices.Sort(node.Needs)
+		node.Needs = slices.Compact(node.Needs)
 		node.Run = func(ctx context.Context, progress func(string)) (engine.Outcome, error) {
 			env := o.env(nil)
 			env.Progress = progress

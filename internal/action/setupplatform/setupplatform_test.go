@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -241,5 +242,19 @@ func TestLoad_DamagedRecord(t *testing.T) {
 	}
 	if _, err := load(dir); exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// The cluster's nodes are on the data tier's network: what something inside the
+// cluster needs outside of it may go only after the cluster.
+func TestDown_WaitsForTheClusterWithWhatItUses(t *testing.T) {
+	_, o := setup(t)
+	needs := map[string][]string{}
+	for _, n := range o.down(o.Catalog.Components) {
+		needs[n.ID] = n.Needs
+	}
+	want := map[string][]string{"kind": nil, "db": {"kind"}, "net": {"db"}}
+	if !reflect.DeepEqual(needs, want) {
+		t.Errorf("the removal's graph is %v, want %v", needs, want)
 	}
 }
