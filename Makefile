@@ -18,10 +18,10 @@ demo-down: ## Remove all that the demo made, and stop the test bed
 	go run ./testbed/demo -down -out $(OUT)/demo
 
 .PHONY: test
-test: check testbed e2e ## Everything that CI runs
+test: format vet tools lint testbed integration e2e ## Everything that CI runs
 
 .PHONY: check
-check: format vet lint unit ## The quick part: no test bed
+check: format vet lint unit ## The quick part: without the test bed
 
 .PHONY: build
 build: ## bin/hyaction
@@ -35,22 +35,38 @@ format:
 vet:
 	go vet ./...
 
+.PHONY: tools
+tools: ## Build the pinned tools, each from a module of its own
+	@for tool in act actionlint golangci-lint; do \
+		echo "tool $$tool"; go tool -modfile=tools/$$tool/go.mod -n $$tool >/dev/null || exit 1; \
+	done
+
 .PHONY: lint
-lint: ## golangci-lint, pinned in a module of its own
+lint: ## golangci-lint over the tree
 	go tool -modfile=tools/golangci-lint/go.mod golangci-lint run
 
 .PHONY: unit
-unit: ## Unit, golden, script and conformance tests
-	go test ./...
+unit: modules ## Unit, golden, script and conformance tests; what needs the test bed is skipped where there is none
+	go test -timeout 30m ./...
+
+# The nested modules that have tests of their own.
+.PHONY: modules
+modules:
+	go -C examples/backend test ./...
+	GOFLAGS= go -C testbed/parts/node-tools test ./...
 
 .PHONY: testbed
 testbed: ## Build and start the test bed
 	go run ./testbed up plain
 	go run ./testbed up engine
 
+.PHONY: integration
+integration: modules ## All tests but the last lane, on the test bed; without it they fail
+	HY_TESTBED=required go test -count=1 -timeout 40m ./...
+
 .PHONY: e2e
-e2e: ## The tests that need the test bed; a missing bed is a failure here
-	HY_TESTBED=required go test -count=1 -timeout 40m -v ./testbed/... ./internal/action/...
+e2e: ## The demo, a second run, the workflow through act, and the way down
+	HY_TESTBED=required HY_E2E=1 go test -count=1 -timeout 60m -v ./testbed/e2e
 
 .PHONY: generate
 generate: ## Write action.yml and the READMEs' tables from internal/spec

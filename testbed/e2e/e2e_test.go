@@ -1,8 +1,8 @@
 // Package e2e tests the whole of hy-home on a real kind cluster: the demo, a
 // second run, the same release through composite actions, and the way down.
 //
-// It needs the test bed and several minutes, so it runs only with
-// HY_TESTBED=required in the environment, as `make e2e` sets it.
+// It needs the test bed and several minutes for itself, so it runs only with
+// HY_E2E=1 in the environment, as `make e2e` sets it.
 package e2e
 
 import (
@@ -18,8 +18,8 @@ import (
 // TestPlatform runs its parts in order: each one starts from what the one before
 // left behind, as a user's day does.
 func TestPlatform(t *testing.T) {
-	if os.Getenv("HY_TESTBED") != "required" {
-		t.Skip("needs the test bed: run `make e2e`")
+	if os.Getenv("HY_E2E") != "1" {
+		t.Skip("needs the test bed for itself: run `make e2e`")
 	}
 	p := &platform{root: checkout(t), out: filepath.Join(t.TempDir(), "demo")}
 	for _, part := range []struct {
