@@ -4,7 +4,6 @@ import (
 	"github.com/buenhyden/hy-home/internal/docker"
 	"github.com/buenhyden/hy-home/internal/driver/bridge"
 	"github.com/buenhyden/hy-home/internal/driver/cluster"
-	"github.com/buenhyden/hy-home/internal/driver/compose"
 	"github.com/buenhyden/hy-home/internal/driver/helm"
 	"github.com/buenhyden/hy-home/internal/driver/manifest"
 	"github.com/buenhyden/hy-home/internal/driver/network"
@@ -18,7 +17,7 @@ import (
 func drivers(docker *docker.Engine) map[string]engine.Driver {
 	return map[string]engine.Driver{
 		"network":  network.New(docker),
-		"compose":  compose.New(docker),
+		"compose":  composeDriver(docker),
 		"cluster":  cluster.Driver{Docker: docker.Client},
 		"bridge":   bridge.Driver{Docker: docker.Client},
 		"helm":     helm.Driver{},
