@@ -17,6 +17,21 @@ fail() {
 	exit 1
 }
 
+# In a young cluster names do not resolve for the first seconds: CoreDNS answers
+# only once the API server lets it in. Anything but a missing connection is final.
+deadline=$(($(now) + 60000))
+while :; do
+	answer=$(redis-cli -h "$NODE" PING 2>&1) || true
+	case $answer in
+	"Could not connect"*) ;;
+	*) break ;;
+	esac
+	if [ "$(now)" -gt "$deadline" ]; then
+		fail "no connection to $NODE for 60 s" "$answer"
+	fi
+	sleep 1
+done
+
 key="hyaction:proof:$PROOF_ID"
 start=$(now)
 
