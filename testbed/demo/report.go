@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/engine"
@@ -25,30 +26,9 @@ func (s *stage) report(ctx context.Context, title string, results []engine.Resul
 			r.Facts = append(r.Facts, report.Fact{Name: "gate of " + v.name, Value: said})
 		}
 	}
-	var start, end time.Time
-	var marks []report.Mark
 	r.Steps = s.withPlatform(r.Steps)
-	for _, step := range r.Steps {
-		if step.End.After(end) {
-			end = step.End
-		}
-		if step.End.IsZero() {
-			continue
-		}
-		for _, v := range versions {
-			switch step.Name {
-			case v.name + " apply":
-				if start.IsZero() {
-					start = step.End
-				}
-				marks = append(marks, report.Mark{Time: step.End, Name: v.name + " released"})
-			case v.name + " canary-gate":
-				marks = append(marks, report.Mark{Time: step.End, Name: "verdict on " + v.name})
-			}
-		}
-	}
-	if !start.IsZero() {
-		chart, err := s.errorShare(ctx, start, end)
+	if marks := s.releases(r.Steps); len(marks) > 0 {
+		chart, err := s.errorShare(ctx, marks[0].Time, lastEnd(r.Steps))
 		if err != nil {
 			r.Sections = append(r.Sections, report.Section{Title: "No chart", Text: err.Error()})
 		} else {
@@ -57,6 +37,34 @@ func (s *stage) report(ctx context.Context, title string, results []engine.Resul
 		}
 	}
 	return r
+}
+
+// releases returns the moments of each release, in order, and writes what its
+// gate said into the gate's step.
+func (s *stage) releases(steps []report.Step) []report.Mark {
+	var marks []report.Mark
+	for i, step := range steps {
+		version, what, _ := strings.Cut(step.Name, " ")
+		switch {
+		case step.Status != report.Passed:
+		case what == "apply":
+			marks = append(marks, report.Mark{Time: step.End, Name: version + " released"})
+		case what == "canary-gate":
+			marks = append(marks, report.Mark{Time: step.End, Name: "verdict on " + version})
+			steps[i].Detail = s.output(version + " verdict")
+		}
+	}
+	return marks
+}
+
+func lastEnd(steps []report.Step) time.Time {
+	var end time.Time
+	for _, step := range steps {
+		if step.End.After(end) {
+			end = step.End
+		}
+	}
+	return end
 }
 
 // withPlatform puts the components of the platform behind the step that made
