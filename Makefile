@@ -57,8 +57,8 @@ modules:
 
 .PHONY: testbed
 testbed: ## Build and start the test bed
-	go run ./testbed up plain
 	go run ./testbed up engine
+	go run ./testbed up plain
 
 .PHONY: integration
 integration: modules ## All tests but the last lane, on the test bed; without it they fail
