@@ -26,8 +26,8 @@ type ConsoleOptions struct {
 //
 // On a terminal, what is at work and what is left stands in a block at the
 // bottom and finished steps move up above it. Elsewhere every step is one line
-// when it ends, and a step that takes long says so after 10, 20, 40... seconds:
-// a log that is silent for minutes looks like a log that hangs.
+// when it ends, and a step that takes long says so after 10, 20 and 40 seconds
+// and then every minute: a log that is silent for longer looks like one that hangs.
 type Console struct {
 	o    ConsoleOptions
 	stop chan struct{}
@@ -55,6 +55,7 @@ type activity struct {
 const (
 	redraw    = 100 * time.Millisecond // of the live block: fast enough for a spinner, cheap over SSH
 	firstWord = 10 * time.Second       // plain: when a running step is first mentioned
+	lastWord  = time.Minute            // plain: longest silence about a running step
 	liveMost  = 12                     // steps in the live block: it must fit on a small terminal
 	causeHead = 240                    // columns of a cause that stay outside of a group
 )
@@ -113,7 +114,7 @@ func (c *Console) refresh() {
 	for _, a := range c.atWork {
 		if ran := now.Sub(a.start); ran >= a.next {
 			for a.next <= ran {
-				a.next *= 2
+				a.next += min(a.next, lastWord)
 			}
 			c.flush(c.stillRunning(a, ran))
 		}

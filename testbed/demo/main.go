@@ -56,7 +56,7 @@ func demo(ctx context.Context, out string, down bool) error {
 	if out, err = filepath.Abs(out); err != nil {
 		return fmt.Errorf("out directory: %w", err)
 	}
-	s := &stage{root: root, out: out, bin: filepath.Join(out, "bin", "hyaction"), runner: run.Exec{}, outputs: map[string]string{}}
+	s := &stage{root: root, out: out, bin: filepath.Join(out, "bin", "hyaction"), runner: run.Exec{}, outputs: map[string]string{}, upstream: os.Getenv("TESTBED") == "upstream"}
 	nodes := s.release()
 	title := "hy-home demo: three releases"
 	if down {

@@ -23,6 +23,8 @@ type stage struct {
 	bin    string // the binary under demonstration
 	runner run.Runner
 
+	upstream bool // images come from upstream registries, not from the test bed
+
 	mu      sync.Mutex
 	outputs map[string]string
 	logs    int

@@ -10,6 +10,8 @@ import (
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/run"
+	"github.com/buenhyden/hy-home/testbed/internal/host"
+	"github.com/buenhyden/hy-home/testbed/internal/node"
 )
 
 // What is released, and where.
@@ -90,10 +92,11 @@ func (s *stage) buildBinary(ctx context.Context, progress func(string)) (engine.
 }
 
 func (s *stage) platform(ctx context.Context, progress func(string)) (engine.Outcome, error) {
-	outputs, err := s.hyaction(ctx, progress, []string{"setup-platform"}, map[string]string{
-		"PROFILE":         "testbed",
-		"REGISTRY_MIRROR": "http://hy-registry:5000",
-	})
+	inputs := map[string]string{"PROFILE": "testbed"}
+	if !s.upstream {
+		inputs["NODE_IMAGE"], inputs["REGISTRY_MIRROR"] = node.Name, host.Mirror
+	}
+	outputs, err := s.hyaction(ctx, progress, []string{"setup-platform"}, inputs)
 	if err != nil {
 		return "", err
 	}

@@ -13,6 +13,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/buenhyden/hy-home/testbed/internal/host"
+	"github.com/buenhyden/hy-home/testbed/internal/node"
 )
 
 // TestPlatform runs its parts in order: each one starts from what the one before
@@ -66,7 +69,7 @@ func (p *platform) demo(t *testing.T) {
 }
 
 func (p *platform) secondRun(t *testing.T) {
-	out := p.hyaction(t, "setup-platform", "--profile", "testbed", "--registry-mirror", "http://hy-registry:5000")
+	out := p.hyaction(t, "setup-platform", "--profile", "testbed", "--node-image", node.Name, "--registry-mirror", host.Mirror)
 	if !strings.Contains(out, "\nchanged=false\n") {
 		t.Errorf("a second run changed something:\n%s", out)
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/buenhyden/hy-home/internal/testkit"
+	"github.com/buenhyden/hy-home/testbed/internal/host"
+	"github.com/buenhyden/hy-home/testbed/internal/node"
 )
 
 // workflow runs the release loop as GitHub does, through the composite actions,
@@ -16,6 +18,8 @@ func (p *platform) workflow(t *testing.T) {
 	args := []string{
 		"-W", filepath.Join(".github", "workflows", "release-loop.yml"),
 		"--env", "HYACTION_BIN=" + filepath.Join(p.out, "bin", "hyaction"),
+		"--env", "NODE_IMAGE=" + node.Name,
+		"--env", "REGISTRY_MIRROR=" + host.Mirror,
 	}
 	// The platform is found by its state, and the state by the home directory.
 	for _, name := range []string{"HOME", "XDG_STATE_HOME", "DOCKER_HOST"} {

@@ -46,7 +46,7 @@ func nodeImage(c catalog.Component, image string) (map[string]any, error) {
 		return c.Settings, nil
 	}
 	if !imageForm.MatchString(image) {
-		return nil, exit.BadInputf("node-image %q is no image with a tag or digest, such as kindest/node:v1.34.4", image)
+		return nil, exit.BadInputf("node-image %q is no image with a tag or digest, such as kindest/node:v1.37.0", image)
 	}
 	settings := maps.Clone(c.Settings)
 	settings["image"] = image
