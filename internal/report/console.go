@@ -237,7 +237,8 @@ func (c *Console) line(s Status, id string, took time.Duration, detail string) s
 }
 
 func (c *Console) stillRunning(a *activity, ran time.Duration) string {
-	return c.line(Running, a.id, ran, joinNonEmpty(": ", "still running", a.text))
+	left := fmt.Sprintf("still running, %d of %d done", c.ended, c.total)
+	return c.line(Running, a.id, ran, joinNonEmpty(": ", left, a.text))
 }
 
 func causeOf(err error) string {
