@@ -58,8 +58,10 @@ func (b *Bed) contents() (*contents, error) {
 		{services.Redis, fromDebian[0], true},
 		{services.Prometheus, fromDebian[1], true},
 		{services.Golang, services.GolangImage(golangRoot, goroot), false},
-		{services.Rollouts, services.ArgoRollouts(c.parts["argo-rollouts"]), true},
+		// Before the last one that is compiled, so that this one, which takes the
+		// longest to put together and to load, is made meanwhile.
 		{node.Name, nodeImage, false},
+		{services.Rollouts, services.ArgoRollouts(c.parts["argo-rollouts"]), true},
 	}
 	return c, nil
 }
