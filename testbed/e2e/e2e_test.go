@@ -29,6 +29,7 @@ func TestPlatform(t *testing.T) {
 		name string
 		run  func(*testing.T)
 	}{
+		{"Start_FromWhateverAnEarlierRunLeft", p.clean},
 		{"Demo_PromotesTheGoodReleaseAndStopsTheBadOne", p.demo},
 		{"SecondRun_ChangesNothing", p.secondRun},
 		{"Workflow_WalksTheSameWayThroughActions", p.workflow},
@@ -43,6 +44,13 @@ func TestPlatform(t *testing.T) {
 type platform struct {
 	root string // the checkout
 	out  string // where the demo wrote to
+}
+
+// clean takes away what a run that was killed left behind, even with the engine
+// gone in between.
+func (p *platform) clean(t *testing.T) {
+	p.command(t, "go", "run", "./testbed", "up", "engine")
+	p.command(t, "go", "run", "./cmd/hyaction", "platform", "down")
 }
 
 func (p *platform) demo(t *testing.T) {
