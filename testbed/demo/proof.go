@@ -70,13 +70,15 @@ func (s *stage) servedBy(ctx context.Context, version string) error {
 // errorShare reads from Prometheus what the three releases did to their callers.
 func (s *stage) errorShare(ctx context.Context, start, end time.Time) (report.Chart, error) {
 	chart := report.Chart{Title: "Share of requests that ended in an error, by version", Unit: "%", Limit: &report.Limit{Name: "limit of the gate", Value: 5}}
-	const share = `100 * sum by (revision) (rate(http_requests_total{code=~"5.."}[10s])) / sum by (revision) (rate(http_requests_total[10s]))` +
-		` * on (revision) group_left (version) max by (revision, version) (app_info)`
+	// A canary that is stopped within seconds leaves two or three samples: the
+	// version is remembered for longer than its pod lives.
+	const share = `100 * sum by (revision) (rate(http_requests_total{code=~"5.."}[15s])) / sum by (revision) (rate(http_requests_total[15s]))` +
+		` * on (revision) group_left (version) max by (revision, version) (last_over_time(app_info[1m]))`
 	body, err := s.get(ctx, prometheus+"/api/v1/query_range?"+url.Values{
 		"query": {share},
 		"start": {strconv.FormatInt(start.Unix(), 10)},
 		"end":   {strconv.FormatInt(end.Unix(), 10)},
-		"step":  {"2"},
+		"step":  {"1"},
 	}.Encode())
 	if err != nil {
 		return chart, fmt.Errorf("ask Prometheus for the chart: %w", err)
