@@ -40,11 +40,19 @@ func (g *gate) finish(ctx context.Context) bool {
 	return true
 }
 
-// withCause names the metric that stopped the Rollout in place of Argo's own
-// words, which do not say what was measured.
+// withCause names what was wanted and not met: the gate's own condition, or the
+// metric that stopped the Rollout in place of Argo's words, which do not say
+// what was measured.
 func (g *gate) withCause(c conclusion) conclusion {
 	var how string
 	switch c.reason {
+	case ReasonCondition:
+		broken := fmt.Sprintf("%s does not hold", g.Condition)
+		if g.FailureCondition != "" { // it decides over failures, also beside a condition
+			broken = fmt.Sprintf("%s holds", g.FailureCondition)
+		}
+		c.message = broken + ": " + c.message
+		return c
 	case rollout.ReasonAborted:
 		how = "was aborted"
 	case rollout.ReasonInconclusive:

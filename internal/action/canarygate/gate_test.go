@@ -193,7 +193,7 @@ func TestGate_Verdicts(t *testing.T) {
 		{
 			"a bad value fails before the Rollout does",
 			nil, stage{rollouts: []scene{{0, progressing("v2")}}, values: map[int]promql.Result{0: value(0.01), 15: value(0.5)}},
-			Failed, "condition_failed", "1 of 3 measurements failed (0 may), the last of them with [0.5]", 20,
+			Failed, "condition_failed", "result[0] < 0.05 does not hold: 1 of 3 measurements failed (0 may), the last of them with [0.5]", 20,
 		},
 		{
 			"as many failures as allowed do not",
