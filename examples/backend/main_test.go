@@ -118,7 +118,7 @@ func TestLoad_CountsFailures(t *testing.T) {
 	l := newLoad(server.URL)
 	go func() {
 		for ctx.Err() == nil && l.sent.Load() < 20 {
-			time.Sleep(time.Millisecond)
+			time.Sleep(time.Millisecond) // between two looks at the counter; ctx bounds them
 		}
 		cancel()
 	}()

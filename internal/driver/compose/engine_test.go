@@ -19,24 +19,25 @@ import (
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/docker"
 	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/testkit"
 )
 
-// These tests work on the real engine and are skipped where there is none, or
+// These tests work on the real engine and are skipped (with HY_TESTBED=required they fail) where there is none, or
 // where the image is not in it: they never pull.
 
 func onEngine(t *testing.T, image string) (*Driver, *client.Client) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("-short")
+		t.Skip("-short: starting containers takes seconds")
 	}
 	e := &docker.Engine{Host: os.Getenv("DOCKER_HOST")}
 	cli, err := e.Client(t.Context())
 	if err != nil {
-		t.Skip(err)
+		testkit.Missing(t, "no engine: %v", err)
 	}
 	t.Cleanup(func() { _ = e.Close() })
 	if _, err := cli.ImageInspect(t.Context(), image); err != nil {
-		t.Skipf("image %s is not in the engine", image)
+		testkit.Missing(t, "image %s is not in the engine", image)
 	}
 	return New(e), cli
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/docker"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/testkit"
 )
 
 func wanted(name, subnet string) catalog.Component {
@@ -49,7 +50,7 @@ func TestEngine_Network(t *testing.T) {
 	e := &docker.Engine{Host: os.Getenv("DOCKER_HOST")}
 	cli, err := e.Client(t.Context())
 	if err != nil {
-		t.Skip(err)
+		testkit.Missing(t, "no engine: %v", err)
 	}
 	t.Cleanup(func() { _ = e.Close() })
 	d, ctx := New(e), t.Context()
