@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -245,6 +247,9 @@ func TestIsTransient(t *testing.T) {
 		{apierrors.NewInternalError(errors.New("failed calling webhook")), true},
 		{apierrors.NewTooManyRequests("busy", 1), true},
 		{apierrors.NewBadRequest("no"), false},
+		// As client-go tells of an answer that was cut short.
+		{fmt.Errorf("unexpected error when reading response body. Please retry. Original error: %w", io.ErrUnexpectedEOF), true},
+		{fmt.Errorf("not ready: %w (%w)", io.ErrUnexpectedEOF, context.DeadlineExceeded), false},
 	} {
 		if got := IsTransient(tt.err); got != tt.want {
 			t.Errorf("%v: got %v", tt.err, got)

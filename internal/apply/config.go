@@ -1,7 +1,9 @@
 package apply
 
 import (
+	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"net"
 
@@ -44,8 +46,12 @@ func IsTransient(err error) bool {
 	switch {
 	case err == nil:
 		return false
-	case utilnet.IsConnectionRefused(err), utilnet.IsConnectionReset(err), utilnet.IsProbableEOF(err), errors.As(err, &op):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return false // whoever set the limit wants no more, whatever was last seen
+	case utilnet.IsConnectionRefused(err), utilnet.IsConnectionReset(err), utilnet.IsHTTP2ConnectionLost(err):
 		return true
+	case utilnet.IsProbableEOF(err), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &op):
+		return true // an answer that was cut short ends in ErrUnexpectedEOF, which IsProbableEOF does not know
 	case apierrors.IsServerTimeout(err), apierrors.IsTooManyRequests(err), apierrors.IsServiceUnavailable(err), apierrors.IsTimeout(err):
 		return true
 	case apierrors.IsInternalError(err) && errors.As(err, &internal):

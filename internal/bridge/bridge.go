@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types"
@@ -75,6 +74,10 @@ func (b Bridge) Nodes(ctx context.Context) ([]string, error) {
 
 // Join connects a node to the network and keeps its default route where it was.
 // It reports whether something had to be changed.
+//
+// An engine before 28.0 moves the node's published ports to the new network as
+// well, as its name sorts first, and that cuts every open connection to the API
+// server. Nothing may be talking to the cluster while its nodes are joined.
 func (b Bridge) Join(ctx context.Context, node string) (bool, error) {
 	at, err := b.networks(ctx, node)
 	if err != nil {
@@ -168,25 +171,6 @@ func (b Bridge) keepRoute(ctx context.Context, node, gateway string) (bool, erro
 		return false, fmt.Errorf("node %s: set the default route to %s: %w", node, gateway, err)
 	}
 	return true, nil
-}
-
-// Resolve looks a name up on a node, as the cluster's DNS does for its pods, and
-// returns the first address. A name that has just been started may take a
-// moment, so it is tried until ctx ends, for five seconds at most.
-func (b Bridge) Resolve(ctx context.Context, node, name string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	for {
-		out, err := b.exec(ctx, node, "getent", "ahostsv4", name)
-		if fields := strings.Fields(out); err == nil && len(fields) > 0 {
-			return fields[0], nil
-		}
-		select {
-		case <-ctx.Done():
-			return "", fmt.Errorf("node %s cannot resolve %q: is the service running, and on docker network %s?", node, name, b.Network)
-		case <-time.After(250 * time.Millisecond):
-		}
-	}
 }
 
 // exec runs a command in a node and returns what it printed to stdout. A command

@@ -43,6 +43,9 @@ type Component struct {
 type Need struct {
 	Name string `yaml:"name"`
 	Why  string `yaml:"why"`
+	// Optional needs count only where both are chosen: a cluster works without a
+	// bridge, but where there is one it comes first.
+	Optional bool `yaml:"optional"`
 }
 
 // Budget is what a component asks of the machine once it is up. A component

@@ -47,6 +47,30 @@ func TestConformance_NoCycle(t *testing.T) {
 	}
 }
 
+// Joining a node to another network cuts the connections to its API server
+// (Docker before 28), so nothing may be talking to it then.
+func TestConformance_WhatTalksToTheClusterComesAfterTheBridge(t *testing.T) {
+	cat := embeddedCatalog(t)
+	after := func(name, other string) bool {
+		seen := map[string]bool{}
+		var visit func(string) bool
+		visit = func(name string) bool {
+			if seen[name] {
+				return false
+			}
+			seen[name] = true
+			c, _ := cat.Component(name)
+			return slices.ContainsFunc(c.Needs, func(n Need) bool { return n.Name == other || visit(n.Name) })
+		}
+		return visit(name)
+	}
+	each(t, func(t *testing.T, c Component) {
+		if slices.Contains([]string{"manifest", "helm", "proof"}, c.Driver) && !after(c.Name, "infra-bridge") {
+			t.Error("it does not come after infra-bridge: let it need namespaces, which does")
+		}
+	})
+}
+
 func TestConformance_EveryComponentIsInAProfile(t *testing.T) {
 	cat := embeddedCatalog(t)
 	each(t, func(t *testing.T, c Component) {

@@ -131,7 +131,7 @@ func checkProfile(cat Catalog, p Profile, add func(string, ...any)) {
 			add("chooses %q twice", name)
 		}
 		for _, n := range c.Needs {
-			if !slices.Contains(p.Components, n.Name) {
+			if !n.Optional && !slices.Contains(p.Components, n.Name) {
 				add("chooses %q but not %q, which it needs: %s", name, n.Name, n.Why)
 			}
 		}

@@ -50,6 +50,9 @@ func New(cat catalog.Catalog, profile string, m Machine) (Plan, error) {
 			return Plan{}, exit.BadInputf("profile %s chooses %q, which is no component", p.Name, name)
 		}
 		c.Settings = override(c.Settings, p.Settings[name])
+		c.Needs = slices.DeleteFunc(slices.Clone(c.Needs), func(n catalog.Need) bool {
+			return n.Optional && !slices.Contains(p.Components, n.Name)
+		})
 		chosen = append(chosen, c)
 	}
 	ordered, err := order(chosen)

@@ -49,6 +49,33 @@ func TestNew_NeedsComeFirst(t *testing.T) {
 	}
 }
 
+func TestNew_OptionalNeedCountsWhereBothAreChosen(t *testing.T) {
+	a := component("a", 0, "b")
+	a.Needs[0].Optional = true
+	for _, tt := range []struct {
+		cat  catalog.Catalog
+		want string
+	}{
+		{catalogOf(a, component("b", 0)), "b a"},
+		{catalogOf(a), "a"},
+	} {
+		p, err := New(tt.cat, "test", Machine{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, c := range p.Components {
+			names = append(names, c.Name)
+		}
+		if got := strings.Join(names, " "); got != tt.want {
+			t.Errorf("order %q, want %q", got, tt.want)
+		}
+		if left := p.Components[len(p.Components)-1].Needs; len(left) != len(p.Components)-1 {
+			t.Errorf("%d components: needs %v", len(p.Components), left)
+		}
+	}
+}
+
 func TestNew_RefusesInOneSentence(t *testing.T) {
 	port := component("p", 0)
 	port.Ports = []int{8080}

@@ -95,11 +95,13 @@ func (r *refusal) Error() string {
 
 // lastCause is the one line with which hyaction ends when something went wrong.
 func lastCause(stderr string) string {
-	i := strings.LastIndex(stderr, "error: ")
+	const mark = "\nerror: " // at a line's start only: a cause may hold the word itself
+	stderr = "\n" + stderr
+	i := strings.LastIndex(stderr, mark)
 	if i < 0 {
 		return "no cause was given"
 	}
-	return strings.TrimSpace(stderr[i+len("error: "):])
+	return strings.TrimSpace(stderr[i+len(mark):])
 }
 
 // start runs one process in the checkout: its last line is the step's progress,

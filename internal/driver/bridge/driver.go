@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/docker/docker/client"
 
@@ -23,8 +22,7 @@ type Driver struct {
 
 // Settings are what component.yaml may say.
 type Settings struct {
-	Network string   `yaml:"network"` // the data tier's Docker network
-	Resolve []string `yaml:"resolve"` // names of the data tier that every node must resolve afterwards
+	Network string `yaml:"network"` // the data tier's Docker network
 }
 
 func (d Driver) open(ctx context.Context, c catalog.Component, env engine.Env) (bridge.Bridge, Settings, error) {
@@ -42,7 +40,7 @@ func (d Driver) open(ctx context.Context, c catalog.Component, env engine.Env) (
 	return bridge.Bridge{Docker: api, Cluster: env.Name, Network: s.Network}, s, nil
 }
 
-// Apply joins every node to the network and proves that the names resolve there.
+// Apply joins every node to the network.
 func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
 	b, s, err := d.open(ctx, c, env)
 	if err != nil {
@@ -66,9 +64,6 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 			joined++
 		}
 	}
-	if err := d.resolve(ctx, b, nodes, s.Resolve, env.Progress); err != nil {
-		return "", err
-	}
 	switch joined {
 	case 0:
 		return engine.Unchanged, nil
@@ -77,21 +72,6 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 	default:
 		return engine.Configured, nil
 	}
-}
-
-func (d Driver) resolve(ctx context.Context, b bridge.Bridge, nodes, names []string, progress func(string)) error {
-	for _, name := range names {
-		start := time.Now()
-		address := ""
-		for _, node := range nodes {
-			var err error
-			if address, err = b.Resolve(ctx, node, name); err != nil {
-				return err
-			}
-		}
-		progress(fmt.Sprintf("%s is %s on %d nodes (%d ms)", name, address, len(nodes), time.Since(start).Milliseconds()))
-	}
-	return nil
 }
 
 // Remove takes the nodes off the network.

@@ -61,6 +61,9 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 	}
 	start := time.Now()
 	answer, err := r.execute(ctx, client, env.Progress)
+	if apply.IsTransient(err) {
+		return "", engine.Transient(err)
+	}
 	if err != nil {
 		return "", err
 	}
