@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -42,13 +43,19 @@ func (f *platformFlags) add(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
+// planFormats are the forms that a plan is printed in, the default first.
+var planFormats = []string{"table", "json", "mermaid"}
+
 func (p *program) platformPlan() *cobra.Command {
 	var f platformFlags
-	var asJSON bool
+	var format string
 	profile, _ := spec.SetupPlatform.Input("profile")
 	var chosen string
 	cmd := p.command("plan", "Print what setup-platform would make, and check the machine; change nothing",
 		func(ctx context.Context, rt *Runtime, _ []string) error {
+			if !slices.Contains(planFormats, format) {
+				return exit.BadInputf("format %q is none of %s", format, strings.Join(planFormats, ", "))
+			}
 			o, err := platformOptions(rt, f.name, f.stateDir)
 			if err != nil {
 				return err
@@ -58,15 +65,19 @@ func (p *program) platformPlan() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if !asJSON {
+			switch format {
+			case "json":
+				enc := json.NewEncoder(p.stdout)
+				enc.SetIndent("", "  ")
+				return enc.Encode(plan.JSON())
+			case "mermaid":
+				_, err = fmt.Fprint(p.stdout, plan.Mermaid())
+			default:
 				_, err = fmt.Fprint(p.stdout, plan.Table())
-				return err
 			}
-			enc := json.NewEncoder(p.stdout)
-			enc.SetIndent("", "  ")
-			return enc.Encode(plan.JSON())
+			return err
 		})
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the plan as JSON")
+	cmd.Flags().StringVar(&format, "format", planFormats[0], "form of the plan: "+strings.Join(planFormats, ", "))
 	cmd.Flags().StringVar(&chosen, "profile", profile.Default, profile.Description)
 	return f.add(cmd)
 }

@@ -22,6 +22,9 @@ type Component struct {
 	Ports   []int    `yaml:"ports"`   // TCP ports of the machine that it listens on
 	Secrets []string `yaml:"secrets"` // generated credentials it uses: "redis-password"
 	Timeout Duration `yaml:"timeout"` // of one attempt; required
+	// Takes is how long it takes once its needs are done and its images are there,
+	// measured on two processors; it decides what starts, and is pulled, first.
+	Takes Duration `yaml:"takes"`
 
 	Namespace   string  `yaml:"namespace"`    // cluster tier: where it lives
 	PodSecurity string  `yaml:"pod-security"` // privileged, baseline or restricted: the namespace's enforced level

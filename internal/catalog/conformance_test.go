@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gopkg.in/yaml.v3"
 )
@@ -76,6 +77,14 @@ func TestConformance_EveryComponentIsInAProfile(t *testing.T) {
 	each(t, func(t *testing.T, c Component) {
 		if !slices.ContainsFunc(cat.Profiles, func(p Profile) bool { return slices.Contains(p.Components, c.Name) }) {
 			t.Error("no profile chooses it: nothing would ever run it")
+		}
+	})
+}
+
+func TestConformance_Takes(t *testing.T) {
+	each(t, func(t *testing.T, c Component) {
+		if c.Takes <= 0 || c.Takes > c.Timeout {
+			t.Errorf("takes is %s: say how long it usually takes, at most its timeout; what starts first follows from it", time.Duration(c.Takes))
 		}
 	})
 }

@@ -36,6 +36,7 @@ type Node struct {
 	Lane    string        // the row group it is drawn in: "docker", "cluster", "bridge", ...
 	Needs   []string      // IDs of the nodes that must be done before it starts
 	Timeout time.Duration // of one attempt; 0 means none
+	Takes   time.Duration // how long it is expected to take, to choose what starts first; 0 means unknown
 	// Run does the work. It may call progress at any time with what it is doing now.
 	Run func(ctx context.Context, progress func(string)) (Outcome, error)
 }
@@ -80,7 +81,7 @@ type Result struct {
 
 // Options say how to run a graph. The zero value runs everything that can run at once.
 type Options struct {
-	Concurrency int                                        // most nodes at once; 0 means no bound
+	Concurrency int                                        // most nodes at once, those with the longest chain behind them first; 0 means no bound
 	Attempts    int                                        // tries for an error marked by [Transient]; 0 means 3
 	Backoff     time.Duration                              // before the second try, doubled for each further one; 0 means 2 s
 	Observe     func(Event)                                // is never called by two goroutines at once

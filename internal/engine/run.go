@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -26,9 +28,10 @@ type runner struct {
 	o       Options
 	results []Result
 	index   map[string]int
-	waiting []int   // needs of node i that are not done yet
-	blocks  [][]int // nodes that wait for node i
-	ready   []int   // may start, in the order given
+	waiting []int           // needs of node i that are not done yet
+	blocks  [][]int         // nodes that wait for node i
+	chain   []time.Duration // expected from the start of node i to the end of all that waits for it
+	ready   []int           // may start, the longest chain first
 	running int
 	ended   int
 	events  chan message
@@ -81,11 +84,50 @@ func newRunner(nodes []Node, o Options) *runner {
 			r.blocks[j] = append(r.blocks[j], i)
 			r.waiting[i]++
 		}
+	}
+	r.chain = chains(nodes, r.blocks)
+	for i := range nodes {
 		if r.waiting[i] == 0 {
-			r.ready = append(r.ready, i)
+			r.enqueue(i)
 		}
 	}
 	return r
+}
+
+// chains gives for each node the longest way from its start to the end of the
+// graph. An unknown duration counts as a moment, so that what much waits for
+// still goes before what nothing waits for.
+func chains(nodes []Node, blocks [][]int) []time.Duration {
+	chain := make([]time.Duration, len(nodes))
+	known := make([]bool, len(nodes))
+	var measure func(i int) time.Duration
+	measure = func(i int) time.Duration {
+		if known[i] {
+			return chain[i]
+		}
+		var behind time.Duration
+		for _, j := range blocks[i] {
+			behind = max(behind, measure(j))
+		}
+		chain[i], known[i] = max(nodes[i].Takes, time.Millisecond)+behind, true
+		return chain[i]
+	}
+	for i := range nodes {
+		measure(i)
+	}
+	return chain
+}
+
+// enqueue puts a node that may start among the others: first come, first served
+// would let a short chain hold back the one that decides when the run ends.
+func (r *runner) enqueue(i int) {
+	at, _ := slices.BinarySearchFunc(r.ready, i, func(j, i int) int {
+		if c := cmp.Compare(r.chain[i], r.chain[j]); c != 0 {
+			return c
+		}
+		return cmp.Compare(j, i)
+	})
+	r.ready = slices.Insert(r.ready, at, i)
 }
 
 func (r *runner) run(parent context.Context) error {
@@ -149,7 +191,7 @@ func (r *runner) handle(m message, over bool) error {
 	}
 	for _, j := range r.blocks[m.node] {
 		if r.waiting[j]--; r.waiting[j] == 0 {
-			r.ready = append(r.ready, j)
+			r.enqueue(j)
 		}
 	}
 	return nil

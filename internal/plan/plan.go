@@ -31,6 +31,8 @@ type Machine struct {
 type Plan struct {
 	Profile    string
 	Components []catalog.Component // settings of the profile applied; needs come first
+	Slots      []Slot              // of each component, in the same order
+	Machine    Machine             // that it was checked against
 	Budget     catalog.Budget      // the sum
 	Warnings   []string            // what may go wrong, each with its cure
 }
@@ -59,7 +61,7 @@ func New(cat catalog.Catalog, profile string, m Machine) (Plan, error) {
 	if err != nil {
 		return Plan{}, exit.BadInputf("profile %s: %w", p.Name, err)
 	}
-	plan := Plan{Profile: p.Name, Components: ordered, Budget: sum(ordered)}
+	plan := Plan{Profile: p.Name, Components: ordered, Slots: schedule(ordered), Machine: m, Budget: sum(ordered)}
 	plan.Warnings = plan.warn(m)
 	return plan, plan.fits(m)
 }

@@ -1,12 +1,19 @@
 package plan
 
 import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/exit"
 )
+
+var update = flag.Bool("update", false, "write the golden files")
 
 func component(name string, memory catalog.Bytes, needs ...string) catalog.Component {
 	c := catalog.Component{Name: name, Tier: "docker", Driver: "compose", Budget: catalog.Budget{CPU: 500, Memory: memory, Disk: memory}}
@@ -138,21 +145,57 @@ func TestNew_ProfileOverridesSettings(t *testing.T) {
 	}
 }
 
-func TestPlan_Table(t *testing.T) {
-	p, err := New(catalogOf(component("net", 0), component("db", gib, "net")), "test", Machine{})
+// platform is a graph like the real one: kind is slow, the data tier is not.
+func platform(t *testing.T) Plan {
+	t.Helper()
+	net, kind, db, proof := component("net", 0), component("kind", gib, "net"), component("db", gib, "net"), component("proof", 0, "kind", "db")
+	net.Takes, kind.Takes, db.Takes, proof.Takes = second, 30*second, 10*second, 2*second
+	kind.Tier, proof.Tier = "cluster", "bridge"
+	db.Images, kind.Images, proof.Images = []string{"docker.io/library/db:1"}, []string{"docker.io/kindest/node:v1"}, []string{"docker.io/library/db:1"}
+	p, err := New(catalogOf(net, kind, db, proof), "test", Machine{CPUs: 2, Memory: 8 * gib})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `COMPONENT  TIER    DRIVER   CPU   MEMORY  DISK  TIMEOUT
-net        docker  compose  500m  0       0     0s
-db         docker  compose  500m  1Gi     1Gi   0s
-sum                         1     1Gi     1Gi   
+	return p
+}
 
-What waits for what, and why:
-  db after net: it is there first
-`
-	if got := p.Table(); got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
+const second = catalog.Duration(time.Second)
+
+func TestPlan_CriticalPathAndWhatIsPulledFirst(t *testing.T) {
+	p := platform(t)
+	if got := strings.Join(p.Critical(), " "); got != "net kind proof" || p.Takes() != 33*time.Second {
+		t.Errorf("critical path %q of %s", got, p.Takes())
+	}
+	var images []string
+	for _, i := range p.Images() {
+		images = append(images, i.Tier+" "+i.Ref+" "+i.Chain.String())
+	}
+	want := "cluster docker.io/kindest/node:v1 32s, docker docker.io/library/db:1 12s, bridge docker.io/library/db:1 2s"
+	if got := strings.Join(images, ", "); got != want {
+		t.Errorf("images %s, want %s", got, want)
+	}
+}
+
+func TestPlan_Formats(t *testing.T) {
+	p := platform(t)
+	js, err := json.MarshalIndent(p.JSON(), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, got := range map[string]string{"plan.txt": p.Table(), "plan.mmd": p.Mermaid(), "plan.json": string(js) + "\n"} {
+		path := filepath.Join("testdata", name)
+		if *update {
+			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != string(want) {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
+		}
 	}
 }
 

@@ -5,24 +5,44 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-
-	"github.com/buenhyden/hy-home/internal/catalog"
 )
 
 // Table shows the plan for people: a line per component in the order of the
-// work, each edge with its reason below, and the sum.
+// work, what is asked of the machine, the path that decides how long the run
+// takes, and each edge with its reason.
 func (p Plan) Table() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "COMPONENT\tTIER\tDRIVER\tCPU\tMEMORY\tDISK\tTIMEOUT\n")
-	for _, c := range p.Components {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Name, c.Tier, c.Driver,
-			c.Budget.CPU, c.Budget.Memory, c.Budget.Disk, time.Duration(c.Timeout))
+	fmt.Fprintf(w, "COMPONENT\tTIER\tDRIVER\tSTART\tTAKES\tCPU\tMEMORY\tDISK\n")
+	for i, c := range p.Components {
+		mark := ""
+		if p.Slots[i].Critical {
+			mark = " *"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s%s\t%s\t%s\t%s\n", c.Name, c.Tier, c.Driver,
+			p.Slots[i].Start, time.Duration(c.Takes), mark, c.Budget.CPU, c.Budget.Memory, c.Budget.Disk)
 	}
-	fmt.Fprintf(w, "sum\t\t\t%s\t%s\t%s\t\n", p.Budget.CPU, p.Budget.Memory, p.Budget.Disk)
+	fmt.Fprintf(w, "sum\t\t\t\t\t%s\t%s\t%s\n", p.Budget.CPU, p.Budget.Memory, p.Budget.Disk)
+	fmt.Fprintf(w, "machine\t\t\t\t\t%s\t%s\t%s\n", known(p.Machine.CPUs), known(p.Machine.Memory), known(p.Machine.Disk))
 	_ = w.Flush() // a strings.Builder never fails
+	if path := p.Critical(); len(path) > 0 {
+		fmt.Fprintf(&b, "\n* critical path, %s without pulls: %s\n", p.Takes(), strings.Join(path, " -> "))
+	}
+	if images := p.Images(); len(images) > 0 {
+		fmt.Fprintf(&b, "\nImages, the most urgent first:\n")
+		for _, i := range images {
+			fmt.Fprintf(&b, "  %s (%s)\n", i.Ref, i.Component)
+		}
+	}
 	b.WriteString(p.edges())
 	return b.String()
+}
+
+func known[T ~int | ~int64](v T) string {
+	if v == 0 {
+		return "unknown"
+	}
+	return fmt.Sprint(v)
 }
 
 func (p Plan) edges() string {
@@ -38,40 +58,45 @@ func (p Plan) edges() string {
 	return b.String()
 }
 
-// JSON is the plan in the form that `hyaction platform plan --json` prints.
-type JSON struct {
-	Profile    string          `json:"profile"`
-	CPU        string          `json:"cpu"`
-	Memory     string          `json:"memory"`
-	Disk       string          `json:"disk"`
-	Components []JSONComponent `json:"components"`
-}
-
-// JSONComponent is one component of [JSON].
-type JSONComponent struct {
-	Name   string   `json:"name"`
-	Tier   string   `json:"tier"`
-	Driver string   `json:"driver"`
-	Needs  []string `json:"needs"`
-	Images []string `json:"images"`
-}
-
-// JSON gives the plan for machines.
-func (p Plan) JSON() JSON {
-	out := JSON{Profile: p.Profile, CPU: p.Budget.CPU.String(), Memory: p.Budget.Memory.String(), Disk: p.Budget.Disk.String()}
+// Mermaid draws the graph: a box per component, a frame per tier, the critical
+// path in bold. Names of components are safe in Mermaid's grammar as they are.
+func (p Plan) Mermaid() string {
+	var b strings.Builder
+	b.WriteString("flowchart LR\n")
+	for _, tier := range p.tiers() {
+		fmt.Fprintf(&b, "  subgraph %s\n", tier)
+		for _, c := range p.Components {
+			if c.Tier == tier {
+				fmt.Fprintf(&b, "    %s[\"%s %s\"]\n", c.Name, c.Name, time.Duration(c.Takes))
+			}
+		}
+		b.WriteString("  end\n")
+	}
+	critical := map[string]bool{}
+	path := p.Critical()
+	for i := 1; i < len(path); i++ {
+		critical[path[i-1]+" "+path[i]] = true
+	}
 	for _, c := range p.Components {
-		out.Components = append(out.Components, JSONComponent{
-			Name: c.Name, Tier: c.Tier, Driver: c.Driver,
-			Needs: needNames(c), Images: append([]string{}, c.Images...),
-		})
+		for _, n := range c.Needs {
+			arrow := "-->"
+			if critical[n.Name+" "+c.Name] {
+				arrow = "==>"
+			}
+			fmt.Fprintf(&b, "  %s %s %s\n", n.Name, arrow, c.Name)
+		}
 	}
-	return out
+	return b.String()
 }
 
-func needNames(c catalog.Component) []string {
-	names := []string{}
-	for _, n := range c.Needs {
-		names = append(names, n.Name)
+func (p Plan) tiers() []string {
+	var tiers []string
+	seen := map[string]bool{}
+	for _, c := range p.Components {
+		if !seen[c.Tier] {
+			seen[c.Tier] = true
+			tiers = append(tiers, c.Tier)
+		}
 	}
-	return names
+	return tiers
 }

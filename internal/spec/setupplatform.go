@@ -11,6 +11,7 @@ var SetupPlatform = Action{
 		{Name: "node-image", Description: "Image of the kind nodes. The default is the image the profile names."},
 		{Name: "registry-mirror", Description: "URL of a registry, as the nodes reach it, that is asked for every image before the image's own registry."},
 		{Name: "state-dir", Description: "Directory for what must outlive the step, such as the kubeconfig. The default is hyaction/<name> in the user's state directory."},
+		{Name: "concurrency", Default: "16", Description: "How many components may be at work at once; of those that could start, the one that most waits for goes first."},
 		{Name: "timeout", Kind: Duration, Default: "20m", Description: "How long the whole platform may take to come up."},
 		{Name: "dry-run", Kind: Bool, Default: "false", Description: "Check the machine and print the plan, and change nothing."},
 	},

@@ -26,6 +26,7 @@ type Options struct {
 	StateDir       string // absolute; what must outlive the process
 	NodeImage      string // of the cluster's nodes; "" leaves the catalog's
 	RegistryMirror string // URL; "" for none
+	Concurrency    int    // most components at work at once; 0 means no bound
 
 	Catalog catalog.Catalog
 	Drivers map[string]engine.Driver // by the name a component.yaml calls it
@@ -93,7 +94,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		return res, err
 	}
 	res.Env = r.env
-	res.Steps, err = engine.Run(ctx, r.up(), engine.Options{Observe: o.Observe})
+	res.Steps, err = engine.Run(ctx, r.up(), engine.Options{Observe: o.Observe, Concurrency: o.Concurrency})
 	res.End = time.Now()
 	return res, err
 }
@@ -194,7 +195,7 @@ func (r *run) drivers() []string {
 func (r *run) up() []engine.Node {
 	var nodes []engine.Node
 	for _, c := range r.plan.Components {
-		node := engine.Node{ID: c.Name, Lane: c.Tier, Timeout: time.Duration(c.Timeout)}
+		node := engine.Node{ID: c.Name, Lane: c.Tier, Timeout: time.Duration(c.Timeout), Takes: time.Duration(c.Takes)}
 		for _, n := range c.Needs {
 			node.Needs = append(node.Needs, n.Name)
 		}
