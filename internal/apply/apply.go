@@ -48,6 +48,7 @@ type Options struct {
 	FieldManager string       // who owns the fields; "" means [FieldManager]
 	Namespace    string       // for namespaced objects that name none; "" means "default"
 	Force        bool         // take fields over from other managers instead of reporting the conflict
+	Shared       bool         // the cluster is others' as well: [Client.Converge] takes nothing over that was there before
 	Progress     func(string) // told what is being applied; may be nil
 }
 

@@ -21,6 +21,9 @@ func (d *Duration) UnmarshalText(b []byte) error {
 	return err
 }
 
+// MarshalText writes what UnmarshalText reads.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
 // MilliCPU is a share of processors in thousandths of one.
 type MilliCPU int64
 

@@ -26,6 +26,7 @@ type Env struct {
 	Name       string            // of the platform, and so of its kind cluster: "hy-home"
 	StateDir   string            // what must outlive the process: kubeconfig, generated secrets, the record of what was made
 	Kubeconfig string            // path; the cluster driver writes it, the others read it
+	Shared     bool              // the cluster was there before the platform, and others use it too
 	Values     map[string]string // fields for templates in the catalog's files: subnets, addresses, image names
 	Secrets    map[string]string // generated credentials by name; never printed
 	Progress   func(string)      // one line of what is being done now; never nil

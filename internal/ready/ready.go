@@ -79,6 +79,19 @@ func (c *Cluster) Wait(ctx context.Context, comp catalog.Component, progress fun
 	return nil
 }
 
+// nowTimeout is long enough to read what the probes look at, and no longer.
+const nowTimeout = 3 * time.Second
+
+// Now asks the probes of a component that should be up: "ready", or why it is not.
+func (c *Cluster) Now(ctx context.Context, comp catalog.Component) string {
+	ctx, cancel := context.WithTimeout(ctx, nowTimeout)
+	defer cancel()
+	if err := c.Wait(ctx, comp, func(string) {}); err != nil {
+		return err.Error()
+	}
+	return "ready"
+}
+
 var crdResource = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 
 func (c *Cluster) crd(ctx context.Context, name string, progress func(string)) error {

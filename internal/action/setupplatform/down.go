@@ -37,21 +37,6 @@ func Down(ctx context.Context, o Options) (Result, error) {
 	return res, forget(o.StateDir)
 }
 
-// recorded are the components to look at, in no certain order.
-func recorded(cat catalog.Catalog, rec record) []catalog.Component {
-	if len(rec.Components) == 0 {
-		return cat.Components
-	}
-	var cs []catalog.Component
-	for _, name := range rec.Components {
-		// One that a newer catalog no longer has cannot be removed by it.
-		if c, ok := cat.Component(name); ok {
-			cs = append(cs, c)
-		}
-	}
-	return cs
-}
-
 // down is the graph of a removal: each edge turned around. What is inside the
 // cluster goes with the cluster and has no node; what it needed outside, as the
 // bridge needs the data tier's network, waits for the cluster instead.

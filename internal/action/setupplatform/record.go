@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/plan"
 )
@@ -19,9 +20,21 @@ import (
 const recordFile = "platform.json"
 
 type record struct {
-	Name       string   `json:"name"`
-	Profile    string   `json:"profile"`    // of the last run
-	Components []string `json:"components"` // of all runs since the platform was last taken down
+	Name       string `json:"name"`
+	Profile    string `json:"profile"`    // of the last run
+	Components []made `json:"components"` // of all runs since the platform was last taken down
+}
+
+// made is a component as it was planned: with the settings of its profile, and
+// also if the catalog does not have it, as what a user brought along.
+type made struct {
+	Name      string           `json:"name"`
+	Tier      string           `json:"tier"`
+	Driver    string           `json:"driver"`
+	Namespace string           `json:"namespace,omitempty"`
+	Timeout   catalog.Duration `json:"timeout"`
+	Needs     []string         `json:"needs,omitempty"`
+	Settings  map[string]any   `json:"settings,omitempty"`
 }
 
 // add notes the components of a plan beside those that are there already.
@@ -29,11 +42,38 @@ func (r record) add(p plan.Plan) record {
 	r.Profile = p.Profile
 	r.Components = slices.Clone(r.Components)
 	for _, c := range p.Components {
-		if !slices.Contains(r.Components, c.Name) {
-			r.Components = append(r.Components, c.Name)
+		m := made{Name: c.Name, Tier: c.Tier, Driver: c.Driver, Namespace: c.Namespace, Timeout: c.Timeout, Settings: c.Settings}
+		for _, n := range c.Needs {
+			m.Needs = append(m.Needs, n.Name)
+		}
+		i := slices.IndexFunc(r.Components, func(m made) bool { return m.Name == c.Name })
+		if i < 0 {
+			r.Components = append(r.Components, m)
+		} else {
+			r.Components[i] = m
 		}
 	}
 	return r
+}
+
+// recorded are the components to look at, in no certain order: those of the
+// record, or all of the catalog where there is none, as after a lost state
+// directory.
+func recorded(cat catalog.Catalog, rec record) []catalog.Component {
+	if len(rec.Components) == 0 {
+		return cat.Components
+	}
+	var cs []catalog.Component
+	for _, m := range rec.Components {
+		c, _ := cat.Component(m.Name) // for its files and probes, if it is there
+		c.Name, c.Tier, c.Driver, c.Namespace, c.Timeout, c.Settings = m.Name, m.Tier, m.Driver, m.Namespace, m.Timeout, m.Settings
+		c.Needs = nil
+		for _, n := range m.Needs {
+			c.Needs = append(c.Needs, catalog.Need{Name: n})
+		}
+		cs = append(cs, c)
+	}
+	return cs
 }
 
 // load reads the record; a platform that was never set up has an empty one.

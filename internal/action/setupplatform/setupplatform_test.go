@@ -162,6 +162,28 @@ func TestDown_RemovesWhatEarlierProfilesMade(t *testing.T) {
 	}
 }
 
+// What was made with a profile's settings must be found with them, also when the
+// catalog has changed since.
+func TestRecord_KeepsTheSettingsThatWereUsed(t *testing.T) {
+	_, o := setup(t)
+	o.Catalog.Profiles[1].Settings = map[string]map[string]any{"net": {"subnet": "172.28.0.0/16"}}
+	o.Profile = "data"
+	if _, err := Run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	rec, err := load(o.StateDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cat := range []catalog.Catalog{o.Catalog, {}} {
+		for _, c := range recorded(cat, rec) {
+			if c.Name == "net" && (c.Settings["subnet"] != "172.28.0.0/16" || c.Driver != "network") {
+				t.Errorf("recorded as %+v", c)
+			}
+		}
+	}
+}
+
 func TestRun_FailureNamesTheComponentAndIsResumed(t *testing.T) {
 	w, o := setup(t)
 	w.fail = "db"

@@ -2,6 +2,7 @@ package setupplatform
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
@@ -17,11 +18,11 @@ type Inspector interface {
 // State is how one component is.
 type State struct {
 	Component catalog.Component
-	Text      string // "ready", "absent", "unknown" or what is wrong
+	Text      string // "ready", "absent" or what is wrong
 }
 
-// Up reports that nothing is wrong that can be told.
-func (s State) Up() bool { return s.Text == "ready" || s.Text == "unknown" }
+// Up reports that nothing is wrong.
+func (s State) Up() bool { return s.Text == "ready" }
 
 // statusTimeout bounds the question to one component.
 const statusTimeout = 10 * time.Second
@@ -38,19 +39,23 @@ func Status(ctx context.Context, o Options) ([]State, error) {
 	}
 	var states []State
 	for _, c := range recorded(o.Catalog, rec) {
-		states = append(states, State{c, o.ask(ctx, c)})
+		// A driver that cannot tell makes nothing that stays, as a proof does.
+		if _, ok := o.Drivers[c.Driver].(Inspector); ok {
+			states = append(states, State{Component: c})
+		}
 	}
+	var all sync.WaitGroup
+	for i := range states {
+		all.Go(func() { states[i].Text = o.ask(ctx, states[i].Component) })
+	}
+	all.Wait()
 	return states, ctx.Err()
 }
 
 func (o Options) ask(ctx context.Context, c catalog.Component) string {
-	s, ok := o.Drivers[c.Driver].(Inspector)
-	if !ok {
-		return "unknown"
-	}
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
-	text, err := s.Status(ctx, c, o.env(nil))
+	text, err := o.Drivers[c.Driver].(Inspector).Status(ctx, c, o.env(nil))
 	if err != nil {
 		return err.Error()
 	}

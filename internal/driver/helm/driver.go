@@ -101,6 +101,8 @@ func (d Driver) converge(ctx context.Context, cfg *action.Configuration, t targe
 		return "", err
 	}
 	switch status := last.Info.Status; {
+	case last.Labels[inputsLabel] == "":
+		return "", exit.BadInputf("release %s in namespace %s was made by somebody else: leave the component out, or uninstall it first", t.name, t.namespace)
 	case status == release.StatusDeployed && last.Labels[inputsLabel] == t.hash:
 		return engine.Unchanged, nil
 	case status == release.StatusUninstalling:
@@ -167,6 +169,36 @@ func (d Driver) Remove(_ context.Context, c catalog.Component, env engine.Env) (
 		return engine.Removed, nil
 	}
 	return engine.Unchanged, nil
+}
+
+// Status says how the release is, and asks the component's probes once.
+func (d Driver) Status(ctx context.Context, c catalog.Component, env engine.Env) (string, error) {
+	name, err := releaseName(c)
+	if err != nil {
+		return "", err
+	}
+	cfg, err := configure(c.Namespace, env)
+	if err != nil {
+		return "", err
+	}
+	last, err := cfg.Releases.Last(name)
+	switch {
+	case errors.Is(err, storage.ErrReleaseNotFound):
+		return "absent", nil
+	case err != nil:
+		return "", err
+	case last.Info.Status != release.StatusDeployed:
+		return fmt.Sprintf("release %s is %s: %s", name, last.Info.Status, last.Info.Description), nil
+	}
+	restConfig, err := apply.Load(env.Kubeconfig)
+	if err != nil {
+		return "", err
+	}
+	probes, err := ready.New(restConfig)
+	if err != nil {
+		return "", err
+	}
+	return probes.Now(ctx, c), nil
 }
 
 func uninstall(cfg *action.Configuration, name string) (bool, error) {

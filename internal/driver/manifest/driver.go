@@ -43,7 +43,7 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 	if err != nil {
 		return "", err
 	}
-	changes, err := client.Apply(ctx, objs)
+	changes, err := client.Converge(ctx, inventory(c, env), objs)
 	for _, change := range changes {
 		env.Log.Debug("applied", "component", c.Name, "object", change.Object, "action", change.Action)
 	}
@@ -65,15 +65,11 @@ func (d Driver) Remove(ctx context.Context, c catalog.Component, env engine.Env)
 	if _, err := os.Stat(env.Kubeconfig); errors.Is(err, fs.ErrNotExist) {
 		return engine.Unchanged, nil
 	}
-	objs, err := Objects(c, env)
-	if err != nil {
-		return "", err
-	}
 	client, _, err := connect(c, env)
 	if err != nil {
 		return "", err
 	}
-	changes, err := client.Delete(ctx, objs)
+	changes, err := client.Clear(ctx, inventory(c, env))
 	if utilnet.IsConnectionRefused(err) {
 		return engine.Unchanged, nil
 	}
@@ -88,6 +84,32 @@ func (d Driver) Remove(ctx context.Context, c catalog.Component, env engine.Env)
 	return engine.Unchanged, nil
 }
 
+// Status compares the cluster with the inventory, and asks the probes once.
+func (d Driver) Status(ctx context.Context, c catalog.Component, env engine.Env) (string, error) {
+	client, cfg, err := connect(c, env)
+	if err != nil {
+		return "", err
+	}
+	held, missing, err := client.Missing(ctx, inventory(c, env))
+	switch {
+	case err != nil:
+		return "", err
+	case held == 0 || held == len(missing):
+		return "absent", nil
+	case len(missing) > 0:
+		return fmt.Sprintf("%d of %d objects are missing: %s", len(missing), held, missing[0]), nil
+	}
+	probes, err := ready.New(cfg)
+	if err != nil {
+		return "", err
+	}
+	return probes.Now(ctx, c), nil
+}
+
+func inventory(c catalog.Component, env engine.Env) apply.Inventory {
+	return apply.Inventory{Owner: env.Name, Part: c.Name}
+}
+
 func connect(c catalog.Component, env engine.Env) (*apply.Client, *rest.Config, error) {
 	cfg, err := apply.Load(env.Kubeconfig)
 	if err != nil {
@@ -95,7 +117,12 @@ func connect(c catalog.Component, env engine.Env) (*apply.Client, *rest.Config, 
 	}
 	// The platform is the only owner of its components' fields: what somebody
 	// changed by hand is set right again.
-	client, err := apply.New(cfg, apply.Options{Namespace: c.Namespace, Force: true, Progress: env.Progress})
+	client, err := apply.New(cfg, apply.Options{
+		// A manager for each platform: with one for all, the second platform's apply
+		// would take the first one's label off what both hold.
+		FieldManager: apply.FieldManager + "-" + env.Name,
+		Namespace:    c.Namespace, Force: true, Shared: env.Shared, Progress: env.Progress,
+	})
 	return client, cfg, err
 }
 

@@ -1,0 +1,333 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/buenhyden/hy-home/internal/exit"
+)
+
+// HolderDomain is the prefix of the labels that say who holds an object: with
+// "<domain>/<owner>: <part>" on it, owner's part wants it to be there. An object
+// may have several holders; it goes with the last one.
+const HolderDomain = "hyaction.buenhyden.github.io"
+
+// inventoryNamespace holds the inventories: it is there in every cluster.
+const inventoryNamespace = "kube-system"
+
+// Inventory is the note, kept in the cluster as a ConfigMap, of what one part of
+// an owner has applied: a component of a platform. It is written before an object
+// is made and after one is gone, so that a killed process leaves nothing that
+// nobody knows of, and what left the manifests is found and removed.
+type Inventory struct {
+	Owner string // the platform
+	Part  string // the component
+}
+
+// Ref names one object in an inventory.
+type Ref struct {
+	Kind      schema.GroupKind
+	Namespace string
+	Name      string
+}
+
+// String is the form in the ConfigMap: "apps/Deployment monitoring/prometheus".
+func (r Ref) String() string {
+	kind, name := r.Kind.Kind, r.Name
+	if r.Kind.Group != "" {
+		kind = r.Kind.Group + "/" + kind
+	}
+	if r.Namespace != "" {
+		name = r.Namespace + "/" + name
+	}
+	return kind + " " + name
+}
+
+func parseRef(line string) (Ref, bool) {
+	kind, name, ok := strings.Cut(line, " ")
+	var r Ref
+	if r.Kind.Kind = kind; strings.Contains(kind, "/") {
+		r.Kind.Group, r.Kind.Kind, _ = strings.Cut(kind, "/")
+	}
+	if r.Name = name; strings.Contains(name, "/") {
+		r.Namespace, r.Name, _ = strings.Cut(name, "/")
+	}
+	return r, ok && r.Kind.Kind != "" && r.Name != ""
+}
+
+func refOf(obj *unstructured.Unstructured) Ref {
+	return Ref{Kind: obj.GroupVersionKind().GroupKind(), Namespace: obj.GetNamespace(), Name: obj.GetName()}
+}
+
+var configMaps = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
+
+func (c *Client) inventories() dynamic.ResourceInterface {
+	return c.dyn.Resource(configMaps).Namespace(inventoryNamespace)
+}
+
+func (i Inventory) label() string { return HolderDomain + "/" + i.Owner }
+
+func (i Inventory) name() string { return "hyaction." + i.Owner + "." + i.Part }
+
+// Converge applies the objects for i and removes what i held before and no
+// longer wants.
+func (c *Client) Converge(ctx context.Context, i Inventory, objs []*unstructured.Unstructured) ([]Change, error) {
+	before, err := c.Held(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	scopes := scopesOf(objs)
+	marked := make([]*unstructured.Unstructured, 0, len(objs))
+	var want []Ref
+	for _, obj := range Sort(objs) {
+		if obj, err = c.marked(obj, i, scopes); err != nil {
+			return nil, err
+		}
+		ref := refOf(obj)
+		if !slices.Contains(before, ref) && c.o.Shared {
+			if theirs, err := c.foreign(ctx, ref); err != nil {
+				return nil, err
+			} else if theirs {
+				continue
+			}
+		}
+		marked, want = append(marked, obj), append(want, ref)
+	}
+	gone := slices.DeleteFunc(slices.Clone(before), func(r Ref) bool { return slices.Contains(want, r) })
+	// Both until the work is done: a process that is killed now must be able to
+	// find everything again.
+	if err := c.note(ctx, i, append(slices.Clone(gone), want...), before); err != nil {
+		return nil, err
+	}
+	changes, err := c.Apply(ctx, marked)
+	if err != nil {
+		return changes, err
+	}
+	released, err := c.release(ctx, i, gone)
+	changes = append(changes, released...)
+	if err != nil || len(gone) == 0 {
+		return changes, err
+	}
+	return changes, c.note(ctx, i, want, nil)
+}
+
+// Clear removes all that i holds, and the inventory itself.
+func (c *Client) Clear(ctx context.Context, i Inventory) ([]Change, error) {
+	held, err := c.Held(ctx, i)
+	if err != nil || len(held) == 0 {
+		return nil, err
+	}
+	changes, err := c.release(ctx, i, held)
+	if err != nil {
+		return changes, err
+	}
+	err = c.inventories().Delete(ctx, i.name(), metav1.DeleteOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return changes, fmt.Errorf("remove the inventory of %s: %w", i.Part, err)
+	}
+	return changes, nil
+}
+
+// Held is what the inventory lists, in the order in which it was applied.
+func (c *Client) Held(ctx context.Context, i Inventory) ([]Ref, error) {
+	cm, err := c.inventories().Get(ctx, i.name(), metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the inventory of %s: %w", i.Part, err)
+	}
+	text, _, _ := unstructured.NestedString(cm.Object, "data", "objects")
+	var refs []Ref
+	for line := range strings.Lines(text) {
+		r, ok := parseRef(strings.TrimSpace(line))
+		if !ok {
+			return nil, fmt.Errorf("the inventory of %s (configmap %s/%s) is damaged: %q names no object", i.Part, inventoryNamespace, i.name(), strings.TrimSpace(line))
+		}
+		refs = append(refs, r)
+	}
+	return refs, nil
+}
+
+// Missing is what the inventory lists and the cluster does not have.
+func (c *Client) Missing(ctx context.Context, i Inventory) (held int, missing []Ref, err error) {
+	refs, err := c.Held(ctx, i)
+	if err != nil {
+		return 0, nil, err
+	}
+	for _, r := range refs {
+		live, err := c.live(ctx, r)
+		if err != nil {
+			return 0, nil, fmt.Errorf("look at %s: %w", r, err)
+		}
+		if live == nil || live.GetDeletionTimestamp() != nil {
+			missing = append(missing, r)
+		}
+	}
+	return len(refs), missing, nil
+}
+
+// marked is the object with its namespace filled in and i's label on it.
+func (c *Client) marked(obj *unstructured.Unstructured, i Inventory, scopes map[schema.GroupKind]string) (*unstructured.Unstructured, error) {
+	obj = obj.DeepCopy()
+	labels := obj.GetLabels()
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[i.label()] = i.Part
+	obj.SetLabels(labels)
+	_, placed, err := c.resource(obj)
+	if scope, ok := scopes[obj.GroupVersionKind().GroupKind()]; ok && meta.IsNoMatchError(err) {
+		// Its definition is applied just before it, so the cluster cannot say yet.
+		if scope == "Namespaced" && obj.GetNamespace() == "" {
+			obj.SetNamespace(c.o.Namespace)
+		}
+		return obj, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("apply %s: %w", Describe(obj), err)
+	}
+	return placed, nil
+}
+
+// scopesOf says "Namespaced" or "Cluster" for each kind that is defined among
+// the objects.
+func scopesOf(objs []*unstructured.Unstructured) map[schema.GroupKind]string {
+	scopes := map[schema.GroupKind]string{}
+	for _, obj := range objs {
+		if isCRD(obj) {
+			group, _, _ := unstructured.NestedString(obj.Object, "spec", "group")
+			kind, _, _ := unstructured.NestedString(obj.Object, "spec", "names", "kind")
+			scope, _, _ := unstructured.NestedString(obj.Object, "spec", "scope")
+			scopes[schema.GroupKind{Group: group, Kind: kind}] = scope
+		}
+	}
+	return scopes
+}
+
+// foreign reports that a namespace was there before any platform: it is used as
+// it is. Anything else that was there before is not taken over.
+func (c *Client) foreign(ctx context.Context, r Ref) (bool, error) {
+	live, err := c.live(ctx, r)
+	if err != nil || live == nil {
+		return false, err
+	}
+	for key := range live.GetLabels() {
+		if strings.HasPrefix(key, HolderDomain+"/") {
+			return false, nil
+		}
+	}
+	if r.Kind == (schema.GroupKind{Kind: "Namespace"}) {
+		return true, nil
+	}
+	return false, exit.BadInputf("%s is in the cluster already and no platform has made it: leave the component out, or remove it first", Describe(live))
+}
+
+// note writes the inventory unless it says so already.
+func (c *Client) note(ctx context.Context, i Inventory, refs, before []Ref) error {
+	if before != nil && slices.Equal(refs, before) {
+		return nil
+	}
+	var b strings.Builder
+	for _, r := range refs {
+		b.WriteString(r.String() + "\n")
+	}
+	cm := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "ConfigMap",
+		"metadata": map[string]any{
+			"name": i.name(), "namespace": inventoryNamespace,
+			"labels": map[string]any{i.label(): i.Part, "app.kubernetes.io/managed-by": FieldManager},
+		},
+		"data": map[string]any{"objects": b.String()},
+	}}
+	_, err := c.inventories().Apply(ctx, i.name(), cm, metav1.ApplyOptions{FieldManager: c.o.FieldManager, Force: true})
+	if err != nil {
+		return fmt.Errorf("write the inventory of %s: %w", i.Part, err)
+	}
+	return nil
+}
+
+// release takes i's label off the objects, the last applied first, and deletes
+// those that nobody else holds. What no longer bears the label was taken away
+// and made anew by somebody else: it is theirs.
+func (c *Client) release(ctx context.Context, i Inventory, refs []Ref) ([]Change, error) {
+	var changes []Change
+	for _, r := range slices.Backward(refs) {
+		change, err := c.releaseOne(ctx, i, r)
+		if err != nil {
+			return changes, fmt.Errorf("remove %s: %w", r, err)
+		}
+		changes = append(changes, change)
+	}
+	return changes, nil
+}
+
+func (c *Client) releaseOne(ctx context.Context, i Inventory, r Ref) (Change, error) {
+	change := Change{Object: r.String(), Action: Unchanged}
+	live, err := c.live(ctx, r)
+	if err != nil || live == nil {
+		return change, err
+	}
+	change.Object = Describe(live)
+	labels := live.GetLabels()
+	if labels[i.label()] != i.Part {
+		return change, nil
+	}
+	res, _, err := c.resource(live)
+	if err != nil {
+		return change, err
+	}
+	c.o.Progress("removing " + change.Object)
+	for key := range labels {
+		if strings.HasPrefix(key, HolderDomain+"/") && key != i.label() {
+			patch := fmt.Sprintf(`{"metadata":{"labels":{%q:null}}}`, i.label())
+			_, err := res.Patch(ctx, r.Name, types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: c.o.FieldManager})
+			change.Action = Configured
+			return change, err
+		}
+	}
+	uid := live.GetUID()
+	background := metav1.DeletePropagationBackground
+	err = res.Delete(ctx, r.Name, metav1.DeleteOptions{PropagationPolicy: &background, Preconditions: &metav1.Preconditions{UID: &uid}})
+	if apierrors.IsNotFound(err) {
+		return change, nil
+	}
+	change.Action = Removed
+	return change, err
+}
+
+// live reads an object; nil means that it, or its kind, is not there.
+func (c *Client) live(ctx context.Context, r Ref) (*unstructured.Unstructured, error) {
+	mapping, err := c.mapper.RESTMapping(r.Kind)
+	if meta.IsNoMatchError(err) {
+		c.mapper.Reset()
+		mapping, err = c.mapper.RESTMapping(r.Kind)
+	}
+	if meta.IsNoMatchError(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	res := c.dyn.Resource(mapping.Resource)
+	var obj *unstructured.Unstructured
+	if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
+		obj, err = res.Namespace(r.Namespace).Get(ctx, r.Name, metav1.GetOptions{})
+	} else {
+		obj, err = res.Get(ctx, r.Name, metav1.GetOptions{})
+	}
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return obj, err
+}
