@@ -11,14 +11,16 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/discovery/cached/memory"
+	cached "k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
 )
@@ -41,6 +43,8 @@ const (
 type Change struct {
 	Object string // kind and name as people write it: "deployment monitoring/prometheus"
 	Action Action
+
+	version string // of the object as it is now
 }
 
 // Options of a [Client]. The zero value works.
@@ -54,9 +58,11 @@ type Options struct {
 
 // Client applies objects to one cluster. It is not for use by several goroutines.
 type Client struct {
-	o      Options
-	dyn    dynamic.Interface
-	mapper meta.ResettableRESTMapper
+	o        Options
+	dyn      dynamic.Interface
+	metadata metadata.Interface
+	mapper   meta.ResettableRESTMapper
+	mapping  sync.Mutex // of mapper, where several ask at once
 }
 
 // New returns a client for the cluster of cfg. It speaks to nobody yet.
@@ -69,7 +75,13 @@ func New(cfg *rest.Config, o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kubernetes client: %w", err)
 	}
-	return newClient(dyn, restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(disco)), o), nil
+	heads, err := metadata.NewForConfig(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("kubernetes client: %w", err)
+	}
+	c := newClient(dyn, restmapper.NewDeferredDiscoveryRESTMapper(cached.NewMemCacheClient(disco)), o)
+	c.metadata = heads
+	return c, nil
 }
 
 func newClient(dyn dynamic.Interface, mapper meta.ResettableRESTMapper, o Options) *Client {
@@ -126,6 +138,7 @@ func (c *Client) applyOne(ctx context.Context, obj *unstructured.Unstructured) (
 	if err != nil {
 		return change, err
 	}
+	change.version = version(after)
 	switch {
 	case !existed:
 		change.Action = Created

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,8 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
-
-	"github.com/buenhyden/hy-home/internal/exit"
 )
 
 // HolderDomain is the prefix of the labels that say who holds an object: with
@@ -79,48 +78,6 @@ func (i Inventory) label() string { return HolderDomain + "/" + i.Owner }
 
 func (i Inventory) name() string { return "hyaction." + i.Owner + "." + i.Part }
 
-// Converge applies the objects for i and removes what i held before and no
-// longer wants.
-func (c *Client) Converge(ctx context.Context, i Inventory, objs []*unstructured.Unstructured) ([]Change, error) {
-	before, err := c.Held(ctx, i)
-	if err != nil {
-		return nil, err
-	}
-	scopes := scopesOf(objs)
-	marked := make([]*unstructured.Unstructured, 0, len(objs))
-	var want []Ref
-	for _, obj := range Sort(objs) {
-		if obj, err = c.marked(obj, i, scopes); err != nil {
-			return nil, err
-		}
-		ref := refOf(obj)
-		if !slices.Contains(before, ref) && c.o.Shared {
-			if theirs, err := c.foreign(ctx, ref); err != nil {
-				return nil, err
-			} else if theirs {
-				continue
-			}
-		}
-		marked, want = append(marked, obj), append(want, ref)
-	}
-	gone := slices.DeleteFunc(slices.Clone(before), func(r Ref) bool { return slices.Contains(want, r) })
-	// Both until the work is done: a process that is killed now must be able to
-	// find everything again.
-	if err := c.note(ctx, i, append(slices.Clone(gone), want...), before); err != nil {
-		return nil, err
-	}
-	changes, err := c.Apply(ctx, marked)
-	if err != nil {
-		return changes, err
-	}
-	released, err := c.release(ctx, i, gone)
-	changes = append(changes, released...)
-	if err != nil || len(gone) == 0 {
-		return changes, err
-	}
-	return changes, c.note(ctx, i, want, nil)
-}
-
 // Clear removes all that i holds, and the inventory itself.
 func (c *Client) Clear(ctx context.Context, i Inventory) ([]Change, error) {
 	held, err := c.Held(ctx, i)
@@ -140,23 +97,28 @@ func (c *Client) Clear(ctx context.Context, i Inventory) ([]Change, error) {
 
 // Held is what the inventory lists, in the order in which it was applied.
 func (c *Client) Held(ctx context.Context, i Inventory) ([]Ref, error) {
+	refs, _, err := c.read(ctx, i)
+	return refs, err
+}
+
+func (c *Client) read(ctx context.Context, i Inventory) ([]Ref, memory, error) {
 	cm, err := c.inventories().Get(ctx, i.name(), metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return nil, nil
+		return nil, memory{}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the inventory of %s: %w", i.Part, err)
+		return nil, memory{}, fmt.Errorf("read the inventory of %s: %w", i.Part, err)
 	}
-	text, _, _ := unstructured.NestedString(cm.Object, "data", "objects")
+	data, _, _ := unstructured.NestedStringMap(cm.Object, "data")
 	var refs []Ref
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(data["objects"]) {
 		r, ok := parseRef(strings.TrimSpace(line))
 		if !ok {
-			return nil, fmt.Errorf("the inventory of %s (configmap %s/%s) is damaged: %q names no object", i.Part, inventoryNamespace, i.name(), strings.TrimSpace(line))
+			return nil, memory{}, fmt.Errorf("the inventory of %s (configmap %s/%s) is damaged: %q names no object", i.Part, inventoryNamespace, i.name(), strings.TrimSpace(line))
 		}
 		refs = append(refs, r)
 	}
-	return refs, nil
+	return refs, memory{digest: data["digest"], versions: parseVersions(data["versions"])}, nil
 }
 
 // Missing is what the inventory lists and the cluster does not have.
@@ -165,79 +127,50 @@ func (c *Client) Missing(ctx context.Context, i Inventory) (held int, missing []
 	if err != nil {
 		return 0, nil, err
 	}
-	for _, r := range refs {
-		live, err := c.live(ctx, r)
-		if err != nil {
-			return 0, nil, fmt.Errorf("look at %s: %w", r, err)
-		}
-		if live == nil || live.GetDeletionTimestamp() != nil {
-			missing = append(missing, r)
-		}
-	}
-	return len(refs), missing, nil
+	missing, err = c.absent(ctx, refs)
+	return len(refs), missing, err
 }
 
-// marked is the object with its namespace filled in and i's label on it.
-func (c *Client) marked(obj *unstructured.Unstructured, i Inventory, scopes map[schema.GroupKind]string) (*unstructured.Unstructured, error) {
-	obj = obj.DeepCopy()
-	labels := obj.GetLabels()
-	if labels == nil {
-		labels = map[string]string{}
-	}
-	labels[i.label()] = i.Part
-	obj.SetLabels(labels)
-	_, placed, err := c.resource(obj)
-	if scope, ok := scopes[obj.GroupVersionKind().GroupKind()]; ok && meta.IsNoMatchError(err) {
-		// Its definition is applied just before it, so the cluster cannot say yet.
-		if scope == "Namespaced" && obj.GetNamespace() == "" {
-			obj.SetNamespace(c.o.Namespace)
+// Absent is which of the objects the cluster does not have.
+func (c *Client) Absent(ctx context.Context, objs []*unstructured.Unstructured) ([]Ref, error) {
+	refs := make([]Ref, len(objs))
+	for n, obj := range objs {
+		if obj.GetNamespace() == "" {
+			_, placed, err := c.resource(obj)
+			if err != nil && !meta.IsNoMatchError(err) {
+				return nil, fmt.Errorf("look at %s: %w", Describe(obj), err)
+			}
+			obj = placed
 		}
-		return obj, nil
+		refs[n] = refOf(obj)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("apply %s: %w", Describe(obj), err)
-	}
-	return placed, nil
+	return c.absent(ctx, refs)
 }
 
-// scopesOf says "Namespaced" or "Cluster" for each kind that is defined among
-// the objects.
-func scopesOf(objs []*unstructured.Unstructured) map[schema.GroupKind]string {
-	scopes := map[schema.GroupKind]string{}
-	for _, obj := range objs {
-		if isCRD(obj) {
-			group, _, _ := unstructured.NestedString(obj.Object, "spec", "group")
-			kind, _, _ := unstructured.NestedString(obj.Object, "spec", "names", "kind")
-			scope, _, _ := unstructured.NestedString(obj.Object, "spec", "scope")
-			scopes[schema.GroupKind{Group: group, Kind: kind}] = scope
+func (c *Client) absent(ctx context.Context, refs []Ref) ([]Ref, error) {
+	versions := make([]string, len(refs))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(looksAtOnce)
+	for n, r := range refs {
+		group.Go(func() (err error) {
+			if versions[n], err = c.versionOf(ctx, r); err != nil && !meta.IsNoMatchError(err) {
+				return fmt.Errorf("look at %s: %w", r, err)
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	var absent []Ref
+	for n, r := range refs {
+		if versions[n] == "" {
+			absent = append(absent, r)
 		}
 	}
-	return scopes
+	return absent, err
 }
 
-// foreign reports that a namespace was there before any platform: it is used as
-// it is. Anything else that was there before is not taken over.
-func (c *Client) foreign(ctx context.Context, r Ref) (bool, error) {
-	live, err := c.live(ctx, r)
-	if err != nil || live == nil {
-		return false, err
-	}
-	for key := range live.GetLabels() {
-		if strings.HasPrefix(key, HolderDomain+"/") {
-			return false, nil
-		}
-	}
-	if r.Kind == (schema.GroupKind{Kind: "Namespace"}) {
-		return true, nil
-	}
-	return false, exit.BadInputf("%s is in the cluster already and no platform has made it: leave the component out, or remove it first", Describe(live))
-}
-
-// note writes the inventory unless it says so already.
-func (c *Client) note(ctx context.Context, i Inventory, refs, before []Ref) error {
-	if before != nil && slices.Equal(refs, before) {
-		return nil
-	}
+// note writes the inventory.
+func (c *Client) note(ctx context.Context, i Inventory, refs []Ref, m memory) error {
 	var b strings.Builder
 	for _, r := range refs {
 		b.WriteString(r.String() + "\n")
@@ -248,7 +181,7 @@ func (c *Client) note(ctx context.Context, i Inventory, refs, before []Ref) erro
 			"name": i.name(), "namespace": inventoryNamespace,
 			"labels": map[string]any{i.label(): i.Part, "app.kubernetes.io/managed-by": FieldManager},
 		},
-		"data": map[string]any{"objects": b.String()},
+		"data": map[string]any{"objects": b.String(), "digest": m.digest, "versions": m.lines()},
 	}}
 	_, err := c.inventories().Apply(ctx, i.name(), cm, metav1.ApplyOptions{FieldManager: c.o.FieldManager, Force: true})
 	if err != nil {

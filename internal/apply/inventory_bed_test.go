@@ -88,6 +88,17 @@ func TestConverge_RemovesWhatLeftTheManifests(t *testing.T) {
 			t.Errorf("got %q, want %q", got, step.want)
 		}
 	}
+	// By hand: neither a changed nor a deleted object is taken for unchanged.
+	bed.Apply(t, h.namespace, "{apiVersion: v1, kind: ConfigMap, metadata: {name: c}, data: {by: hand}}")
+	if got := h.converge(t, maps("a", "c")); got != "unchanged a, unchanged c" {
+		t.Errorf("a field that is somebody else's: %q", got)
+	}
+	if _, err := h.Delete(t.Context(), objects(t, strings.ReplaceAll(maps("a"), "name: a", "name: a, namespace: "+h.namespace))); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.converge(t, maps("a", "c")); got != "created a, unchanged c" {
+		t.Errorf("a deleted object: %q", got)
+	}
 	if got := h.clear(t); got != "removed c, removed a" {
 		t.Errorf("clear: %q", got)
 	}

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"helm.sh/helm/v3/pkg/action"
@@ -65,7 +66,7 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 	if err != nil {
 		return "", err
 	}
-	outcome, err := d.converge(ctx, cfg, target{name, c.Namespace, ch, values, hash}, env)
+	outcome, err := d.converge(ctx, cfg, target{name, c.Namespace, ch, values, hash, absent}, env)
 	if err != nil {
 		err = fmt.Errorf("helm: release %s of chart %s %s: %w", name, ch.Name(), ch.Metadata.Version, err)
 		if apply.IsTransient(err) {
@@ -90,6 +91,7 @@ type target struct {
 	chart           *chart.Chart
 	values          map[string]any
 	hash            string
+	absent          func(context.Context, *release.Release, engine.Env) ([]apply.Ref, error)
 }
 
 func (d Driver) converge(ctx context.Context, cfg *action.Configuration, t target, env engine.Env) (engine.Outcome, error) {
@@ -104,7 +106,11 @@ func (d Driver) converge(ctx context.Context, cfg *action.Configuration, t targe
 	case last.Labels[inputsLabel] == "":
 		return "", exit.BadInputf("release %s in namespace %s was made by somebody else: leave the component out, or uninstall it first", t.name, t.namespace)
 	case status == release.StatusDeployed && last.Labels[inputsLabel] == t.hash:
-		return engine.Unchanged, nil
+		missing, err := t.absent(ctx, last, env)
+		if err != nil || len(missing) == 0 {
+			return engine.Unchanged, err
+		}
+		env.Progress("upgrading, as " + missing[0].String() + " is not there any more")
 	case status == release.StatusUninstalling:
 		env.Progress("finishing an uninstall that was cut short")
 		if _, err := uninstall(cfg, t.name); err != nil {
@@ -171,6 +177,24 @@ func (d Driver) Remove(_ context.Context, c catalog.Component, env engine.Env) (
 	return engine.Unchanged, nil
 }
 
+// absent is what the release made and the cluster no longer has. Helm itself
+// looks at its own note of the release only.
+func absent(ctx context.Context, last *release.Release, env engine.Env) ([]apply.Ref, error) {
+	objs, err := apply.Decode(strings.NewReader(last.Manifest), "the release's manifest")
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := apply.Load(env.Kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	client, err := apply.New(cfg, apply.Options{Namespace: last.Namespace})
+	if err != nil {
+		return nil, err
+	}
+	return client.Absent(ctx, objs)
+}
+
 // Status says how the release is, and asks the component's probes once.
 func (d Driver) Status(ctx context.Context, c catalog.Component, env engine.Env) (string, error) {
 	name, err := releaseName(c)
@@ -189,6 +213,13 @@ func (d Driver) Status(ctx context.Context, c catalog.Component, env engine.Env)
 		return "", err
 	case last.Info.Status != release.StatusDeployed:
 		return fmt.Sprintf("release %s is %s: %s", name, last.Info.Status, last.Info.Description), nil
+	}
+	missing, err := absent(ctx, last, env)
+	if err != nil {
+		return "", err
+	}
+	if len(missing) > 0 {
+		return fmt.Sprintf("%d objects are missing: %s", len(missing), missing[0]), nil
 	}
 	restConfig, err := apply.Load(env.Kubeconfig)
 	if err != nil {

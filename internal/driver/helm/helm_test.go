@@ -21,6 +21,7 @@ import (
 	"helm.sh/helm/v3/pkg/storage"
 	"helm.sh/helm/v3/pkg/storage/driver"
 
+	"github.com/buenhyden/hy-home/internal/apply"
 	"github.com/buenhyden/hy-home/internal/catalog"
 	hyengine "github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
@@ -57,7 +58,7 @@ func goal(t *testing.T, values string) target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return target{c.Name, c.Namespace, ch, v, hash}
+	return target{c.Name, c.Namespace, ch, v, hash, func(context.Context, *release.Release, hyengine.Env) ([]apply.Ref, error) { return nil, nil }}
 }
 
 func TestConverge(t *testing.T) {
@@ -70,6 +71,7 @@ func TestConverge(t *testing.T) {
 		}
 		return r
 	}
+	var gone []apply.Ref
 	steps := []struct {
 		name     string
 		before   func()
@@ -94,12 +96,15 @@ func TestConverge(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "text: b", hyengine.Configured, 4},
+		{"brings back what was deleted", func() { gone = []apply.Ref{{Name: "web"}} }, "text: b", hyengine.Configured, 5},
 	}
 	for _, s := range steps {
 		if s.before != nil {
 			s.before()
 		}
-		got, err := Driver{}.converge(ctx, cfg, goal(t, s.values), env)
+		g := goal(t, s.values)
+		g.absent = func(context.Context, *release.Release, hyengine.Env) ([]apply.Ref, error) { return gone, nil }
+		got, err := Driver{}.converge(ctx, cfg, g, env)
 		if err != nil || got != s.want {
 			t.Fatalf("%s: got %s, %v; want %s", s.name, got, err, s.want)
 		}
