@@ -72,6 +72,10 @@ e2e: ## The demo, a second run, the workflow through act, and the way down
 generate: ## Write action.yml and the READMEs' tables from internal/spec
 	go generate ./internal/spec
 
+.PHONY: lock
+lock: ## Rewrite platform.lock from the catalog and the registries in reach
+	go run ./cmd/hyaction lock update --file internal/catalog/platform.lock
+
 .PHONY: golden
 golden: ## Rewrite the golden files; read the diff before you commit it
 	go test ./internal/... -update

@@ -44,6 +44,7 @@ var walls = []wall{
 	// Decisions are pure: they are tested without a machine.
 	{of: "internal/catalog", ban: impure, through: true, why: "the catalog is data"},
 	{of: "internal/plan", ban: impure, through: true, why: "a plan is decided before anything is touched"},
+	{of: "internal/lock", ban: impure, through: true, why: "what is locked is decided from files; who can ask registries hands in how"},
 	{of: "internal/netplan", ban: impure, through: true, why: "addresses are arithmetic"},
 	{of: "internal/judge", ban: impure, through: true, why: "a verdict follows from measurements alone, so that it can be repeated"},
 	{of: "internal/spec", ban: impure, through: true, why: "the declarations are data"},

@@ -31,6 +31,7 @@ func (p *program) commands() []*cobra.Command {
 		p.action(spec.CanaryGate, canaryGate),
 		p.platform(),
 		p.infra(),
+		p.lock(),
 		p.version(),
 	}
 }

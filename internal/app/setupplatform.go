@@ -32,6 +32,9 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 	o.Profile = in.String("profile")
 	o.NodeImage = in.String("node-image")
 	o.RegistryMirror = in.String("registry-mirror")
+	if o.Lock, err = chosenLock(in.String("lock-file")); err != nil {
+		return err
+	}
 	if o.Concurrency, err = strconv.Atoi(in.String("concurrency")); err != nil || o.Concurrency < 1 {
 		return exit.BadInputf("concurrency %q is no number of 1 or more", in.String("concurrency"))
 	}

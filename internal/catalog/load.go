@@ -22,6 +22,12 @@ import (
 //go:embed all:components all:profiles
 var embedded embed.FS
 
+// LockFile is platform.lock: the digests of what the catalog names. Package lock
+// reads it.
+//
+//go:embed platform.lock
+var LockFile []byte
+
 // Catalog is everything a platform can be made of.
 type Catalog struct {
 	Components []Component // by name

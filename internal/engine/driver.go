@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/lock"
 )
 
 // Driver brings one kind of component up and down. Both calls are idempotent:
@@ -29,6 +30,7 @@ type Env struct {
 	Shared     bool              // the cluster was there before the platform, and others use it too
 	Values     map[string]string // fields for templates in the catalog's files: subnets, addresses, image names
 	Secrets    map[string]string // generated credentials by name; never printed
+	Lock       lock.Lock         // the digests that images are pulled by; its zero value knows none
 	Progress   func(string)      // one line of what is being done now; never nil
 	Log        *slog.Logger      // debug output; never nil
 }

@@ -10,6 +10,7 @@ var SetupPlatform = Action{
 		{Name: "name", Default: "hy-home", Description: "Name of the platform and of its kind cluster. Two platforms on one machine need two names."},
 		{Name: "node-image", Description: "Image of the kind nodes. The default is the image the profile names."},
 		{Name: "registry-mirror", Description: "URL of a registry, as the nodes reach it, that is asked for every image before the image's own registry."},
+		{Name: "lock-file", Description: "Path of the lock with the digests that charts and images must have, or off to take them as they are named. The default is the lock inside hyaction, which holds upstream's digests: a mirror with images of its own needs a lock of its own (hyaction lock update --registry-mirror)."},
 		{Name: "state-dir", Description: "Directory for what must outlive the step, such as the kubeconfig. The default is hyaction/<name> in the user's state directory."},
 		{Name: "concurrency", Default: "16", Description: "How many components may be at work at once; of those that could start, the one that most waits for goes first."},
 		{Name: "timeout", Kind: Duration, Default: "20m", Description: "How long the whole platform may take to come up."},

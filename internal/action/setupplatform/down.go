@@ -19,7 +19,7 @@ import (
 // every component of the catalog: each is known by its label or its name.
 func Down(ctx context.Context, o Options) (Result, error) {
 	res := Result{Start: time.Now()}
-	unlock, err := lock(o)
+	unlock, err := claim(o)
 	if err != nil {
 		return res, err
 	}

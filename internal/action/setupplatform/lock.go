@@ -9,10 +9,10 @@ import (
 	"github.com/buenhyden/hy-home/internal/exit"
 )
 
-// lock makes sure that one run at a time works on a platform. The lock ends
+// claim makes sure that one run at a time works on a platform. The lock ends
 // with the process, however that ends. Its file lies beside the state directory
 // and stays: to remove a lock file is to let two runs hold "the" lock.
-func lock(o Options) (unlock func(), err error) {
+func claim(o Options) (unlock func(), err error) {
 	if err := checkName(o.Name); err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/lock"
 	"github.com/buenhyden/hy-home/internal/plan"
 	"github.com/buenhyden/hy-home/internal/secrets"
 )
@@ -29,6 +30,7 @@ type Options struct {
 	Concurrency    int    // most components at work at once; 0 means no bound
 
 	Catalog catalog.Catalog
+	Lock    lock.Lock                // what its charts and images must be; the zero value checks nothing
 	Drivers map[string]engine.Driver // by the name a component.yaml calls it
 	Machine func(context.Context) (plan.Machine, error)
 
@@ -73,7 +75,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	res := Result{Start: time.Now()}
 	defer func() { res.End = time.Now() }()
 
-	unlock, err := lock(o)
+	unlock, err := claim(o)
 	if err != nil {
 		return res, err
 	}
@@ -134,11 +136,14 @@ func prepare(ctx context.Context, o Options) (*run, error) {
 		o.Warn(w)
 	}
 	for i, c := range p.Components {
-		if p.Components[i].Settings, err = nodeImage(c, o.NodeImage); err != nil {
+		if p.Components[i].Settings, err = nodeImage(c, o.Lock.Pin(o.NodeImage)); err != nil {
 			return nil, err
 		}
 		if o.Drivers[c.Driver] == nil {
 			return nil, exit.BadInputf("component %s wants driver %q, which this hyaction does not have", c.Name, c.Driver)
+		}
+		if err := checkChart(c, o.Lock); err != nil {
+			return nil, err
 		}
 	}
 	values, err := values(p, o)
@@ -155,6 +160,7 @@ func (o Options) env(values map[string]string) engine.Env {
 		StateDir:   o.StateDir,
 		Kubeconfig: filepath.Join(o.StateDir, "kubeconfig"),
 		Values:     values,
+		Lock:       o.Lock,
 		Progress:   o.Progress,
 		Log:        o.Log,
 	}

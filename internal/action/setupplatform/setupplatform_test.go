@@ -11,10 +11,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/lock"
 	"github.com/buenhyden/hy-home/internal/plan"
 )
 
@@ -241,9 +243,30 @@ func TestRun_RefusesBeforeAnythingIsMade(t *testing.T) {
 	}
 }
 
+func TestRun_RefusesAChartThatIsNotTheLockedOne(t *testing.T) {
+	w, o := setup(t)
+	o.Catalog.Components[0].Files = fstest.MapFS{"chart/Chart.yaml": {Data: []byte("name: app\nversion: 1.0.0\n")}}
+	chart, _, err := lock.ChartOf(o.Catalog.Components[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := "sha256:" + strings.Repeat("0", 64)
+	o.Lock = lock.Lock{Charts: []lock.Chart{{Component: "app", Name: "app", Version: "1.0.0", Digest: other}}}
+	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), other) || !strings.Contains(err.Error(), chart.Digest) {
+		t.Errorf("got %v, want both digests", err)
+	}
+	if len(w.calls) > 0 {
+		t.Errorf("something was made: %v", w.calls)
+	}
+	o.Lock.Charts[0].Digest = chart.Digest
+	if _, err := Run(t.Context(), o); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestRun_OneAtATime(t *testing.T) {
 	_, o := setup(t)
-	unlock, err := lock(o)
+	unlock, err := claim(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/lock"
 	"github.com/buenhyden/hy-home/internal/netplan"
 	"github.com/buenhyden/hy-home/internal/plan"
 )
@@ -51,6 +52,15 @@ func nodeImage(c catalog.Component, image string) (map[string]any, error) {
 	settings := maps.Clone(c.Settings)
 	settings["image"] = image
 	return settings, nil
+}
+
+// checkChart reports a component whose chart is not the one that is locked.
+func checkChart(c catalog.Component, l lock.Lock) error {
+	chart, ok, err := lock.ChartOf(c)
+	if err != nil || !ok {
+		return err
+	}
+	return l.CheckChart(chart)
 }
 
 // clusterDriver is the driver whose component holds whatever needs it: with the

@@ -13,6 +13,7 @@ import (
 	"helm.sh/helm/v3/pkg/chartutil"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/lock"
 )
 
 const (
@@ -20,8 +21,9 @@ const (
 	valuesFile = "values.yaml"
 )
 
-// load reads the component's chart and values, and hashes both.
-func load(c catalog.Component) (*chart.Chart, map[string]any, string, error) {
+// load reads the component's chart and values, and hashes both with the digests
+// that its images are pulled by.
+func load(c catalog.Component, l lock.Lock) (*chart.Chart, map[string]any, string, error) {
 	fail := func(err error) (*chart.Chart, map[string]any, string, error) {
 		return nil, nil, "", fmt.Errorf("component %s: chart: %w", c.Name, err)
 	}
@@ -53,6 +55,9 @@ func load(c catalog.Component) (*chart.Chart, map[string]any, string, error) {
 		return fail(err)
 	}
 	fmt.Fprintf(hash, "%s %d\n%s", valuesFile, len(text), text)
+	for _, image := range c.Images {
+		fmt.Fprintf(hash, "%s\n", l.Pin(image))
+	}
 	values, err := chartutil.ReadValues(text)
 	if err != nil {
 		return fail(fmt.Errorf("%s: %w", valuesFile, err))

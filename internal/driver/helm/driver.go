@@ -58,7 +58,7 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 	if err != nil {
 		return "", err
 	}
-	ch, values, hash, err := load(c)
+	ch, values, hash, err := load(c, env.Lock)
 	if err != nil {
 		return "", err
 	}
@@ -66,7 +66,7 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 	if err != nil {
 		return "", err
 	}
-	outcome, err := d.converge(ctx, cfg, target{name, c.Namespace, ch, values, hash, absent}, env)
+	outcome, err := d.converge(ctx, cfg, target{name, c.Namespace, ch, values, hash, absent, pins{env.Lock}}, env)
 	if err != nil {
 		err = fmt.Errorf("helm: release %s of chart %s %s: %w", name, ch.Name(), ch.Metadata.Version, err)
 		if apply.IsTransient(err) {
@@ -92,6 +92,7 @@ type target struct {
 	values          map[string]any
 	hash            string
 	absent          func(context.Context, *release.Release, engine.Env) ([]apply.Ref, error)
+	pins            pins
 }
 
 func (d Driver) converge(ctx context.Context, cfg *action.Configuration, t target, env engine.Env) (engine.Outcome, error) {
@@ -135,6 +136,7 @@ func install(ctx context.Context, cfg *action.Configuration, t target, env engin
 	i.ReleaseName, i.Namespace = t.name, t.namespace
 	i.Labels = map[string]string{inputsLabel: t.hash}
 	i.Timeout = hookTimeout
+	i.PostRenderer = t.pins
 	_, err := i.RunWithContext(ctx, t.chart, t.values)
 	return err
 }
@@ -146,6 +148,7 @@ func upgrade(ctx context.Context, cfg *action.Configuration, t target, env engin
 	u.Labels = map[string]string{inputsLabel: t.hash}
 	u.Timeout = hookTimeout
 	u.MaxHistory = maxHistory
+	u.PostRenderer = t.pins
 	u.ResetValues = true // what the component says is all there is
 	u.CleanupOnFail = true
 	_, err := u.RunWithContext(ctx, t.name, t.chart, t.values)

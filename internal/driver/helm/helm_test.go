@@ -25,6 +25,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/catalog"
 	hyengine "github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/lock"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -51,14 +52,51 @@ func component(values string) catalog.Component {
 	}}
 }
 
+// The digest reaches the container by whatever way the chart composes the image,
+// and a changed digest is a change of the release.
+func TestApply_PinsImages(t *testing.T) {
+	digest := "sha256:" + strings.Repeat("a", 64)
+	c := component("tag: v1\n")
+	c.Images = []string{"quay.io/shop/web:v1"}
+	c.Files.(fstest.MapFS)["chart/templates/pod.yaml"] = &fstest.MapFile{Data: []byte(
+		"apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: web, image: 'quay.io/shop/web:{{ .Values.tag }}'}]}\n")}
+	manifest := func(l lock.Lock) (string, string) {
+		ch, v, hash, err := load(c, l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := memory()
+		if _, err := (Driver{}).converge(t.Context(), cfg, target{c.Name, c.Namespace, ch, v, hash, nothingAbsent, pins{l}}, testEnv(t)); err != nil {
+			t.Fatal(err)
+		}
+		last, err := cfg.Releases.Last(c.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return last.Manifest, hash
+	}
+	plain, before := manifest(lock.Lock{})
+	pinned, after := manifest(lock.Lock{Images: []lock.Image{{Ref: "quay.io/shop/web:v1", Digest: digest}}})
+	if strings.Contains(plain, "@sha256") || !strings.Contains(pinned, "image: quay.io/shop/web:v1@"+digest) {
+		t.Errorf("without a lock:\n%s\nwith one:\n%s", plain, pinned)
+	}
+	if before == after {
+		t.Error("the hash of the release does not know the digest")
+	}
+}
+
+func nothingAbsent(context.Context, *release.Release, hyengine.Env) ([]apply.Ref, error) {
+	return nil, nil
+}
+
 func goal(t *testing.T, values string) target {
 	t.Helper()
 	c := component(values)
-	ch, v, hash, err := load(c)
+	ch, v, hash, err := load(c, lock.Lock{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return target{c.Name, c.Namespace, ch, v, hash, func(context.Context, *release.Release, hyengine.Env) ([]apply.Ref, error) { return nil, nil }}
+	return target{c.Name, c.Namespace, ch, v, hash, nothingAbsent, pins{}}
 }
 
 func TestConverge(t *testing.T) {
@@ -145,11 +183,11 @@ func TestLoad_HashCoversChartAndValues(t *testing.T) {
 	}
 	c := component("")
 	c.Files.(fstest.MapFS)["chart/templates/map.yaml"].Data = []byte("# other")
-	if _, _, hash, err := load(c); err != nil || hash == goal(t, "").hash {
+	if _, _, hash, err := load(c, lock.Lock{}); err != nil || hash == goal(t, "").hash {
 		t.Errorf("a changed template has the same hash %s, %v", hash, err)
 	}
 	delete(c.Files.(fstest.MapFS), "chart/Chart.yaml")
-	if _, _, _, err := load(c); err == nil || !strings.Contains(err.Error(), "component web: chart: Chart.yaml file is missing") {
+	if _, _, _, err := load(c, lock.Lock{}); err == nil || !strings.Contains(err.Error(), "component web: chart: Chart.yaml file is missing") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -191,7 +229,7 @@ func TestCatalog_ChartsRender(t *testing.T) {
 			continue
 		}
 		t.Run(c.Name, func(t *testing.T) {
-			ch, values, _, err := load(c)
+			ch, values, _, err := load(c, lock.Lock{})
 			if err != nil {
 				t.Fatal(err)
 			}

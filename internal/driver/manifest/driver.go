@@ -165,6 +165,9 @@ func Objects(c catalog.Component, env engine.Env) ([]*unstructured.Unstructured,
 		if err != nil {
 			return nil, fmt.Errorf("component %s: %w", c.Name, err)
 		}
+		for _, o := range found {
+			env.Lock.PinObject(o.Object)
+		}
 		objs = append(objs, found...)
 	}
 	if len(objs) == 0 {

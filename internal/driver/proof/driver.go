@@ -96,7 +96,7 @@ func prepare(c catalog.Component, env engine.Env, id string) (run, error) {
 		return run{}, exit.BadInputf("component %s: settings.script is %q: %w", c.Name, s.Script, err)
 	}
 	r := run{
-		name: c.Name + "-" + id, namespace: c.Namespace, image: c.Images[0], id: id, script: string(script),
+		name: c.Name + "-" + id, namespace: c.Namespace, image: env.Lock.Pin(c.Images[0]), id: id, script: string(script),
 		env: map[string]string{"PROOF_ID": id}, secrets: map[string]string{},
 	}
 	for name, value := range s.Env {

@@ -1,0 +1,254 @@
+package lock
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/buenhyden/hy-home/internal/catalog"
+)
+
+var (
+	digestA = "sha256:" + strings.Repeat("a", 64)
+	digestB = "sha256:" + strings.Repeat("b", 64)
+)
+
+// The catalog and the lock that ships with it say the same: every image and
+// every chart has its entry, and nothing else has.
+func TestEmbedded_IsOfTheCatalog(t *testing.T) {
+	cat, err := catalog.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	locked, err := Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	updated, _, err := Update(cat, locked, func(ref string) (Image, error) { return Image{}, ErrUnreachable })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range Diff(locked, updated) {
+		t.Errorf("platform.lock has %s %s as %q, the catalog wants %q: run make lock", c.What, c.Name, c.From, c.To)
+	}
+	text, err := updated.Text()
+	if err != nil || string(text) != string(catalog.LockFile) {
+		t.Errorf("platform.lock is not as hyaction writes it (%v): run make lock", err)
+	}
+}
+
+func TestParse_RefusesWhatCannotBeMeant(t *testing.T) {
+	for text, want := range map[string]string{
+		"images: [{image: redis, digest: ''}]":                                             `image "redis" is not in full`,
+		"images: [{image: redis:7, digest: ''}]":                                           `image "redis:7" is not in full`,
+		"images: [{image: docker.io/redis:7, digest: ''}]":                                 "is not in full",
+		"images: [{image: 'docker.io/library/redis:7@" + digestA + "', digest: ''}]":       "is not in full",
+		"images: [{image: quay.io/a/b:1, digest: sha256:abc}]":                             `digest "sha256:abc" is not sha256:`,
+		"images: [{image: quay.io/a/b:1, digest: '', size: -1}]":                           "size -1 is negative",
+		"images: [{image: quay.io/a/b:1, digest: ''}, {image: quay.io/a/b:1, digest: ''}]": "listed twice",
+		"images: [{image: quay.io/a/b:1, digets: ''}]":                                     "field digets not found",
+		"charts: [{component: a, chart: a, version: 1.0.0, digest: ''}]":                   "digest \"\" is not sha256:",
+		"charts: [{chart: a, version: 1.0.0, digest: ''}]":                                 "lacks its component",
+		"images: []\n---\nimages: []":                                                      "more than one document",
+		"\t":                                                                               "cannot start any token",
+	} {
+		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestText_IsStableAndKeepsItsHead(t *testing.T) {
+	head := "# one\n# two\n"
+	l, err := Parse([]byte(head + "images: [{image: quay.io/b/b:1, digest: ''}, {image: quay.io/a/a:1, digest: " + digestA + ", size: 7}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := l.Text()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := head + `charts: []
+images:
+  - image: quay.io/a/a:1
+    digest: ` + digestA + `
+    size: 7
+  - image: quay.io/b/b:1
+    digest: ""
+`
+	if string(text) != want {
+		t.Errorf("got\n%s\nwant\n%s", text, want)
+	}
+	again, err := Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if twice, _ := again.Text(); string(twice) != want {
+		t.Errorf("written twice it is\n%s", twice)
+	}
+}
+
+func TestNormal(t *testing.T) {
+	for ref, want := range map[string]string{
+		"redis":                           "docker.io/library/redis:latest",
+		"redis:7":                         "docker.io/library/redis:7",
+		"prom/prometheus:v2":              "docker.io/prom/prometheus:v2",
+		"docker.io/redis:7":               "docker.io/library/redis:7",
+		"index.docker.io/library/redis:7": "docker.io/library/redis:7",
+		"localhost/a:1":                   "localhost/a:1",
+		"localhost:5001/a/b":              "localhost:5001/a/b:latest",
+		"quay.io/a/b:1@" + digestA:        "quay.io/a/b:1@" + digestA,
+		"quay.io/a/b@" + digestA:          "quay.io/a/b@" + digestA,
+	} {
+		if got := Normal(ref); got != want {
+			t.Errorf("%s: got %s, want %s", ref, got, want)
+		}
+		if again := Normal(Normal(ref)); again != want {
+			t.Errorf("%s: twice it is %s", ref, again)
+		}
+	}
+}
+
+func TestPin(t *testing.T) {
+	l := Lock{Images: []Image{{Ref: "docker.io/library/redis:7", Digest: digestA}, {Ref: "quay.io/a/b:1"}}}
+	for ref, want := range map[string]string{
+		"redis:7":                "redis:7@" + digestA,
+		"docker.io/redis:7":      "docker.io/redis:7@" + digestA,
+		"redis:7@" + digestB:     "redis:7@" + digestB, // somebody chose it
+		"redis:8":                "redis:8",
+		"quay.io/a/b:1":          "quay.io/a/b:1", // not known yet
+		"localhost:5001/redis:7": "localhost:5001/redis:7",
+		"":                       "",
+	} {
+		if got := l.Pin(ref); got != want {
+			t.Errorf("%q: got %q, want %q", ref, got, want)
+		}
+	}
+	if got := l.Unknown([]string{"redis:7", "quay.io/a/b:1", "quay.io/a/b:1", "x@" + digestA}); !reflect.DeepEqual(got, []string{"quay.io/a/b:1"}) {
+		t.Errorf("unknown: %v", got)
+	}
+}
+
+func TestPinObject_FindsContainersWhereverTheyAre(t *testing.T) {
+	l := Lock{Images: []Image{{Ref: "docker.io/library/redis:7", Digest: digestA}}}
+	container := func() map[string]any { return map[string]any{"name": "c", "image": "redis:7"} }
+	template := map[string]any{"spec": map[string]any{
+		"containers": []any{container()}, "initContainers": []any{container()},
+	}}
+	object := map[string]any{
+		"kind": "CronJob",
+		"spec": map[string]any{
+			"image":       "redis:7", // no container: whoever reads it may not know digests
+			"jobTemplate": map[string]any{"spec": map[string]any{"template": template}},
+		},
+	}
+	if !l.PinObject(object) || l.PinObject(object) {
+		t.Error("it says it changed nothing, or twice something")
+	}
+	text := fmt.Sprint(object)
+	if n := strings.Count(text, "redis:7@"+digestA); n != 2 || strings.Count(text, "redis:7") != 3 {
+		t.Errorf("%d of 2 containers are pinned: %s", n, text)
+	}
+}
+
+func TestCheckChart_NamesBothDigests(t *testing.T) {
+	c := catalog.Component{Name: "web", Files: fstest.MapFS{
+		"chart/Chart.yaml":         {Data: []byte("name: web\nversion: 1.2.3\n")},
+		"chart/templates/web.yaml": {Data: []byte("a: 1\n")},
+	}}
+	chart, ok, err := ChartOf(c)
+	if err != nil || !ok || chart.Name != "web" || chart.Version != "1.2.3" {
+		t.Fatal(chart, ok, err)
+	}
+	l := Lock{Charts: []Chart{chart}}
+	if err := l.CheckChart(chart); err != nil {
+		t.Error(err)
+	}
+	c.Files = fstest.MapFS{
+		"chart/Chart.yaml":         {Data: []byte("name: web\nversion: 1.2.3\n")},
+		"chart/templates/web.yaml": {Data: []byte("a: 2\n")},
+	}
+	other, _, err := ChartOf(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.CheckChart(other); err == nil || !strings.Contains(err.Error(), chart.Digest) || !strings.Contains(err.Error(), other.Digest) {
+		t.Errorf("got %v", err)
+	}
+	other.Component = "mine"
+	if err := l.CheckChart(other); err != nil {
+		t.Errorf("a chart that the lock does not know: %v", err)
+	}
+}
+
+func TestUpdate(t *testing.T) {
+	cat := catalog.Catalog{Components: []catalog.Component{
+		{Name: "a", Images: []string{"quay.io/a/a:1", "docker.io/kindest/node:v1@" + digestA}},
+		{Name: "b", Images: []string{"quay.io/a/a:1", "ghcr.io/b/b:2"}},
+	}}
+	old := Lock{Head: "# head\n", Images: []Image{
+		{Ref: "quay.io/a/a:1", Digest: digestB, Size: 5},
+		{Ref: "quay.io/gone/gone:1", Digest: digestB},
+		{Ref: "ghcr.io/b/b:2", Digest: digestB, Size: 6},
+	}}
+	answers := map[string]Image{"quay.io/a/a:1": {Digest: digestA, Size: 9}}
+	ask := func(ref string) (Image, error) {
+		if i, ok := answers[ref]; ok {
+			return i, nil
+		}
+		return Image{}, fmt.Errorf("%s: %w", ref, ErrUnreachable)
+	}
+	updated, kept, err := Update(cat, old, ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Image{
+		{Ref: "docker.io/kindest/node:v1", Digest: digestA},
+		{Ref: "ghcr.io/b/b:2", Digest: digestB, Size: 6},
+		{Ref: "quay.io/a/a:1", Digest: digestA, Size: 9},
+	}
+	if !reflect.DeepEqual(updated.Images, want) || updated.Head != old.Head {
+		t.Errorf("got %+v", updated)
+	}
+	if !reflect.DeepEqual(kept, []string{"docker.io/kindest/node:v1", "ghcr.io/b/b:2"}) {
+		t.Errorf("kept %v", kept)
+	}
+	changes := Diff(old, updated)
+	if len(changes) != 3 || changes[2] != (Change{"image", "quay.io/gone/gone:1", digestB, ""}) {
+		t.Errorf("changes %+v", changes)
+	}
+
+	answers["docker.io/kindest/node:v1"] = Image{Digest: digestB}
+	if _, _, err := Update(cat, old, ask); err == nil || !strings.Contains(err.Error(), digestA) || !strings.Contains(err.Error(), digestB) {
+		t.Errorf("a digest of the catalog that its registry denies: %v", err)
+	}
+	broken := errors.New("500")
+	if _, _, err := Update(cat, old, func(string) (Image, error) { return Image{}, broken }); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(string(catalog.LockFile))
+	f.Add("images: [{image: quay.io/a/b:1, digest: ''}]")
+	f.Fuzz(func(t *testing.T, text string) {
+		l, err := Parse([]byte(text))
+		if err != nil {
+			return
+		}
+		written, err := l.Text()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Parse(written)
+		if err != nil {
+			t.Fatalf("what was written cannot be read: %v\n%s", err, written)
+		}
+		if d := Diff(l, again); len(d) > 0 || again.Head != l.Head {
+			t.Errorf("it comes back changed: %v", d)
+		}
+	})
+}
