@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -65,6 +66,12 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 	rt.Output("changed", strconv.FormatBool(res.Changed()))
 	rt.Output("kind-subnet", res.Values["kind-net-subnet"])
 	rt.Output("infra-subnet", res.Values["infra-net-subnet"])
+	endpoints, err := json.Marshal(res.Plan.Endpoints(o.Name))
+	if err != nil {
+		return fmt.Errorf("write the endpoints: %w", err)
+	}
+	rt.Output("endpoints", string(endpoints))
+	rt.Output("prometheus-url", res.Plan.PrometheusURL())
 	rt.Setenv("KUBECONFIG", res.Kubeconfig)
 	return nil
 }

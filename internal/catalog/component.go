@@ -14,7 +14,7 @@ type Component struct {
 	Name        string `yaml:"name"` // equals the directory's name; upstream's own name
 	Description string `yaml:"description"`
 	Tier        string `yaml:"tier"`   // docker, cluster or bridge: the lane it is drawn in
-	Driver      string `yaml:"driver"` // network, compose, cluster, helm, manifest, bridge or proof
+	Driver      string `yaml:"driver"` // network, compose, cluster, helm, manifest, bridge, endpoints or proof
 
 	Needs   []Need   `yaml:"needs"`
 	Budget  Budget   `yaml:"budget"`
@@ -34,8 +34,7 @@ type Component struct {
 	// network's subnet). The driver decodes and checks them.
 	Settings map[string]any `yaml:"settings"`
 
-	// Expose names what others use of it: "prometheus-url" -> "http://...".
-	Expose map[string]string `yaml:"expose"`
+	Expose []Endpoint `yaml:"expose"` // what others use of it
 
 	// Files is the component's own directory.
 	Files fs.FS `yaml:"-"`

@@ -3,8 +3,6 @@ package catalog
 import (
 	"errors"
 	"io/fs"
-	"net"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -100,17 +98,22 @@ func TestConformance_Namespace(t *testing.T) {
 	})
 }
 
-// What is exposed must be an address that others can use as it is.
+// What a Compose component exposes must be one of its services: nobody else
+// answers to that name.
 func TestConformance_Expose(t *testing.T) {
 	each(t, func(t *testing.T, c Component) {
-		for name, value := range c.Expose {
-			for _, one := range strings.Split(value, ",") {
-				if strings.Contains(one, "://") {
-					if u, err := url.Parse(one); err != nil || u.Host == "" {
-						t.Errorf("expose %s: %q is no URL with a host", name, one)
-					}
-				} else if host, port, err := net.SplitHostPort(one); err != nil || host == "" || port == "" {
-					t.Errorf("expose %s: %q is no host:port", name, one)
+		text, err := fs.ReadFile(c.Files, "compose.yaml")
+		if err != nil {
+			return
+		}
+		var file composeFile
+		if err := yaml.Unmarshal(text, &file); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range c.Expose {
+			for _, host := range e.Hosts {
+				if _, ok := file.Services[host]; !ok {
+					t.Errorf("expose %s: %s is no service of compose.yaml", e.Name, host)
 				}
 			}
 		}

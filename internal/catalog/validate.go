@@ -39,11 +39,11 @@ func Validate(cat Catalog) []error {
 				add("needs %q, which is no component", n.Name)
 			}
 		}
-		for name := range c.Expose {
-			if other, taken := exposed[name]; taken {
-				add("exposes %q, which %s exposes already", name, other)
+		for _, e := range c.Expose {
+			if other, taken := exposed[e.Name]; taken {
+				add("exposes %q, which %s exposes already", e.Name, other)
 			}
-			exposed[name] = c.Name
+			exposed[e.Name] = c.Name
 		}
 	}
 	for _, p := range cat.Profiles {
@@ -96,10 +96,8 @@ func checkComponent(c Component, add func(string, ...any)) {
 			add("secret %q must be lower case letters, digits and dashes", name)
 		}
 	}
-	for name, value := range c.Expose {
-		if !nameForm.MatchString(name) || value == "" {
-			add("expose %q: %q needs a name in lower case with dashes, and a value", name, value)
-		}
+	for _, e := range c.Expose {
+		checkEndpoint(c, e, add)
 	}
 	for i, p := range c.Ready {
 		if n := p.kinds(); n != 1 {

@@ -21,6 +21,8 @@ var SetupPlatform = Action{
 		{Name: "changed", Description: "true if anything was created or configured, false if everything was there as wanted."},
 		{Name: "kind-subnet", Description: "IPv4 subnet of the network of the kind nodes."},
 		{Name: "infra-subnet", Description: "IPv4 subnet of the network of the data tier."},
+		{Name: "endpoints", Description: "What the platform offers, as a JSON list: name, component, protocol, and its address from pods (cluster), from containers (docker) and from the machine (host), each empty where there is no way."},
+		{Name: "prometheus-url", Description: "URL of Prometheus as pods reach it, for an AnalysisTemplate. Empty if the profile has none."},
 		{Name: "report-json", Description: "Path of the report of the run as JSON."},
 		{Name: "report-html", Description: "Path of the report of the run as one self-contained HTML page."},
 	},
