@@ -57,33 +57,3 @@ type Budget struct {
 	Memory Bytes    `yaml:"memory"` // Kubernetes quantity: "128Mi"
 	Disk   Bytes    `yaml:"disk"`   // Kubernetes quantity: "1Gi"
 }
-
-// Probe is one semantic test of readiness; exactly one kind is set.
-type Probe struct {
-	Rollout *RolloutProbe `yaml:"rollout"` // a workload has rolled out (kstatus, by watch)
-	HTTP    *HTTPProbe    `yaml:"http"`    // an endpoint answers with a status
-	Exec    *ExecProbe    `yaml:"exec"`    // a command in a container prints what is wanted
-	CRD     string        `yaml:"crd"`     // a CustomResourceDefinition is Established: its name
-}
-
-// RolloutProbe names a workload of the component's namespace.
-type RolloutProbe struct {
-	Kind string `yaml:"kind"` // Deployment, StatefulSet or DaemonSet
-	Name string `yaml:"name"`
-}
-
-// HTTPProbe is a GET through the API server's service proxy (cluster tier) or
-// straight to the address (docker tier).
-type HTTPProbe struct {
-	Service string `yaml:"service"` // cluster tier: "name:port" in the component's namespace
-	URL     string `yaml:"url"`     // docker tier
-	Path    string `yaml:"path"`
-	Status  int    `yaml:"status"` // 0 means 200
-}
-
-// ExecProbe runs a command in each of the named Compose services.
-type ExecProbe struct {
-	Services []string `yaml:"services"`
-	Command  []string `yaml:"command"`
-	Expect   []string `yaml:"expect"` // the output must hold each of these texts
-}

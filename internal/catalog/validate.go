@@ -99,21 +99,7 @@ func checkComponent(c Component, add func(string, ...any)) {
 	for _, e := range c.Expose {
 		checkEndpoint(c, e, add)
 	}
-	for i, p := range c.Ready {
-		if n := p.kinds(); n != 1 {
-			add("ready[%d] has %d kinds of probe, want exactly one of rollout, http, exec, crd", i, n)
-		}
-	}
-}
-
-func (p Probe) kinds() int {
-	n := 0
-	for _, set := range []bool{p.Rollout != nil, p.HTTP != nil, p.Exec != nil, p.CRD != ""} {
-		if set {
-			n++
-		}
-	}
-	return n
+	checkProbes(c, add)
 }
 
 func checkProfile(cat Catalog, p Profile, add func(string, ...any)) {

@@ -53,21 +53,21 @@ func TestPodCause(t *testing.T) {
 	}
 }
 
-func TestJudge_PatienceRunsFromTheFirstSight(t *testing.T) {
+func TestOverdue_PatienceRunsFromTheFirstSight(t *testing.T) {
 	since := map[string]time.Time{}
 	t0 := time.Unix(1000, 0)
 	pull := Cause{Key: "a/image", Text: "a: ErrImagePull", Patience: 10 * time.Second}
-	if final, next := judge([]Cause{pull}, since, t0); final != nil || next != 10*time.Second {
+	if final, next := overdue([]Cause{pull}, since, t0); final != nil || next != 10*time.Second {
 		t.Errorf("first sight: %v, next look in %s", final, next)
 	}
 	pull.Text = "a: ImagePullBackOff" // the kubelet alternates between the two
-	if final, next := judge([]Cause{pull}, since, t0.Add(6*time.Second)); final != nil || next != 4*time.Second {
+	if final, next := overdue([]Cause{pull}, since, t0.Add(6*time.Second)); final != nil || next != 4*time.Second {
 		t.Errorf("after 6 s: %v, next look in %s", final, next)
 	}
-	if final, _ := judge([]Cause{pull}, since, t0.Add(10*time.Second)); final == nil {
+	if final, _ := overdue([]Cause{pull}, since, t0.Add(10*time.Second)); final == nil {
 		t.Error("after 10 s it is not final")
 	}
-	judge(nil, since, t0.Add(11*time.Second))
+	overdue(nil, since, t0.Add(11*time.Second))
 	if len(since) != 0 {
 		t.Error("a cause that has gone is remembered")
 	}

@@ -1,41 +1,35 @@
 // Package ready answers whether what a component started in the cluster is up,
 // by the probes that the catalog lists for it.
 //
-// It watches instead of polling, so "ready" is known the moment it is true, and
-// it looks at the pods behind a workload, so that a missing image or a crash
-// loop is told by name after seconds and not as a time-out after minutes.
+// It watches instead of polling wherever Kubernetes can be watched, so "ready"
+// is known the moment it is true, and it looks at the pods behind a workload, so
+// that a missing image or a crash loop is told by name after seconds and not as
+// a time-out after minutes. A time-out is an error that lists what is in the way.
 package ready
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
+	"sync"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
-	"github.com/buenhyden/hy-home/internal/apply"
 	"github.com/buenhyden/hy-home/internal/catalog"
 )
 
 // DefaultTimeout bounds a [Cluster.Wait] whose context has no deadline.
 const DefaultTimeout = 5 * time.Minute
 
-// pollInterval is between two looks at what cannot be watched (HTTP, a CRD being served).
-const pollInterval = 250 * time.Millisecond
-
 // Cluster answers the probes of the cluster tier.
 type Cluster struct {
 	Client  kubernetes.Interface
 	Dynamic dynamic.Interface
+	Config  *rest.Config // of the streams that exec and tcp probes open; they alone need it
 }
 
 // New returns a Cluster that speaks to the cluster of cfg.
@@ -48,35 +42,53 @@ func New(cfg *rest.Config) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kubernetes client: %w", err)
 	}
-	return &Cluster{Client: client, Dynamic: dyn}, nil
+	return &Cluster{Client: client, Dynamic: dyn, Config: cfg}, nil
 }
 
-// Wait returns nil when all probes of c hold, one after the other, and an error
-// that names the cause as soon as one never will. Running out of time is always
-// an error; it tells what was last seen.
+// Wait returns nil when all probes of comp hold, and an error that names the
+// cause as soon as one never will. Running out of time is always an error; it
+// tells what each probe still waited for.
+//
+// What is watched goes first, all of it at once; only when that holds is asked
+// what can only be asked, which spares the API server the questions before.
 func (c *Cluster) Wait(ctx context.Context, comp catalog.Component, progress func(string)) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)
 		defer cancel()
 	}
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	around := c.surroundings(watching, comp.Namespace)
+	var watched, asked []check
 	for _, p := range comp.Ready {
-		var err error
-		switch {
-		case p.Rollout != nil:
-			err = c.rollout(ctx, comp.Namespace, *p.Rollout, progress)
-		case p.CRD != "":
-			err = c.crd(ctx, p.CRD, progress)
-		case p.HTTP != nil && p.HTTP.Service != "":
-			err = c.http(ctx, comp.Namespace, *p.HTTP, progress)
+		switch p.Kind() {
+		case "object":
+			watched = append(watched, c.object(around, *p.Object))
+		case "crd":
+			watched = append(watched, c.object(around, established(p.CRD)))
+		case "api-service":
+			watched = append(watched, c.object(around, available(p.APIService)))
+		case "ca-bundle":
+			watched = append(watched, c.caBundle(around, *p.CABundle))
+		case "webhook":
+			asked = append(asked, c.webhook(comp, *p.Webhook))
+		case "http":
+			asked = append(asked, c.http(comp.Namespace, *p.HTTP))
+		case "tcp":
+			asked = append(asked, c.tcp(comp.Namespace, *p.TCP))
+		case "exec":
+			asked = append(asked, c.exec(comp.Namespace, *p.Exec))
+		case "load-balancer":
+			asked = append(asked, c.loadBalancer(around, *p.LoadBalancer))
 		default:
-			err = fmt.Errorf("component %s: a probe that the cluster tier does not know", comp.Name)
-		}
-		if err != nil {
-			return err
+			return fmt.Errorf("component %s: a probe of no kind, or of several", comp.Name)
 		}
 	}
-	return nil
+	if err := all(ctx, watched, progress); err != nil {
+		return err
+	}
+	return all(ctx, asked, progress)
 }
 
 // nowTimeout is long enough to read what the probes look at, and no longer.
@@ -92,90 +104,115 @@ func (c *Cluster) Now(ctx context.Context, comp catalog.Component) string {
 	return "ready"
 }
 
-var crdResource = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
-
-func (c *Cluster) crd(ctx context.Context, name string, progress func(string)) error {
-	progress("waiting for CRD " + name)
-	return poll(ctx, "CRD "+name, func() error {
-		crd, err := c.Dynamic.Resource(crdResource).Get(ctx, name, metav1.GetOptions{})
-		if err == nil && !apply.Established(crd) {
-			err = fmt.Errorf("not established")
-		}
-		return err
-	})
+// check is one probe: what it is about, and what waits until it holds.
+type check struct {
+	what string // "deployment shop/web"
+	hold func(ctx context.Context, progress func(string)) error
 }
 
-// http asks a Service through the API server's proxy: no port has to be
-// published and the answer proves the Service's endpoints as well.
-func (c *Cluster) http(ctx context.Context, namespace string, p catalog.HTTPProbe, progress func(string)) error {
-	name, port, ok := strings.Cut(p.Service, ":")
-	if !ok {
-		return fmt.Errorf("probe: service is %q, want name:port", p.Service)
+// all waits until all checks hold. The first that never will ends the others; if
+// time runs out, the error lists every one that did not hold.
+func all(ctx context.Context, checks []check, progress func(string)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wait sync.WaitGroup
+	var mu sync.Mutex
+	var final error
+	var late []*lateError
+	for _, c := range checks {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			err := c.hold(ctx, progress)
+			if err == nil {
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			var l *lateError
+			switch {
+			case errors.As(err, &l):
+				late = append(late, l)
+			case final == nil:
+				final = fmt.Errorf("%s is not ready: %w", c.what, err)
+				cancel()
+			}
+		}()
 	}
-	want := p.Status
-	if want == 0 {
-		want = http.StatusOK
+	wait.Wait()
+	if final != nil || len(late) == 0 {
+		return final
 	}
-	what := fmt.Sprintf("http %s/%s%s", namespace, p.Service, p.Path)
-	progress("waiting for " + what)
-	return poll(ctx, what, func() error {
-		got, err := c.status(ctx, namespace, name, port, p.Path)
-		if err == nil && got != want {
-			err = fmt.Errorf("answers %d, want %d", got, want)
-		}
-		return err
-	})
+	var lines []string
+	for _, l := range late {
+		lines = append(lines, l.text)
+	}
+	return fmt.Errorf("%s (%w)", list(lines), late[0].ended)
 }
 
-// status is the HTTP status of one GET. The proxy hands the backend's status on
-// as an API error. For a server error its text is returned as an error as well:
-// it says what the number cannot ("no endpoints available for service", "dial
-// tcp 10.244.1.2:9090: connection refused").
-func (c *Cluster) status(ctx context.Context, namespace, name, port, path string) (int, error) {
-	body, err := c.Client.CoreV1().Services(namespace).ProxyGet("http", name, port, path, nil).DoRaw(ctx)
-	if err == nil {
-		return http.StatusOK, nil
-	}
-	var status apierrors.APIStatus
-	if !errors.As(err, &status) || status.Status().Code == 0 {
-		return 0, err
-	}
-	code := int(status.Status().Code)
-	if code < http.StatusInternalServerError {
-		return code, nil
-	}
-	var answer metav1.Status
-	if json.Unmarshal(body, &answer) == nil && answer.Message != "" {
-		return code, errors.New(oneLine(answer.Message))
-	}
-	return code, fmt.Errorf("answers %d: %s", code, oneLine(string(body)))
+// lateError is a check that did not hold when its context ended.
+type lateError struct {
+	text  string
+	ended error
 }
 
-// poll calls look until it returns nil or ctx ends.
-func poll(ctx context.Context, what string, look func() error) error {
-	ticker := time.NewTicker(pollInterval)
-	defer ticker.Stop()
+func (e *lateError) Error() string { return e.text + " (" + e.ended.Error() + ")" }
+func (e *lateError) Unwrap() error { return e.ended }
+
+// lateAt says what was last seen of a check whose time is up, and what is in its way.
+func lateAt(ctx context.Context, what string, last error, blocking ...string) error {
+	text := what + " is not ready"
+	if last != nil {
+		text += ": " + last.Error()
+	}
+	if len(blocking) > 0 {
+		text += ": " + list(blocking)
+	}
+	return &lateError{text, ctx.Err()}
+}
+
+// listed is how many blocking objects an error names: it is one line, and the
+// rest of them mostly wait for the same.
+const listed = 4
+
+func list(lines []string) string {
+	if n := len(lines) - listed; n > 0 {
+		return strings.Join(lines[:listed], "; ") + fmt.Sprintf("; and %d more", n)
+	}
+	return strings.Join(lines, "; ")
+}
+
+// finalError is an answer that asking again cannot change.
+type finalError struct{ error }
+
+func (e finalError) Unwrap() error { return e.error }
+
+// The pause between two questions grows from the first to the second: what is
+// asked is mostly up at once, or takes its time.
+const (
+	firstPause = 100 * time.Millisecond
+	maxPause   = time.Second
+)
+
+// poll asks until the answer is nil or final, or ctx ends.
+func poll(ctx context.Context, what string, ask func(context.Context) error) error {
 	var last error
-	for {
-		err := look()
+	for pause := firstPause; ; pause = min(pause*3/2, maxPause) {
+		err := ask(ctx)
 		if err == nil {
 			return nil
+		}
+		var final finalError
+		if errors.As(err, &final) {
+			return final.error
 		}
 		if ctx.Err() == nil {
 			last = err
 		}
 		select {
 		case <-ctx.Done():
-			return notReady(what, last, ctx.Err())
-		case <-ticker.C:
+			return lateAt(ctx, what, last)
+		case <-time.After(pause):
 		}
 	}
-}
-
-// notReady says what was seen last before what the context says.
-func notReady(what string, last, ended error) error {
-	if last == nil {
-		return fmt.Errorf("%s is not ready: %w", what, ended)
-	}
-	return fmt.Errorf("%s is not ready: %w (%w)", what, last, ended)
 }

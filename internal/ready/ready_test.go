@@ -12,14 +12,23 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	dynamicfake "k8s.io/client-go/dynamic/fake"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 )
 
 func quiet(string) {}
+
+// over is a Cluster of these objects.
+func over(objs ...runtime.Object) *Cluster {
+	return &Cluster{Client: fake.NewClientset(objs...), Dynamic: dynamicfake.NewSimpleDynamicClient(scheme.Scheme, objs...)}
+}
 
 func deployment(available int32) *appsv1.Deployment {
 	one := int32(1)
@@ -56,16 +65,16 @@ func ownedPod(name string, rs *appsv1.ReplicaSet, s corev1.ContainerStatus) *cor
 	}
 }
 
-var webRollout = catalog.Component{Name: "web", Namespace: "shop", Ready: []catalog.Probe{{Rollout: &catalog.RolloutProbe{Kind: "Deployment", Name: "web"}}}}
+var webRollout = catalog.Component{Name: "web", Namespace: "shop", Ready: []catalog.Probe{{Object: &catalog.ObjectProbe{Kind: "Deployment", Name: "web"}}}}
 
-func TestRollout_ReadyTheMomentItIs(t *testing.T) {
-	client := fake.NewClientset(deployment(0))
+func TestObject_ReadyTheMomentItIs(t *testing.T) {
+	cluster := over(deployment(0))
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	seen := make(chan struct{}, 1)
 	done := make(chan error, 1)
 	go func() {
-		done <- (&Cluster{Client: client}).Wait(ctx, webRollout, func(string) {
+		done <- cluster.Wait(ctx, webRollout, func(string) {
 			select {
 			case seen <- struct{}{}:
 			default:
@@ -73,7 +82,13 @@ func TestRollout_ReadyTheMomentItIs(t *testing.T) {
 		})
 	}()
 	<-seen
-	if _, err := client.AppsV1().Deployments("shop").Update(ctx, deployment(1), metav1.UpdateOptions{}); err != nil {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(deployment(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := &unstructured.Unstructured{Object: content}
+	u.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("Deployment"))
+	if _, err := cluster.Dynamic.Resource(appsv1.SchemeGroupVersion.WithResource("deployments")).Namespace("shop").Update(ctx, u, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-done; err != nil {
@@ -81,38 +96,38 @@ func TestRollout_ReadyTheMomentItIs(t *testing.T) {
 	}
 }
 
-func TestRollout_NamesTheCauseAtOnce(t *testing.T) {
+func TestObject_NamesTheCauseAtOnce(t *testing.T) {
 	old, now := replicaSet("web-old", "1"), replicaSet("web-new", "2")
 	old.UID, now.UID = "old", "new"
-	client := fake.NewClientset(deployment(0), old, now,
+	cluster := over(deployment(0), old, now,
 		ownedPod("web-old-1", old, waiting("InvalidImageName", "an old pod may be as broken as it likes")),
 		ownedPod("web-new-1", now, waiting("InvalidImageName", `couldn't parse image name "X"`)))
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	err := (&Cluster{Client: client}).Wait(ctx, webRollout, quiet)
+	err := cluster.Wait(ctx, webRollout, quiet)
 	want := `deployment shop/web is not ready: web-new-1: InvalidImageName: couldn't parse image name "X"`
 	if err == nil || !strings.HasPrefix(err.Error(), want) || ctx.Err() != nil {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
-func TestRollout_TimeOutTellsWhatWasSeen(t *testing.T) {
+func TestObject_TimeOutTellsWhatWasSeen(t *testing.T) {
 	rs := replicaSet("web-new", "2")
-	client := fake.NewClientset(deployment(0), rs, ownedPod("web-1", rs, waiting("ErrImagePull", "dial tcp: i/o timeout")))
+	cluster := over(deployment(0), rs, ownedPod("web-1", rs, waiting("ErrImagePull", "dial tcp: i/o timeout")))
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 	defer cancel()
-	err := (&Cluster{Client: client}).Wait(ctx, webRollout, quiet)
+	err := cluster.Wait(ctx, webRollout, quiet)
 	if err == nil || !strings.Contains(err.Error(), "web-1: ErrImagePull: quay.io/x/y:v1: dial tcp: i/o timeout (context deadline exceeded)") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestRollout_QuotaIsNamed(t *testing.T) {
+func TestObject_QuotaIsNamed(t *testing.T) {
 	d := deployment(0)
 	d.Status.Conditions = append(d.Status.Conditions, appsv1.DeploymentCondition{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: `pods "web-1" is forbidden: exceeded quota`})
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 	defer cancel()
-	err := (&Cluster{Client: fake.NewClientset(d)}).Wait(ctx, webRollout, quiet)
+	err := over(d).Wait(ctx, webRollout, quiet)
 	if err == nil || !strings.Contains(err.Error(), `FailedCreate: pods "web-1" is forbidden: exceeded quota`) {
 		t.Errorf("got %v", err)
 	}

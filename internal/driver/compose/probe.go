@@ -5,7 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
+	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,30 +32,25 @@ func check(ctx context.Context, cli *client.Client, p catalog.Probe, cs []state)
 	case p.Exec != nil:
 		return checkExec(ctx, cli, *p.Exec, cs)
 	case p.HTTP != nil:
-		return checkHTTP(ctx, *p.HTTP)
+		return checkHTTP(ctx, cli, *p.HTTP, cs)
+	case p.TCP != nil:
+		return checkTCP(ctx, cli, *p.TCP, cs)
 	}
-	return errors.New("a Compose component can only have exec and http probes")
+	return errors.New("a Compose component can only have exec, http and tcp probes")
 }
 
 func checkExec(ctx context.Context, cli *client.Client, p catalog.ExecProbe, cs []state) error {
 	for _, service := range p.Services {
-		id := ""
-		for _, s := range cs {
-			if s.service == service {
-				id = s.id
-			}
-		}
-		if id == "" {
-			return fmt.Errorf("%s has no container", service)
+		id, err := containerOf(service, cs)
+		if err != nil {
+			return err
 		}
 		out, err := execute(ctx, cli, id, p.Command)
 		if err != nil {
 			return fmt.Errorf("%s: %w", service, err)
 		}
-		for _, want := range p.Expect {
-			if !strings.Contains(out, want) {
-				return fmt.Errorf("%s does not say %q yet", service, want)
-			}
+		if err := says(service, out, p.Expect); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -85,12 +84,19 @@ func execute(ctx context.Context, cli *client.Client, id string, command []strin
 	return stdout.String(), nil
 }
 
-func checkHTTP(ctx context.Context, p catalog.HTTPProbe) error {
-	want := p.Status
+func checkHTTP(ctx context.Context, cli *client.Client, p catalog.HTTPProbe, cs []state) error {
+	want, url := p.Status, p.URL
 	if want == 0 {
 		want = http.StatusOK
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+p.Path, nil)
+	if p.Service != "" {
+		address, err := addressOf(ctx, cli, p.Service, cs)
+		if err != nil {
+			return err
+		}
+		url = "http://" + address
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+p.Path, nil)
 	if err != nil {
 		return err
 	}
@@ -99,8 +105,86 @@ func checkHTTP(ctx context.Context, p catalog.HTTPProbe) error {
 		return err
 	}
 	defer resp.Body.Close()
+	what := p.Service + p.URL + p.Path
 	if resp.StatusCode != want {
-		return fmt.Errorf("%s answers %d, want %d", req.URL, resp.StatusCode, want)
+		return fmt.Errorf("%s answers %d, want %d", what, resp.StatusCode, want)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return err
+	}
+	return says(what, string(body), p.Expect)
+}
+
+// checkTCP opens a port of a service's container and asks what the probe asks.
+func checkTCP(ctx context.Context, cli *client.Client, p catalog.TCPProbe, cs []state) error {
+	address, err := addressOf(ctx, cli, p.Service, cs)
+	if err != nil {
+		return err
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.Service, err)
+	}
+	defer conn.Close()
+	if p.Expect == "" {
+		return nil
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	if _, err := io.WriteString(conn, p.Send); err != nil {
+		return fmt.Errorf("%s: %w", p.Service, err)
+	}
+	var got strings.Builder
+	chunk := make([]byte, 512)
+	for got.Len() < maxAnswer && !strings.Contains(got.String(), p.Expect) {
+		n, err := conn.Read(chunk)
+		got.Write(chunk[:n])
+		if err != nil {
+			break // what was read so far is the answer
+		}
+	}
+	return says(p.Service, got.String(), []string{p.Expect})
+}
+
+// maxAnswer is as much of an answer as is looked at.
+const maxAnswer = 256 << 10
+
+// says names the first text that an answer lacks.
+func says(who, answer string, texts []string) error {
+	for _, want := range texts {
+		if !strings.Contains(answer, want) {
+			return fmt.Errorf("%s does not say %q yet", who, want)
+		}
 	}
 	return nil
+}
+
+func containerOf(service string, cs []state) (string, error) {
+	for _, s := range cs {
+		if s.service == service {
+			return s.id, nil
+		}
+	}
+	return "", fmt.Errorf("%s has no container", service)
+}
+
+// addressOf is where "service:port" answers: the address of its container, which
+// the machine of the engine can reach without a published port.
+func addressOf(ctx context.Context, cli *client.Client, service string, cs []state) (string, error) {
+	name, port, _ := strings.Cut(service, ":")
+	id, err := containerOf(name, cs)
+	if err != nil {
+		return "", err
+	}
+	full, err := cli.ContainerInspect(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	for _, network := range slices.Sorted(maps.Keys(full.NetworkSettings.Networks)) {
+		if ip := full.NetworkSettings.Networks[network].IPAddress; ip != "" {
+			return net.JoinHostPort(ip, port), nil
+		}
+	}
+	return "", fmt.Errorf("%s has no address", name)
 }

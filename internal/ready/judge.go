@@ -1,0 +1,250 @@
+package ready
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/jsonpath"
+
+	"github.com/buenhyden/hy-home/internal/catalog"
+)
+
+// patienceStalled is how long a custom resource may say that it is stuck: its
+// controller tries again, and what it waits for may be on the way.
+const patienceStalled = 30 * time.Second
+
+// judgeObject tells how an object is by kstatus, by what kstatus lets pass, and
+// by what the probe wants of it.
+func judgeObject(obj *unstructured.Unstructured, p catalog.ObjectProbe) verdict {
+	result, err := status.Compute(obj)
+	if err != nil {
+		return verdict{state: err.Error()}
+	}
+	v := verdict{done: result.Status == status.CurrentStatus, state: oneLine(result.Message)}
+	if result.Status == status.FailedStatus {
+		failed := Cause{Key: obj.GetName() + "/status", Text: oneLine(result.Message)}
+		if _, known := catalog.BuiltIn[obj.GetKind()]; !known {
+			failed.Patience = patienceStalled
+		}
+		v.causes = append(v.causes, failed)
+	}
+	if v.done {
+		if lacks := lacking(obj, p); lacks != "" {
+			v = verdict{state: lacks}
+		}
+	}
+	return v
+}
+
+// lacking is what an object lacks that kstatus calls current.
+func lacking(obj *unstructured.Unstructured, p catalog.ObjectProbe) string {
+	number := func(fields ...string) int64 {
+		n, _, _ := unstructured.NestedInt64(obj.Object, fields...)
+		return n
+	}
+	switch obj.GetKind() {
+	case "Deployment", "StatefulSet", "ReplicaSet":
+		// kstatus takes zero replicas, and a StatefulSet that is updated by hand, as they are.
+		if ready, want := number("status", "readyReplicas"), number("spec", "replicas"); ready == 0 || ready < want {
+			return fmt.Sprintf("%d of %d pods are ready", ready, want)
+		}
+	case "DaemonSet":
+		if number("status", "numberReady") == 0 {
+			return "no pod is ready: it is meant for no node"
+		}
+	case "Job":
+		// kstatus takes a Job that runs for one that is done.
+		if text := condition(obj, "Complete"); text != "" {
+			return fmt.Sprintf("not complete: %d active, %d succeeded, %d failed", number("status", "active"), number("status", "succeeded"), number("status", "failed"))
+		}
+	}
+	if p.Condition != "" {
+		if text := condition(obj, p.Condition); text != "" {
+			return text
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(p.Fields)) {
+		if text := field(obj, path, p.Fields[path]); text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// condition is "" if the object's condition is True for its present generation,
+// else what it is instead.
+func condition(obj *unstructured.Unstructured, kind string) string {
+	list, _, _ := unstructured.NestedSlice(obj.Object, "status", "conditions")
+	for _, item := range list {
+		c, _ := item.(map[string]any)
+		if c["type"] != kind {
+			continue
+		}
+		text := func(key string) string { s, _ := c[key].(string); return oneLine(s) }
+		if seen, ok := c["observedGeneration"].(int64); ok && seen < obj.GetGeneration() {
+			return fmt.Sprintf("condition %s is of generation %d, want %d", kind, seen, obj.GetGeneration())
+		}
+		if c["status"] == "True" {
+			return ""
+		}
+		return joinNonEmpty(fmt.Sprintf("condition %s is %s", kind, text("status")), text("reason"), text("message"))
+	}
+	return "condition " + kind + " is not there yet"
+}
+
+// field is "" if a JSONPath gives what is wanted, else what it gives instead.
+func field(obj *unstructured.Unstructured, path, want string) string {
+	j := jsonpath.New("field").AllowMissingKeys(true)
+	var out bytes.Buffer
+	err := j.Parse(path)
+	if err == nil {
+		err = j.Execute(&out, obj.Object)
+	}
+	got := strings.TrimSpace(out.String())
+	switch {
+	case err != nil:
+		return path + ": " + oneLine(err.Error())
+	case want == "*" && got != "" || want != "*" && got == want:
+		return ""
+	case got == "":
+		return path + " is empty"
+	}
+	return fmt.Sprintf("%s is %q, want %q", path, oneLine(got), want)
+}
+
+// causes are what keeps the pods of a workload from being ready, and it from
+// having pods.
+func (s *surroundings) causes(obj *unstructured.Unstructured) []Cause {
+	var causes []Cause
+	makers := s.makers(obj)
+	have := 0
+	for _, p := range typed[corev1.Pod](s.pods) {
+		if p.DeletionTimestamp != nil || !ownedBy(&p, makers) {
+			continue
+		}
+		have++
+		if cause, ok := PodCause(&p); ok {
+			causes = append(causes, cause)
+		}
+	}
+	if have < wanted(obj) {
+		if cause, ok := s.refused(obj, makers); ok {
+			causes = append(causes, cause)
+		}
+	}
+	return causes
+}
+
+// refused tells that pods were not even created. It leaves no trace but an event
+// at whoever wanted them, and a condition of a Deployment, which may be of
+// before a cure.
+func (s *surroundings) refused(obj *unstructured.Unstructured, makers []string) (Cause, bool) {
+	for _, e := range s.warnings(makers...) {
+		if e.Reason != "FailedCreate" {
+			continue
+		}
+		cause := Cause{Key: "create", Text: joinNonEmpty(e.Reason, oneLine(e.Message)), Patience: patienceConfig}
+		if forGood(e.Message) {
+			cause.Patience = patienceFinal
+		}
+		return cause, true
+	}
+	list, _, _ := unstructured.NestedSlice(obj.Object, "status", "conditions")
+	for _, item := range list {
+		c, _ := item.(map[string]any)
+		if c["type"] == string(appsv1.DeploymentReplicaFailure) && c["status"] == "True" {
+			return Cause{Key: "create", Text: joinNonEmpty(fmt.Sprint(c["reason"]), oneLine(fmt.Sprint(c["message"]))), Patience: patienceConfig}, true
+		}
+	}
+	return Cause{}, false
+}
+
+// forGood reports a refusal that waiting does not change.
+func forGood(message string) bool {
+	return strings.Contains(message, "exceeded quota") || strings.Contains(message, "violates PodSecurity") || strings.Contains(message, "denied the request")
+}
+
+// wanted is how many pods an object wants.
+func wanted(obj *unstructured.Unstructured) int {
+	path := map[string][]string{
+		"Deployment": {"spec", "replicas"}, "StatefulSet": {"spec", "replicas"}, "ReplicaSet": {"spec", "replicas"},
+		"DaemonSet": {"status", "desiredNumberScheduled"}, "Job": {"spec", "parallelism"},
+	}[obj.GetKind()]
+	n, _, _ := unstructured.NestedInt64(obj.Object, path...)
+	return int(n)
+}
+
+// makers are the UIDs of what makes the pods of an object's newest template:
+// those of an older one may crash as they like, they are about to go.
+func (s *surroundings) makers(obj *unstructured.Unstructured) []string {
+	const revision = "deployment.kubernetes.io/revision"
+	uids := []string{string(obj.GetUID())}
+	if obj.GetKind() != "Deployment" {
+		return uids
+	}
+	for _, rs := range typed[appsv1.ReplicaSet](s.sets) {
+		for _, o := range rs.OwnerReferences {
+			if o.UID == obj.GetUID() && rs.Annotations[revision] == obj.GetAnnotations()[revision] {
+				uids = append(uids, string(rs.UID))
+			}
+		}
+	}
+	return uids
+}
+
+func ownedBy(p *corev1.Pod, makers []string) bool {
+	if slices.Contains(makers, string(p.UID)) {
+		return true // the probe is about pods
+	}
+	return slices.ContainsFunc(p.OwnerReferences, func(o metav1.OwnerReference) bool { return slices.Contains(makers, string(o.UID)) })
+}
+
+// unhappy says of every pod of the namespace that is not ready how it is, with
+// the last warning about it.
+func (s *surroundings) unhappy() []string {
+	var lines []string
+	for _, p := range typed[corev1.Pod](s.pods) {
+		ready := 0
+		for _, c := range p.Status.ContainerStatuses {
+			if c.Ready {
+				ready++
+			}
+		}
+		if p.Status.Phase == corev1.PodSucceeded || p.DeletionTimestamp != nil || ready == len(p.Spec.Containers) {
+			continue
+		}
+		line := fmt.Sprintf("pod %s is %s %d/%d", p.Name, p.Status.Phase, ready, len(p.Spec.Containers))
+		if events := s.warnings(string(p.UID)); len(events) > 0 {
+			last := events[len(events)-1]
+			line = joinNonEmpty(line, last.Reason, oneLine(last.Message))
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// typed reads the objects of a store, by name.
+func typed[T any](store cache.Store) []T {
+	if store == nil {
+		return nil
+	}
+	var list []T
+	for _, u := range in(store) {
+		var t T
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &t); err == nil {
+			list = append(list, t)
+		}
+	}
+	return list
+}
