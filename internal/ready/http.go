@@ -103,7 +103,7 @@ const maxBody = 256 << 10
 func (c *Cluster) loadBalancer(around *surroundings, p catalog.LoadBalancerProbe) check {
 	var address string
 	service := catalog.ObjectProbe{Kind: "Service", Name: p.Service}
-	assigned := c.watchObjects(around, service, func(obj *unstructured.Unstructured) verdict {
+	assigned := c.watchObjects(around, "load balancer of ", service, func(obj *unstructured.Unstructured) verdict {
 		list, _, _ := unstructured.NestedSlice(obj.Object, "status", "loadBalancer", "ingress")
 		for _, item := range list {
 			ingress, _ := item.(map[string]any)
@@ -116,12 +116,11 @@ func (c *Cluster) loadBalancer(around *surroundings, p catalog.LoadBalancerProbe
 		}
 		return verdict{state: "has no load balancer address"}
 	})
-	what := "load balancer of " + assigned.what
-	return check{what, func(ctx context.Context, progress func(string)) error {
+	return check{assigned.what, func(ctx context.Context, progress func(string)) error {
 		if err := assigned.hold(ctx, progress); err != nil {
 			return err
 		}
-		return poll(ctx, what, func(ctx context.Context) error {
+		return poll(ctx, assigned.what, func(ctx context.Context) error {
 			conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "tcp", address)
 			if err != nil {
 				return fmt.Errorf("this machine cannot open it: %w", err)

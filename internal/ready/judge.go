@@ -39,10 +39,8 @@ func judgeObject(obj *unstructured.Unstructured, p catalog.ObjectProbe) verdict 
 		}
 		v.causes = append(v.causes, failed)
 	}
-	if v.done {
-		if lacks := lacking(obj, p); lacks != "" {
-			v = verdict{state: lacks}
-		}
+	if lacks := lacking(obj, p); lacks != "" && (v.done || p.Condition != "") {
+		v.done, v.state = false, lacks
 	}
 	return v
 }
@@ -210,11 +208,21 @@ func ownedBy(p *corev1.Pod, makers []string) bool {
 	return slices.ContainsFunc(p.OwnerReferences, func(o metav1.OwnerReference) bool { return slices.Contains(makers, string(o.UID)) })
 }
 
-// unhappy says of every pod of the namespace that is not ready how it is, with
-// the last warning about it.
-func (s *surroundings) unhappy() []string {
+// unhappy says of every pod of these objects that is not ready how it is, with
+// the last warning about it; of every pod of the namespace where none is theirs,
+// as those of a custom resource are made by way of others.
+func (s *surroundings) unhappy(objs []*unstructured.Unstructured) []string {
+	pods := typed[corev1.Pod](s.pods)
+	var makers []string
+	for _, obj := range objs {
+		makers = append(makers, s.makers(obj)...)
+	}
+	own := func(p corev1.Pod) bool { return ownedBy(&p, makers) }
+	if slices.ContainsFunc(pods, own) {
+		pods = slices.DeleteFunc(pods, func(p corev1.Pod) bool { return !own(p) })
+	}
 	var lines []string
-	for _, p := range typed[corev1.Pod](s.pods) {
+	for _, p := range pods {
 		ready := 0
 		for _, c := range p.Status.ContainerStatuses {
 			if c.Ready {

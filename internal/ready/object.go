@@ -28,7 +28,7 @@ type judge func(obj *unstructured.Unstructured) verdict
 // object waits by watch until the objects of a probe are as they should be, or
 // until one cause has held one of them up for longer than it may.
 func (c *Cluster) object(around *surroundings, p catalog.ObjectProbe) check {
-	return c.watchObjects(around, p, func(obj *unstructured.Unstructured) verdict {
+	return c.watchObjects(around, "", p, func(obj *unstructured.Unstructured) verdict {
 		v := judgeObject(obj, p)
 		if !v.done && tells(around, p) {
 			v.causes = append(around.causes(obj), v.causes...)
@@ -63,14 +63,12 @@ var caVersions = map[string]string{
 // until then the API server trusts nobody who answers for it.
 func (c *Cluster) caBundle(around *surroundings, p catalog.CABundleProbe) check {
 	probe := catalog.ObjectProbe{Kind: p.Kind, APIVersion: caVersions[p.Kind], Name: p.Name}
-	check := c.watchObjects(around, probe, func(obj *unstructured.Unstructured) verdict {
+	return c.watchObjects(around, "CA bundle of ", probe, func(obj *unstructured.Unstructured) verdict {
 		if missing := withoutCA(obj); missing != "" {
 			return verdict{state: missing}
 		}
 		return verdict{done: true}
 	})
-	check.what = "CA bundle of " + check.what
-	return check
 }
 
 // withoutCA names the first client configuration without a usable certificate.
@@ -112,7 +110,8 @@ func withoutCA(obj *unstructured.Unstructured) string {
 	return ""
 }
 
-func (c *Cluster) watchObjects(around *surroundings, p catalog.ObjectProbe, judge judge) check {
+// watchObjects is the check that judge calls all objects of p done.
+func (c *Cluster) watchObjects(around *surroundings, about string, p catalog.ObjectProbe, judge judge) check {
 	chosen := p.Name
 	if chosen == "" {
 		chosen = p.Selector
@@ -121,10 +120,10 @@ func (c *Cluster) watchObjects(around *surroundings, p catalog.ObjectProbe, judg
 	if namespace == "" {
 		namespace = around.namespace
 	}
-	what := strings.ToLower(p.Kind) + " " + chosen
 	if namespaced(p) {
-		what = strings.ToLower(p.Kind) + " " + namespace + "/" + chosen
+		chosen = namespace + "/" + chosen
 	}
+	what := about + strings.ToLower(p.Kind) + " " + chosen
 	return check{what, func(ctx context.Context, progress func(string)) error {
 		w := objectWait{cluster: c, around: around, probe: p, what: what, namespace: namespace, judge: judge, progress: progress, since: map[string]time.Time{}}
 		return w.run(ctx)
@@ -178,7 +177,7 @@ func (w *objectWait) run(ctx context.Context) error {
 		timer.Reset(next)
 		select {
 		case <-ctx.Done():
-			return w.late(ctx, v)
+			return w.late(ctx, v, in(store))
 		case <-changed:
 		case <-timer.C:
 		}
@@ -245,13 +244,13 @@ func (w *objectWait) look(store cache.Store) verdict {
 }
 
 // late lists what stands in the way when time is up.
-func (w *objectWait) late(ctx context.Context, v verdict) error {
+func (w *objectWait) late(ctx context.Context, v verdict, objs []*unstructured.Unstructured) error {
 	var blocking []string
 	for _, c := range v.causes {
 		blocking = append(blocking, c.Text)
 	}
-	if len(blocking) == 0 && tells(w.around, w.probe) {
-		blocking = w.around.unhappy()
+	if len(blocking) == 0 && len(objs) > 0 && tells(w.around, w.probe) {
+		blocking = w.around.unhappy(objs)
 	}
 	return lateAt(ctx, w.what, errors.New(v.state), blocking...)
 }
