@@ -4,6 +4,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/docker"
 	"github.com/buenhyden/hy-home/internal/driver/bridge"
 	"github.com/buenhyden/hy-home/internal/driver/cluster"
+	"github.com/buenhyden/hy-home/internal/driver/existing"
 	"github.com/buenhyden/hy-home/internal/driver/helm"
 	"github.com/buenhyden/hy-home/internal/driver/manifest"
 	"github.com/buenhyden/hy-home/internal/driver/network"
@@ -20,6 +21,7 @@ func drivers(docker *docker.Engine) map[string]engine.Driver {
 		"compose":  composeDriver(docker),
 		"cluster":  cluster.Driver{Docker: docker.Client},
 		"bridge":   bridge.Driver{Docker: docker.Client},
+		"existing": existing.Driver{},
 		"helm":     helm.Driver{},
 		"manifest": manifest.Driver{},
 		"proof":    proof.Driver{},

@@ -31,6 +31,8 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 		return err
 	}
 	o.Profile = in.String("profile")
+	o.Cluster = in.String("cluster")
+	o.ClusterKubeconfig, o.ClusterContext = in.String("cluster-kubeconfig"), in.String("cluster-context")
 	o.NodeImage = in.String("node-image")
 	o.RegistryMirror = in.String("registry-mirror")
 	if o.Lock, err = chosenLock(in.String("lock-file")); err != nil {

@@ -75,6 +75,13 @@ func (c *Client) prepare(ctx context.Context, i Inventory, objs []*unstructured.
 				continue
 			}
 		}
+		if ref.Kind == namespaceKind {
+			if live, err := c.live(ctx, ref); err == nil && live != nil && live.GetDeletionTimestamp() != nil {
+				if err := c.vanished(ctx, ref); err != nil {
+					return nil, nil, err
+				}
+			}
+		}
 		marked, want = append(marked, obj), append(want, ref)
 	}
 	return marked, want, nil
@@ -130,7 +137,7 @@ func (c *Client) foreign(ctx context.Context, r Ref) (bool, error) {
 			return false, nil
 		}
 	}
-	if r.Kind == (schema.GroupKind{Kind: "Namespace"}) {
+	if r.Kind == namespaceKind {
 		return true, nil
 	}
 	return false, exit.BadInputf("%s is in the cluster already and no platform has made it: leave the component out, or remove it first", Describe(live))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -67,6 +68,8 @@ func parseRef(line string) (Ref, bool) {
 func refOf(obj *unstructured.Unstructured) Ref {
 	return Ref{Kind: obj.GroupVersionKind().GroupKind(), Namespace: obj.GetNamespace(), Name: obj.GetName()}
 }
+
+var namespaceKind = schema.GroupKind{Kind: "Namespace"}
 
 var configMaps = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
 
@@ -202,7 +205,44 @@ func (c *Client) release(ctx context.Context, i Inventory, refs []Ref) ([]Change
 		}
 		changes = append(changes, change)
 	}
+	for n, r := range slices.Backward(refs) {
+		if r.Kind == namespaceKind && changes[len(refs)-1-n].Action == Removed {
+			if err := c.vanished(ctx, r); err != nil {
+				return changes, err
+			}
+		}
+	}
 	return changes, nil
+}
+
+// vanished waits until a namespace that is being removed is gone: what is
+// applied into it before that is refused or removed with it. It polls: the end
+// of one namespace is one small answer.
+func (c *Client) vanished(ctx context.Context, r Ref) error {
+	for {
+		live, err := c.live(ctx, r)
+		if err != nil || live == nil {
+			return err
+		}
+		c.o.Progress("waiting until " + Describe(live) + " is gone")
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s is still being removed: %s: %w", Describe(live), remaining(live), ctx.Err())
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
+}
+
+// remaining is what a namespace says of what holds it up.
+func remaining(namespace *unstructured.Unstructured) string {
+	conditions, _, _ := unstructured.NestedSlice(namespace.Object, "status", "conditions")
+	for _, c := range conditions {
+		condition, _ := c.(map[string]any)
+		if message, _ := condition["message"].(string); condition["status"] == "True" && message != "" {
+			return message
+		}
+	}
+	return "it does not say why"
 }
 
 func (c *Client) releaseOne(ctx context.Context, i Inventory, r Ref) (Change, error) {

@@ -2,8 +2,10 @@ package apply_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -145,6 +147,22 @@ func TestConverge_OnASharedClusterTakesNothingOver(t *testing.T) {
 	namespace := "{apiVersion: v1, kind: Namespace, metadata: {name: " + h.namespace + ", labels: {a: b}}}"
 	if got := h.converge(t, namespace+"\n---\n"+maps("mine")); got != "created mine" {
 		t.Errorf("a namespace that was there before is used as it is: %q", got)
+	}
+}
+
+// A namespace takes a while to go: neither its end nor its return may overtake that.
+func TestConverge_WaitsForANamespaceToGo(t *testing.T) {
+	bed := plaintest.Start(t)
+	h := newHolder(t, bed, "leaving", "default")
+	name := fmt.Sprintf("leaving-%x", time.Now().UnixNano())
+	text := "{apiVersion: v1, kind: Namespace, metadata: {name: " + name + "}}\n---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: " + name + "}}"
+	for range 2 {
+		if got := h.converge(t, text); got != "created namespace "+name+", created a" {
+			t.Errorf("got %q", got)
+		}
+		if got := h.clear(t); got != "removed a, removed namespace "+name {
+			t.Errorf("got %q", got)
+		}
 	}
 }
 

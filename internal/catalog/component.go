@@ -16,6 +16,13 @@ type Component struct {
 	Tier        string `yaml:"tier"`   // docker, cluster or bridge: the lane it is drawn in
 	Driver      string `yaml:"driver"` // network, compose, cluster, helm, manifest, bridge, endpoints or proof
 
+	// Provides is a second name that others may need it by: "cluster". Where the
+	// cluster is another one, another component provides it.
+	Provides string `yaml:"provides"`
+	// ForCluster says that it exists only where the cluster is made by kind
+	// ("kind"), or only where it was there before ("existing"); "" is both.
+	ForCluster string `yaml:"for-cluster"`
+
 	Needs   []Need   `yaml:"needs"`
 	Budget  Budget   `yaml:"budget"`
 	Images  []string `yaml:"images"`  // every image it pulls, with its tag

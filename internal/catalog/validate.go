@@ -11,6 +11,7 @@ import (
 // The values that component.yaml may use.
 var (
 	tiers       = []string{"docker", "cluster", "bridge"}
+	forCluster  = []string{"", "kind", "existing"}
 	podSecurity = []string{"", "privileged", "baseline", "restricted"}
 	nameForm    = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 	tagged      = regexp.MustCompile(`^[a-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+:[A-Za-z0-9._-]+(@sha256:[0-9a-f]{64})?$`)
@@ -28,6 +29,9 @@ func Validate(cat Catalog) []error {
 	exposed := map[string]string{}
 	for _, c := range cat.Components {
 		known[c.Name] = true
+		if c.Provides != "" {
+			known[c.Provides] = true
+		}
 	}
 	for _, c := range cat.Components {
 		add := func(format string, args ...any) {
@@ -67,6 +71,9 @@ func checkComponent(c Component, add func(string, ...any)) {
 	if c.Driver == "" {
 		add("driver is missing")
 	}
+	if !slices.Contains(forCluster, c.ForCluster) {
+		add("for-cluster is %q, want kind or existing, or nothing for both", c.ForCluster)
+	}
 	if c.Timeout <= 0 || time.Duration(c.Timeout) > maxTimeout {
 		add("timeout is %s, want more than 0 and at most %s", time.Duration(c.Timeout), maxTimeout)
 	}
@@ -102,6 +109,16 @@ func checkComponent(c Component, add func(string, ...any)) {
 	checkProbes(c, add)
 }
 
+// satisfies reports whether a component is what is needed, by its name or by
+// what it provides.
+func (c Catalog) satisfies(component, need string) bool {
+	if component == need {
+		return true
+	}
+	have, ok := c.Component(component)
+	return ok && have.Provides == need
+}
+
 func checkProfile(cat Catalog, p Profile, add func(string, ...any)) {
 	if strings.TrimSpace(p.Description) == "" {
 		add("description is missing")
@@ -115,7 +132,7 @@ func checkProfile(cat Catalog, p Profile, add func(string, ...any)) {
 			add("chooses %q twice", name)
 		}
 		for _, n := range c.Needs {
-			if !n.Optional && !slices.Contains(p.Components, n.Name) {
+			if !n.Optional && !slices.ContainsFunc(p.Components, func(name string) bool { return cat.satisfies(name, n.Name) }) {
 				add("chooses %q but not %q, which it needs: %s", name, n.Name, n.Why)
 			}
 		}

@@ -37,25 +37,29 @@ type Plan struct {
 	Warnings   []string            // what may go wrong, each with its cure
 }
 
+// Target is what a platform is wanted to be.
+type Target struct {
+	Profile string // of the catalog
+	Cluster string // [Kind] or [Existing]; "" means Kind
+}
+
+// What the cluster is.
+const (
+	Kind     = "kind"     // one that is made, and taken down again, with kind
+	Existing = "existing" // one that was there before, and stays
+)
+
 // New chooses the components of a profile, applies its settings, orders them
 // and checks the sum against the machine. Anything that does not fit is bad
 // input: the sentence says how much is asked, how much there is, and by whom.
-func New(cat catalog.Catalog, profile string, m Machine) (Plan, error) {
-	p, err := cat.Profile(profile)
+func New(cat catalog.Catalog, t Target, m Machine) (Plan, error) {
+	p, err := cat.Profile(t.Profile)
 	if err != nil {
 		return Plan{}, err
 	}
-	chosen := make([]catalog.Component, 0, len(p.Components))
-	for _, name := range p.Components {
-		c, ok := cat.Component(name)
-		if !ok {
-			return Plan{}, exit.BadInputf("profile %s chooses %q, which is no component", p.Name, name)
-		}
-		c.Settings = override(c.Settings, p.Settings[name])
-		c.Needs = slices.DeleteFunc(slices.Clone(c.Needs), func(n catalog.Need) bool {
-			return n.Optional && !slices.Contains(p.Components, n.Name)
-		})
-		chosen = append(chosen, c)
+	chosen, err := choose(cat, p, t)
+	if err != nil {
+		return Plan{}, exit.BadInputf("profile %s: %w", p.Name, err)
 	}
 	ordered, err := order(chosen)
 	if err != nil {

@@ -43,7 +43,7 @@ func catalogOf(cs ...catalog.Component) catalog.Catalog {
 const gib = 1 << 30
 
 func TestNew_NeedsComeFirst(t *testing.T) {
-	p, err := New(catalogOf(component("c", 0, "b"), component("b", 0, "a"), component("a", 0), component("d", 0)), "test", Machine{})
+	p, err := New(catalogOf(component("c", 0, "b"), component("b", 0, "a"), component("a", 0), component("d", 0)), Target{Profile: "test"}, Machine{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestNew_OptionalNeedCountsWhereBothAreChosen(t *testing.T) {
 		{catalogOf(a, component("b", 0)), "b a"},
 		{catalogOf(a), "a"},
 	} {
-		p, err := New(tt.cat, "test", Machine{})
+		p, err := New(tt.cat, Target{Profile: "test"}, Machine{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +107,7 @@ func TestNew_RefusesInOneSentence(t *testing.T) {
 		{"port twice", catalogOf(port, other), "test", Machine{}, "port 8080 is wanted by p and by q"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := New(tt.cat, tt.profile, tt.m)
+			_, err := New(tt.cat, Target{Profile: tt.profile}, tt.m)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("got %v, want %q", err, tt.want)
 			}
@@ -122,7 +122,7 @@ func TestNew_RefusesInOneSentence(t *testing.T) {
 func TestNew_SecondRunHoldsWhatItAsks(t *testing.T) {
 	c := component("a", 4*gib)
 	c.Ports = []int{8080}
-	if _, err := New(catalogOf(c), "test", Machine{Memory: gib, Ports: []int{8080}, Holds: true}); err != nil {
+	if _, err := New(catalogOf(c), Target{Profile: "test"}, Machine{Memory: gib, Ports: []int{8080}, Holds: true}); err != nil {
 		t.Error(err)
 	}
 }
@@ -132,7 +132,7 @@ func TestNew_ProfileOverridesSettings(t *testing.T) {
 	c.Settings = map[string]any{"size": 1, "kept": "x"}
 	cat := catalogOf(c)
 	cat.Profiles[0].Settings = map[string]map[string]any{"a": {"size": 3}}
-	p, err := New(cat, "test", Machine{})
+	p, err := New(cat, Target{Profile: "test"}, Machine{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func platform(t *testing.T) Plan {
 	net.Takes, kind.Takes, db.Takes, proof.Takes = second, 30*second, 10*second, 2*second
 	kind.Tier, proof.Tier = "cluster", "bridge"
 	db.Images, kind.Images, proof.Images = []string{"docker.io/library/db:1"}, []string{"docker.io/kindest/node:v1"}, []string{"docker.io/library/db:1"}
-	p, err := New(catalogOf(net, kind, db, proof), "test", Machine{CPUs: 2, Memory: 8 * gib})
+	p, err := New(catalogOf(net, kind, db, proof), Target{Profile: "test"}, Machine{CPUs: 2, Memory: 8 * gib})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func TestNew_WarnsOfFewInotifyInstances(t *testing.T) {
 	c := component("kind", 0)
 	c.Driver = "cluster"
 	for instances, want := range map[int]int{0: 0, 128: 1, 256: 0} {
-		p, err := New(catalogOf(c), "test", Machine{Inotify: instances})
+		p, err := New(catalogOf(c), Target{Profile: "test"}, Machine{Inotify: instances})
 		if err != nil || len(p.Warnings) != want {
 			t.Errorf("%d instances: warnings %q, %v", instances, p.Warnings, err)
 		}

@@ -8,6 +8,9 @@ var SetupPlatform = Action{
 	Inputs: []Input{
 		{Name: "profile", Default: "testbed", Description: "Which components to install and at which size; the name of a profile in the catalog."},
 		{Name: "name", Default: "hy-home", Description: "Name of the platform and of its kind cluster. Two platforms on one machine need two names."},
+		{Name: "cluster", Kind: Choice, Values: []string{"kind", "existing"}, Default: "kind", Description: "kind makes a cluster on this machine; existing takes one that is there and never changes what it had before."},
+		{Name: "cluster-kubeconfig", Description: "For an existing cluster: path of a kubeconfig whose user is cluster-admin."},
+		{Name: "cluster-context", Description: "For an existing cluster: the context to use. The default is the file's current one."},
 		{Name: "node-image", Description: "Image of the kind nodes. The default is the image the profile names."},
 		{Name: "registry-mirror", Description: "URL of a registry, as the nodes reach it, that is asked for every image before the image's own registry."},
 		{Name: "lock-file", Description: "Path of the lock with the digests that charts and images must have, or off to take them as they are named. The default is the lock inside hyaction, which holds upstream's digests: a mirror with images of its own needs a lock of its own (hyaction lock update --registry-mirror)."},

@@ -34,6 +34,7 @@ func TestPlatform(t *testing.T) {
 		{"SecondRun_ChangesNothing", p.secondRun},
 		{"Workflow_WalksTheSameWayThroughActions", p.workflow},
 		{"Down_RemovesWhatItMadeAndNothingElse", p.down},
+		{"ExistingCluster_IsUsedAndLeftAsItWas", p.existing},
 	} {
 		if !t.Run(part.name, part.run) {
 			t.FailNow()
@@ -100,10 +101,15 @@ func (p *platform) down(t *testing.T) {
 	}
 }
 
-// hyaction runs the binary that the demo built and returns all it printed.
+// hyaction runs the binary that the demo built, or builds it where one part of
+// the test runs alone, and returns all it printed.
 func (p *platform) hyaction(t *testing.T, args ...string) string {
 	t.Helper()
-	return p.command(t, filepath.Join(p.out, "bin", "hyaction"), args...)
+	bin := filepath.Join(p.out, "bin", "hyaction")
+	if _, err := os.Stat(bin); err != nil {
+		p.command(t, "go", "build", "-o", bin, "./cmd/hyaction")
+	}
+	return p.command(t, bin, args...)
 }
 
 // command runs a program in the checkout and fails the test if it fails.

@@ -61,7 +61,7 @@ func (o Options) down(cs []catalog.Component) []engine.Node {
 		slices.Sort(node.Needs)
 		node.Needs = slices.Compact(node.Needs)
 		node.Run = func(ctx context.Context, progress func(string)) (engine.Outcome, error) {
-			env := o.env(nil)
+			env := o.env(cs, nil)
 			env.Progress = progress
 			return o.Drivers[c.Driver].Remove(ctx, c, env)
 		}

@@ -25,9 +25,13 @@ type Options struct {
 	Profile        string // name of a profile; [Down] and [Status] take the recorded components instead
 	Name           string // of the platform
 	StateDir       string // absolute; what must outlive the process
+	Cluster        string // plan.Kind or plan.Existing; "" means Kind
 	NodeImage      string // of the cluster's nodes; "" leaves the catalog's
 	RegistryMirror string // URL; "" for none
-	Concurrency    int    // most components at work at once; 0 means no bound
+	// ClusterKubeconfig and ClusterContext say which existing cluster is meant.
+	ClusterKubeconfig, ClusterContext string
+
+	Concurrency int // most components at work at once; 0 means no bound
 
 	Catalog catalog.Catalog
 	Lock    lock.Lock                // what its charts and images must be; the zero value checks nothing
@@ -122,21 +126,27 @@ func prepare(ctx context.Context, o Options) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	machine, err := o.Machine(ctx)
+	rec.Name = o.Name
+	target := plan.Target{Profile: o.Profile, Cluster: o.Cluster}
+	p, err := plan.New(o.Catalog, target, plan.Machine{})
 	if err != nil {
 		return nil, err
 	}
-	rec.Name = o.Name
-	machine.Holds = len(rec.Components) > 0
-	p, err := plan.New(o.Catalog, o.Profile, machine)
-	if err != nil {
-		return nil, err
+	if onThisMachine(p) {
+		machine, err := o.Machine(ctx)
+		if err != nil {
+			return nil, err
+		}
+		machine.Holds = len(rec.Components) > 0
+		if p, err = plan.New(o.Catalog, target, machine); err != nil {
+			return nil, err
+		}
 	}
 	for _, w := range p.Warnings {
 		o.Warn(w)
 	}
 	for i, c := range p.Components {
-		if p.Components[i].Settings, err = nodeImage(c, o.Lock.Pin(o.NodeImage)); err != nil {
+		if p.Components[i].Settings, err = clusterSettings(c, o); err != nil {
 			return nil, err
 		}
 		if o.Drivers[c.Driver] == nil {
@@ -150,12 +160,19 @@ func prepare(ctx context.Context, o Options) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &run{o: o, plan: p, record: rec, env: o.env(values)}, nil
+	return &run{o: o, plan: p, record: rec, env: o.env(p.Components, values)}, nil
 }
 
-// env is what every driver is told.
-func (o Options) env(values map[string]string) engine.Env {
+// onThisMachine reports that something of the plan runs in this machine's Docker
+// engine: else none is needed, and there is nothing to measure.
+func onThisMachine(p plan.Plan) bool {
+	return slices.ContainsFunc(p.Components, func(c catalog.Component) bool { return c.Tier == "docker" || c.Driver == clusterDriver })
+}
+
+// env is what every driver is told of the platform that is made of cs.
+func (o Options) env(cs []catalog.Component, values map[string]string) engine.Env {
 	return engine.Env{
+		Shared:     slices.ContainsFunc(cs, func(c catalog.Component) bool { return c.Driver == existingDriver }),
 		Name:       o.Name,
 		StateDir:   o.StateDir,
 		Kubeconfig: filepath.Join(o.StateDir, "kubeconfig"),

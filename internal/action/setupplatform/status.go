@@ -38,7 +38,8 @@ func Status(ctx context.Context, o Options) ([]State, error) {
 		return nil, err
 	}
 	var states []State
-	for _, c := range recorded(o.Catalog, rec) {
+	cs := recorded(o.Catalog, rec)
+	for _, c := range cs {
 		// A driver that cannot tell makes nothing that stays, as a proof does.
 		if _, ok := o.Drivers[c.Driver].(Inspector); ok {
 			states = append(states, State{Component: c})
@@ -46,16 +47,16 @@ func Status(ctx context.Context, o Options) ([]State, error) {
 	}
 	var all sync.WaitGroup
 	for i := range states {
-		all.Go(func() { states[i].Text = o.ask(ctx, states[i].Component) })
+		all.Go(func() { states[i].Text = o.ask(ctx, states[i].Component, o.env(cs, nil)) })
 	}
 	all.Wait()
 	return states, ctx.Err()
 }
 
-func (o Options) ask(ctx context.Context, c catalog.Component) string {
+func (o Options) ask(ctx context.Context, c catalog.Component, env engine.Env) string {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
-	text, err := o.Drivers[c.Driver].(Inspector).Status(ctx, c, o.env(nil))
+	text, err := o.Drivers[c.Driver].(Inspector).Status(ctx, c, env)
 	if err != nil {
 		return err.Error()
 	}

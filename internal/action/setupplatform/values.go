@@ -40,17 +40,19 @@ func values(p plan.Plan, o Options) (map[string]string, error) {
 	return v, nil
 }
 
-// nodeImage gives the settings of a component with the wanted image of the
-// cluster's nodes, if it is the cluster.
-func nodeImage(c catalog.Component, image string) (map[string]any, error) {
-	if image == "" || c.Driver != clusterDriver {
-		return c.Settings, nil
-	}
-	if !imageForm.MatchString(image) {
-		return nil, exit.BadInputf("node-image %q is no image with a tag or digest, such as kindest/node:v1.37.0", image)
-	}
+// clusterSettings gives the settings of a component with what the run says of
+// the cluster, if it is the cluster.
+func clusterSettings(c catalog.Component, o Options) (map[string]any, error) {
 	settings := maps.Clone(c.Settings)
-	settings["image"] = image
+	switch {
+	case c.Driver == existingDriver:
+		settings["kubeconfig"], settings["context"] = o.ClusterKubeconfig, o.ClusterContext
+	case c.Driver == clusterDriver && o.NodeImage != "":
+		if !imageForm.MatchString(o.NodeImage) {
+			return nil, exit.BadInputf("node-image %q is no image with a tag or digest, such as kindest/node:v1.37.0", o.NodeImage)
+		}
+		settings["image"] = o.Lock.Pin(o.NodeImage)
+	}
 	return settings, nil
 }
 
@@ -66,6 +68,10 @@ func checkChart(c catalog.Component, l lock.Lock) error {
 // clusterDriver is the driver whose component holds whatever needs it: with the
 // cluster goes all that is in it.
 const clusterDriver = "cluster"
+
+// existingDriver is the driver of a cluster that others own: what the platform
+// has in it is taken out piece by piece.
+const existingDriver = "existing"
 
 var (
 	imageForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._/-]*(:[0-9]+/[a-zA-Z0-9._/-]+)?(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[0-9a-f]{64})$`)

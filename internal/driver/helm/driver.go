@@ -104,12 +104,18 @@ func (d Driver) converge(ctx context.Context, cfg *action.Configuration, t targe
 		return "", err
 	}
 	switch status := last.Info.Status; {
+	case last.Labels[inputsLabel] != t.hash && len(others(last, env)) > 0:
+		return "", exit.BadInputf("release %s in namespace %s belongs to platform %s as well, which wants another version or other values of it: make the two alike, or leave the component out of one",
+			t.name, t.namespace, others(last, env)[0])
 	case last.Labels[inputsLabel] == "":
 		return "", exit.BadInputf("release %s in namespace %s was made by somebody else: leave the component out, or uninstall it first", t.name, t.namespace)
 	case status == release.StatusDeployed && last.Labels[inputsLabel] == t.hash:
 		missing, err := t.absent(ctx, last, env)
-		if err != nil || len(missing) == 0 {
-			return engine.Unchanged, err
+		if err != nil {
+			return "", err
+		}
+		if len(missing) == 0 {
+			return hold(cfg, last, env)
 		}
 		env.Progress("upgrading, as " + missing[0].String() + " is not there any more")
 	case status == release.StatusUninstalling:
@@ -134,7 +140,7 @@ func install(ctx context.Context, cfg *action.Configuration, t target, env engin
 	env.Progress("installing chart " + t.chart.Name() + " " + t.chart.Metadata.Version)
 	i := action.NewInstall(cfg)
 	i.ReleaseName, i.Namespace = t.name, t.namespace
-	i.Labels = map[string]string{inputsLabel: t.hash}
+	i.Labels = map[string]string{inputsLabel: t.hash, holderLabel(env): t.name}
 	i.Timeout = hookTimeout
 	i.PostRenderer = t.pins
 	_, err := i.RunWithContext(ctx, t.chart, t.values)
@@ -145,7 +151,7 @@ func upgrade(ctx context.Context, cfg *action.Configuration, t target, env engin
 	env.Progress("upgrading to chart " + t.chart.Name() + " " + t.chart.Metadata.Version)
 	u := action.NewUpgrade(cfg)
 	u.Namespace = t.namespace
-	u.Labels = map[string]string{inputsLabel: t.hash}
+	u.Labels = map[string]string{inputsLabel: t.hash, holderLabel(env): t.name} // beside those of others
 	u.Timeout = hookTimeout
 	u.MaxHistory = maxHistory
 	u.PostRenderer = t.pins
@@ -167,6 +173,9 @@ func (d Driver) Remove(_ context.Context, c catalog.Component, env engine.Env) (
 	cfg, err := configure(c.Namespace, env)
 	if err != nil {
 		return "", err
+	}
+	if outcome, stays, err := letGo(cfg, name, env); err != nil || stays {
+		return outcome, err
 	}
 	removed, err := uninstall(cfg, name)
 	switch {

@@ -160,6 +160,43 @@ func TestConverge(t *testing.T) {
 	}
 }
 
+// Two platforms want the same release: it goes with the second, and neither may
+// change it under the other.
+func TestConverge_AReleaseGoesWithItsLastHolder(t *testing.T) {
+	cfg, one, ctx := memory(), testEnv(t), context.Background()
+	two := one
+	two.Name = "second"
+	for _, step := range []struct {
+		env    hyengine.Env
+		values string
+		want   hyengine.Outcome
+	}{
+		{one, "text: a", hyengine.Created},
+		{two, "text: a", hyengine.Configured},
+		{one, "text: a", hyengine.Unchanged},
+		{two, "text: a", hyengine.Unchanged},
+	} {
+		if got, err := (Driver{}).converge(ctx, cfg, goal(t, step.values), step.env); err != nil || got != step.want {
+			t.Errorf("%s: got %s, %v; want %s", step.env.Name, got, err, step.want)
+		}
+	}
+	_, err := Driver{}.converge(ctx, cfg, goal(t, "text: b"), one)
+	if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "belongs to platform second as well") {
+		t.Errorf("got %v", err)
+	}
+	for _, want := range []hyengine.Outcome{hyengine.Configured, hyengine.Unchanged} { // let go, and asked again
+		if got, stays, err := letGo(cfg, "web", one); err != nil || got != want || !stays {
+			t.Errorf("first: %s, stays %v, %v", got, stays, err)
+		}
+	}
+	if _, stays, err := letGo(cfg, "web", two); err != nil || stays {
+		t.Errorf("the last holder: stays %v, %v", stays, err)
+	}
+	if removed, err := uninstall(cfg, "web"); err != nil || !removed {
+		t.Errorf("uninstall: %v, %v", removed, err)
+	}
+}
+
 func TestConverge_FirstInstallLeftPending(t *testing.T) {
 	cfg, env, ctx := memory(), testEnv(t), context.Background()
 	g := goal(t, "")

@@ -1,0 +1,68 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/buenhyden/hy-home/internal/catalog"
+)
+
+// choose gathers the components of a profile for the wanted kind of cluster.
+// What exists for the other kind only drops out, with all edges to it; where it
+// provided something, what provides that here takes its place.
+func choose(cat catalog.Catalog, p catalog.Profile, t Target) ([]catalog.Component, error) {
+	cluster := cmp.Or(t.Cluster, Kind)
+	var chosen []catalog.Component
+	dropped := map[string]bool{}
+	for _, name := range p.Components {
+		c, ok := cat.Component(name)
+		if !ok {
+			return nil, fmt.Errorf("it chooses %q, which is no component", name)
+		}
+		if c.ForCluster != "" && c.ForCluster != cluster {
+			dropped[c.Name] = true
+			if c, ok = provider(cat, c.Provides, cluster); !ok {
+				continue
+			}
+		}
+		c.Settings = override(c.Settings, p.Settings[c.Name])
+		chosen = append(chosen, c)
+	}
+	names := map[string]string{} // what is needed -> who it is
+	for _, c := range chosen {
+		names[c.Name] = c.Name
+		if c.Provides != "" {
+			names[c.Provides] = c.Name
+		}
+	}
+	for i, c := range chosen {
+		needs := make([]catalog.Need, 0, len(c.Needs))
+		for _, n := range c.Needs {
+			who, ok := names[n.Name]
+			switch {
+			case ok:
+				n.Name = who
+			case n.Optional:
+				continue
+			case dropped[n.Name]:
+				return nil, fmt.Errorf("%s needs %s (%s), which is not to be had with cluster: %s; choose another profile", c.Name, n.Name, n.Why, cluster)
+			}
+			needs = append(needs, n)
+		}
+		chosen[i].Needs = needs
+	}
+	return chosen, nil
+}
+
+// provider finds the component that provides something for a kind of cluster.
+func provider(cat catalog.Catalog, what, cluster string) (catalog.Component, bool) {
+	if what == "" {
+		return catalog.Component{}, false
+	}
+	i := slices.IndexFunc(cat.Components, func(c catalog.Component) bool { return c.Provides == what && c.ForCluster == cluster })
+	if i < 0 {
+		return catalog.Component{}, false
+	}
+	return cat.Components[i], true
+}
