@@ -3,9 +3,6 @@ package apply
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -234,25 +231,5 @@ func TestLoad_MissingFileIsBadInput(t *testing.T) {
 	_, err := Load(t.TempDir() + "/none")
 	if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "does not exist: bring the platform up first") {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestIsTransient(t *testing.T) {
-	for _, tt := range []struct {
-		err  error
-		want bool
-	}{
-		{nil, false},
-		{errors.New("any"), false},
-		{apierrors.NewInternalError(errors.New("failed calling webhook")), true},
-		{apierrors.NewTooManyRequests("busy", 1), true},
-		{apierrors.NewBadRequest("no"), false},
-		// As client-go tells of an answer that was cut short.
-		{fmt.Errorf("unexpected error when reading response body. Please retry. Original error: %w", io.ErrUnexpectedEOF), true},
-		{fmt.Errorf("not ready: %w (%w)", io.ErrUnexpectedEOF, context.DeadlineExceeded), false},
-	} {
-		if got := IsTransient(tt.err); got != tt.want {
-			t.Errorf("%v: got %v", tt.err, got)
-		}
 	}
 }

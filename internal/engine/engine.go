@@ -82,8 +82,8 @@ type Result struct {
 // Options say how to run a graph. The zero value runs everything that can run at once.
 type Options struct {
 	Concurrency int                                        // most nodes at once, those with the longest chain behind them first; 0 means no bound
-	Attempts    int                                        // tries for an error marked by [Transient]; 0 means 3
-	Backoff     time.Duration                              // before the second try, doubled for each further one; 0 means 2 s
+	Budget      time.Duration                              // how long after its first [Transient] error a node is tried again; 0 means 2 min, less than 0 never
+	Backoff     time.Duration                              // longest pause before the second try, doubled for each further one up to 15 s; 0 means 1 s
 	Observe     func(Event)                                // is never called by two goroutines at once
 	Now         func() time.Time                           // for tests; nil means time.Now
 	Sleep       func(context.Context, time.Duration) error // for tests; nil waits for real

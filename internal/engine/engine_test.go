@@ -114,14 +114,19 @@ func TestRun_FirstFailureEndsTheRunAndNamesTheNode(t *testing.T) {
 	})
 }
 
-func TestRun_RetriesOnlyTransientErrors(t *testing.T) {
+func TestRun_RetriesTransientErrorsWithinTheBudget(t *testing.T) {
 	for _, tc := range []struct {
-		name  string
-		mark  func(error) error
-		tries int32
+		name       string
+		mark       func(error) error
+		budget     time.Duration
+		fewest     int32
+		most       int32
+		long, text string
 	}{
-		{"transient", engine.Transient, 3},
-		{"final", func(err error) error { return err }, 1},
+		// Pauses of at most 1, 2, 4, 8, 15, 15, ... s, of at least half of that.
+		{"transient", engine.Transient, time.Minute, 7, 11, "1m0s", "pull: connection reset (tried "},
+		{"final", func(err error) error { return err }, time.Minute, 1, 1, "0s", "pull: connection reset"},
+		{"no budget", engine.Transient, -1, 1, 1, "0s", "pull: connection reset"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -130,16 +135,48 @@ func TestRun_RetriesOnlyTransientErrors(t *testing.T) {
 				_, err := engine.Run(t.Context(), []engine.Node{{ID: "pull", Run: func(context.Context, func(string)) (engine.Outcome, error) {
 					tries.Add(1)
 					return "", tc.mark(errors.New("connection reset"))
-				}}}, engine.Options{Backoff: time.Second})
-				if err == nil || tries.Load() != tc.tries {
-					t.Fatalf("%d tries, error %v; want %d tries and an error", tries.Load(), err, tc.tries)
+				}}}, engine.Options{Budget: tc.budget})
+				if n := tries.Load(); err == nil || !strings.HasPrefix(err.Error(), tc.text) || n < tc.fewest || n > tc.most {
+					t.Fatalf("%d tries, error %v", n, err)
 				}
-				if got, want := time.Since(begin), time.Duration(tc.tries-1)*3*time.Second/2; got != want {
-					t.Errorf("waited %s between tries, want %s (1 s, then 2 s)", got, want)
+				most, _ := time.ParseDuration(tc.long)
+				if took := time.Since(begin); took > most || took < most-15*time.Second {
+					t.Errorf("gave up after %s, want at most %s and not much less", took, most)
 				}
 			})
 		})
 	}
+}
+
+// A fault that passes within the budget is not a failure.
+func TestRun_OutlastsAPassingFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		results, err := engine.Run(t.Context(), []engine.Node{{ID: "pool", Run: func(context.Context, func(string)) (engine.Outcome, error) {
+			if time.Since(begin) < 30*time.Second {
+				return "", engine.Transient(errors.New("failed calling webhook"))
+			}
+			return engine.Created, nil
+		}}}, engine.Options{})
+		if err != nil || results[0].Outcome != engine.Created || time.Since(begin) > 45*time.Second {
+			t.Errorf("got %v after %s, %+v", err, time.Since(begin), results[0])
+		}
+	})
+}
+
+func TestRun_OutOfTimeNamesWhatWasWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errors.New("the platform is not up after 1m0s"))
+		defer cancel()
+		wait := engine.Node{ID: "web", Timeout: time.Hour, Run: func(ctx context.Context, _ func(string)) (engine.Outcome, error) {
+			<-ctx.Done()
+			return "", errors.New("deployment shop/web is not ready: 0/1")
+		}}
+		_, err := engine.Run(ctx, []engine.Node{wait, work("after", 0, nil, "web")}, engine.Options{})
+		if want := "the platform is not up after 1m0s; at work: web: deployment shop/web is not ready: 0/1"; err == nil || err.Error() != want || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	})
 }
 
 func TestRun_TimeoutSaysHowLongItWaited(t *testing.T) {

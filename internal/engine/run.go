@@ -50,11 +50,11 @@ func newRunner(nodes []Node, o Options) *runner {
 	if o.Concurrency <= 0 {
 		o.Concurrency = len(nodes)
 	}
-	if o.Attempts <= 0 {
-		o.Attempts = 3
+	if o.Budget == 0 {
+		o.Budget = budget
 	}
 	if o.Backoff <= 0 {
-		o.Backoff = 2 * time.Second
+		o.Backoff = time.Second
 	}
 	if o.Observe == nil {
 		o.Observe = func(Event) {}
@@ -154,8 +154,8 @@ func (r *runner) run(parent context.Context) error {
 			r.tell(i, Event{Kind: Skipped, Outcome: Blocked})
 		}
 	}
-	if cause == nil {
-		cause = parent.Err()
+	if cause == nil && parent.Err() != nil {
+		cause = r.interrupted(parent)
 	}
 	return cause
 }
@@ -201,53 +201,6 @@ func (r *runner) tell(i int, e Event) {
 	e.Time, e.ID, e.Lane = r.o.Now(), r.nodes[i].ID, r.nodes[i].Lane
 	e.Finished, e.Total = r.ended, len(r.nodes)
 	r.o.Observe(e)
-}
-
-// work runs node i until it is done, fails for good, or its tries are spent.
-func (r *runner) work(ctx context.Context, i int) message {
-	progress := func(text string) {
-		select {
-		case r.events <- message{node: i, event: Event{Kind: Progress, Text: text}}:
-		case <-r.over:
-		}
-	}
-	backoff := r.o.Backoff
-	for try := 1; ; try++ {
-		outcome, err := attempt(ctx, r.nodes[i], progress)
-		if err == nil {
-			return message{node: i, final: true, tries: try, event: Event{Kind: Done, Outcome: outcome}}
-		}
-		if !IsTransient(err) || try >= r.o.Attempts || ctx.Err() != nil {
-			return message{node: i, final: true, tries: try, event: Event{Kind: Failed, Err: err}}
-		}
-		r.events <- message{node: i, event: Event{Kind: Retrying, Err: err, Text: fmt.Sprintf("try %d of %d failed, next in %s", try, r.o.Attempts, backoff)}}
-		if r.o.Sleep(ctx, backoff) != nil {
-			return message{node: i, final: true, tries: try, event: Event{Kind: Failed, Err: err}}
-		}
-		backoff *= 2
-	}
-}
-
-// attempt runs the node once under its own time limit. A panic in a driver is
-// that node's failure, not the end of the process with everything half done.
-func attempt(ctx context.Context, n Node, progress func(string)) (outcome Outcome, err error) {
-	if n.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, n.Timeout, fmt.Errorf("not done after %s", n.Timeout))
-		defer cancel()
-	}
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
-		}
-	}()
-	outcome, err = n.Run(ctx, progress)
-	if err != nil && ctx.Err() != nil {
-		if cause := context.Cause(ctx); cause != nil && cause != ctx.Err() { //nolint:errorlint // the very same value means that no cause was given
-			err = fmt.Errorf("%w: %w", cause, err)
-		}
-	}
-	return outcome, err
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -84,7 +84,7 @@ func show(ctx context.Context, nodes []engine.Node) ([]engine.Result, error) {
 		},
 	})
 	defer console.Close()
-	return engine.Run(ctx, nodes, engine.Options{Observe: console.Observe, Attempts: 1})
+	return engine.Run(ctx, nodes, engine.Options{Observe: console.Observe, Budget: -1})
 }
 
 // moduleRoot is where go.mod lies: the demo runs from anywhere in the checkout.

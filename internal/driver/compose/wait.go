@@ -85,11 +85,14 @@ func lastWords(ctx context.Context, cli *client.Client, s state) string {
 
 // passingFaults are what registries and networks say on a bad day; the same
 // request has been seen to work a moment later.
-var passingFaults = regexp.MustCompile(`(?i)timeout|connection (reset|refused)|unexpected EOF|too ?many ?requests|temporary failure|5\d\d (internal|bad|service|gateway)`)
+var passingFaults = regexp.MustCompile(`(?i)timeout|timed out|connection (reset|refused)|unexpected EOF|EOF$|broken pipe|too ?many ?requests|temporary failure|server misbehaving|50[0234] (internal|bad|service|gateway)|status(?: code)?:? 50[0234]|GOAWAY`)
+
+// finalFaults decide first: what the registry or the engine refused stays refused.
+var finalFaults = regexp.MustCompile(`(?i)unhealthy|not found|manifest unknown|no space left|port is already allocated|address already in use|pull access denied`)
 
 // passing reports that trying again may help: a failed pull, most of all.
 func passing(err error) bool {
-	return err != nil && passingFaults.MatchString(err.Error()) && !strings.Contains(err.Error(), "unhealthy")
+	return err != nil && !finalFaults.MatchString(err.Error()) && passingFaults.MatchString(err.Error())
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
