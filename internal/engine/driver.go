@@ -22,6 +22,13 @@ type Preflighter interface {
 	Preflight(ctx context.Context, cs []catalog.Component, env Env) error
 }
 
+// Describer is a [Driver] that reads what a component asks for (images, ports,
+// memory, secrets) from files that the catalog does not describe: the user's
+// own. It answers with the component filled in, and changes nothing.
+type Describer interface {
+	Describe(ctx context.Context, c catalog.Component, env Env) (catalog.Component, error)
+}
+
 // Env is what a driver is told of the platform it works on.
 type Env struct {
 	Name       string            // of the platform, and so of its kind cluster: "hy-home"
@@ -31,6 +38,9 @@ type Env struct {
 	Values     map[string]string // fields for templates in the catalog's files: subnets, addresses, image names
 	Secrets    map[string]string // generated credentials by name; never printed
 	Lock       lock.Lock         // the digests that images are pulled by; its zero value knows none
+	Environ    map[string]string // the caller's variables, for files of the user's own
+	Mask       func(string)      // hides a secret in all that is printed; never nil
+	Warn       func(string)      // what may go wrong later, with its cure; never nil
 	Progress   func(string)      // one line of what is being done now; never nil
 	Log        *slog.Logger      // debug output; never nil
 }

@@ -16,6 +16,7 @@ type Network struct {
 	Name    string // of the Docker network
 	Subnet  netip.Prefix
 	Gateway netip.Addr
+	Pool    netip.Prefix // for LoadBalancer Services: no container may have one of these; zero means none
 	Range   netip.Prefix // containers get addresses from here only; zero means the whole subnet
 }
 

@@ -59,18 +59,39 @@ func ProjectName(platform, component string) string { return platform + "-" + co
 // Preflight reads every project, so that a mistake in one is told before
 // anything starts, and checks that the engine answers.
 func (d *Driver) Preflight(ctx context.Context, cs []catalog.Component, env engine.Env) error {
+	projects := map[string]*types.Project{}
 	for _, c := range cs {
-		if _, err := load(ctx, c, env); err != nil {
+		if isUsers(c) {
+			continue
+		}
+		project, err := load(ctx, c, env)
+		if err != nil {
 			return err
 		}
+		projects[c.Name] = project
 	}
-	_, err := d.docker.Client(ctx)
-	return err
+	cli, err := d.docker.Client(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range cs {
+		if isUsers(c) {
+			if err := preflightUser(ctx, cli, c, env, projects); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Apply brings the project up and waits until every container is as it should
 // be and every probe holds.
 func (d *Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
+	if isUsers(c) {
+		if err := prepareUser(ctx, c, env); err != nil {
+			return "", err
+		}
+	}
 	project, err := load(ctx, c, env)
 	if err != nil {
 		return "", err
@@ -151,8 +172,11 @@ func (d *Driver) Remove(ctx context.Context, c catalog.Component, env engine.Env
 	}
 	name := ProjectName(env.Name, c.Name)
 	there, err := exists(ctx, cli, name, env.Name)
-	if err != nil || !there {
-		return engine.Unchanged, err
+	if err != nil {
+		return "", err
+	}
+	if !there {
+		return engine.Unchanged, forgetMade(env, c)
 	}
 	env.Progress("remove containers and volumes")
 	service, err := newService(cli, env)
@@ -164,7 +188,10 @@ func (d *Driver) Remove(ctx context.Context, c catalog.Component, env engine.Env
 	if err := service.Down(ctx, name, api.DownOptions{RemoveOrphans: true, Volumes: true, Timeout: &timeout}); err != nil {
 		return "", fmt.Errorf("compose down %s: %w", name, err)
 	}
-	return engine.Removed, removeVolumes(ctx, cli, name, env.Name)
+	if err := removeVolumes(ctx, cli, name, env.Name); err != nil {
+		return "", err
+	}
+	return engine.Removed, forgetMade(env, c)
 }
 
 // Status says in a few words how the project is: "ready", "absent", or the

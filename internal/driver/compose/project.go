@@ -28,6 +28,13 @@ const filesLabel = "io.github.buenhyden.hyaction.files"
 
 // load reads a component's compose.yaml as a project that is ready for Up.
 func load(ctx context.Context, c catalog.Component, env engine.Env) (*types.Project, error) {
+	if isUsers(c) {
+		u, err := loadUser(ctx, c, env)
+		if err != nil {
+			return nil, err
+		}
+		return u.Project, nil
+	}
 	text, err := fs.ReadFile(c.Files, "compose.yaml")
 	if err != nil {
 		return nil, misconfigured(c, err)

@@ -30,12 +30,33 @@ type state struct {
 	oom               bool
 	restarts          int
 	oneShot           bool // is meant to end: its restart policy is "no"
+	mayEnd            bool // may be meant to end: the user's file says nothing of it
 	started           time.Time
 }
 
 // settled is how long a container without a health check must have been running
 // to count as up: long enough for a wrong flag or config file to end it.
 const settled = 2 * time.Second
+
+// settledUnknown is the same for a container of which nobody knows whether it is
+// a job: most jobs have ended by then, and so are not taken for servers.
+const settledUnknown = 5 * time.Second
+
+func (s state) settled() time.Duration {
+	if s.mayEnd {
+		return settledUnknown
+	}
+	return settled
+}
+
+// endLabel on a container of the user's says how it ends: the engine cannot tell
+// `restart: "no"` from a file that says nothing.
+const (
+	endLabel  = "io.github.buenhyden.hyaction.ends"
+	endsJob   = "yes"
+	endsMaybe = "maybe"
+	endsNever = "no"
+)
 
 // maxRestarts: from the third on it is a loop, not a dependency that was late.
 const maxRestarts = 3
@@ -45,12 +66,12 @@ func (s state) up(now time.Time) (bool, string) {
 	switch {
 	case s.fault() != "":
 		return false, s.fault()
-	case s.oneShot && s.status == "exited":
+	case (s.oneShot || s.mayEnd) && s.status == "exited":
 		return true, ""
 	case s.status != "running" || s.oneShot:
 		return false, s.service + " is " + s.status
 	case s.health == "" || s.health == "none":
-		return now.Sub(s.started) >= settled, s.service + " just started"
+		return now.Sub(s.started) >= s.settled(), s.service + " just started"
 	default:
 		return s.health == "healthy", s.service + " is " + s.health
 	}
@@ -61,7 +82,7 @@ func (s state) fault() string {
 	switch {
 	case s.oom:
 		return s.service + " was killed: it needs more memory than its limit"
-	case s.status == "exited" && (s.exit != 0 || !s.oneShot):
+	case s.status == "exited" && (s.exit != 0 || !s.oneShot && !s.mayEnd):
 		return fmt.Sprintf("%s exited with code %d", s.service, s.exit)
 	case s.status == "dead":
 		return s.service + " is dead"
@@ -96,6 +117,12 @@ func containers(ctx context.Context, cli *client.Client, project string) ([]stat
 			restarts: c.RestartCount,
 			oneShot:  c.HostConfig.RestartPolicy.IsNone() || c.HostConfig.RestartPolicy.Name == "",
 		}
+		switch c.Config.Labels[endLabel] {
+		case endsMaybe:
+			s.oneShot, s.mayEnd = false, true
+		case endsJob:
+			s.oneShot = true
+		}
 		s.started, _ = time.Parse(time.RFC3339Nano, c.State.StartedAt)
 		if c.State.Health != nil {
 			s.health = c.State.Health.Status
@@ -113,7 +140,7 @@ func containers(ctx context.Context, cli *client.Client, project string) ([]stat
 // asWanted reports that every service has its one container, made from the same
 // configuration and image, and up.
 func asWanted(project *types.Project, cs []state) bool {
-	if len(cs) != len(project.Services) {
+	if len(cs) != size(project) {
 		return false
 	}
 	now := time.Now()
@@ -131,6 +158,20 @@ func asWanted(project *types.Project, cs []state) bool {
 		}
 	}
 	return true
+}
+
+// size is how many containers a project has.
+func size(project *types.Project) int {
+	n := 0
+	for _, s := range project.Services {
+		n += s.GetScale()
+	}
+	return n
+}
+
+// ofProject reports that labels are those of a project's container.
+func ofProject(labels map[string]string, project string) bool {
+	return labels[api.ProjectLabel] == project
 }
 
 // exists reports that containers or volumes of a project are there which the

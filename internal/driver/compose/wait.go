@@ -39,10 +39,10 @@ func wait(ctx context.Context, cli *client.Client, project *types.Project, progr
 				pending, late = why, s
 			}
 		}
-		if ready == len(project.Services) {
+		if ready == size(project) {
 			return nil
 		}
-		if text := fmt.Sprintf("%d of %d up, %s", ready, len(project.Services), pending); text != said {
+		if text := fmt.Sprintf("%d of %d up, %s", ready, size(project), pending); text != said {
 			progress(text)
 			said = text
 		}
@@ -52,7 +52,7 @@ func wait(ctx context.Context, cli *client.Client, project *types.Project, progr
 			}
 			words, cancel := context.WithTimeout(context.WithoutCancel(ctx), wordsTimeout)
 			defer cancel()
-			return fmt.Errorf("%d of %d containers are up, %s%s", ready, len(project.Services), pending, lastWords(words, cli, late))
+			return fmt.Errorf("%d of %d containers are up, %s%s", ready, size(project), pending, lastWords(words, cli, late))
 		}
 	}
 }

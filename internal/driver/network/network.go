@@ -7,6 +7,7 @@
 //	subnet    IPv4, "172.19.0.0/16"
 //	gateway   address of the host in it; the default is the subnet's first
 //	ip-range  containers get addresses from this part only; the default is all
+//	pool      part that is kept for LoadBalancer Services; the default is none
 package network
 
 import (
@@ -42,6 +43,7 @@ type settings struct {
 	Subnet  string `yaml:"subnet"`
 	Gateway string `yaml:"gateway"`
 	IPRange string `yaml:"ip-range"`
+	Pool    string `yaml:"pool"`
 }
 
 // Wanted reads a component's settings as the network it asks for.
@@ -50,7 +52,15 @@ func Wanted(c catalog.Component) (netplan.Network, error) {
 	if err := c.DecodeSettings(&s); err != nil {
 		return netplan.Network{}, exit.BadInputf("%w", err)
 	}
-	return netplan.Parse(s.Network, s.Subnet, s.Gateway, s.IPRange)
+	n, err := netplan.Parse(s.Network, s.Subnet, s.Gateway, s.IPRange)
+	if err != nil || s.Pool == "" {
+		return n, err
+	}
+	n.Pool, err = netip.ParsePrefix(s.Pool)
+	if err != nil || n.Pool != n.Pool.Masked() || !n.Subnet.Contains(n.Pool.Addr()) || n.Pool.Bits() < n.Subnet.Bits() || n.Range.IsValid() && n.Range.Overlaps(n.Pool) {
+		return n, exit.BadInputf("network %s: pool %q is not a part of the subnet %s beside the ip-range", n.Name, s.Pool, n.Subnet)
+	}
+	return n, nil
 }
 
 // Preflight checks the wanted subnets against each other, against every other

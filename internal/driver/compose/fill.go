@@ -1,0 +1,302 @@
+package compose
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/composefile"
+	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/exit"
+)
+
+// made notes what was made in the user's own directories, so that a later run
+// knows it again and a removal takes it away.
+type made struct {
+	Files       map[string]string `json:"files"`       // path: digest of what was written
+	Directories []string          `json:"directories"` // the outer ones first
+}
+
+func madeFile(env engine.Env, component string) string {
+	return filepath.Join(env.StateDir, component+".json")
+}
+
+func loadMade(env engine.Env, c catalog.Component) (made, error) {
+	m := made{Files: map[string]string{}}
+	text, err := os.ReadFile(madeFile(env, c.Name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &m)
+	}
+	if err != nil {
+		return m, fmt.Errorf("read what was made for %s: %w", c.Name, err)
+	}
+	return m, nil
+}
+
+func (m made) save(env engine.Env, component string) error {
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	path := madeFile(env, component)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".new", append(text, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// forget removes what was made: files that nobody changed since, directories
+// that are empty.
+func (m made) forget(env engine.Env, component string) error {
+	for path, sum := range m.Files {
+		if text, err := os.ReadFile(path); err == nil && digest(string(text)) == sum {
+			if err := os.Remove(path); err != nil {
+				return fmt.Errorf("remove %s: %w", path, err)
+			}
+		}
+	}
+	for _, dir := range slices.Backward(m.Directories) {
+		_ = os.Remove(dir) // what containers left in it is the user's to judge
+	}
+	if err := os.Remove(madeFile(env, component)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// examples are the names that the example of an env file goes by.
+var examples = []string{"%s.example", "%s.sample", "%s.template", "%s.dist", "example%s", "sample%s"}
+
+// fromExample makes the text of a missing env file of the example beside it;
+// credentials that the example leaves open are generated.
+func (u *userProject) fromExample(file string) (string, error) {
+	dir, base := filepath.Split(file)
+	for _, form := range examples {
+		text, err := os.ReadFile(dir + fmt.Sprintf(form, base))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		return composefile.FillExample(string(text), u.secret), err
+	}
+	return "", fs.ErrNotExist
+}
+
+// resolveEnvironment reads the env files of services and fills in the variables
+// that are handed through by name.
+func (u *userProject) resolveEnvironment() error {
+	for _, name := range u.ServiceNames() {
+		s := u.Services[name]
+		s.Environment = s.Environment.Resolve(u.Environment.Resolve)
+		for i, file := range s.EnvFiles {
+			if _, err := os.Stat(file.Path); err == nil || !file.Required {
+				continue
+			}
+			text, err := u.fromExample(file.Path)
+			if err != nil {
+				return exit.BadInputf("%s: service %s: env file %s is not there: make it, or put an example of it beside it (%s.example), whose empty passwords are generated",
+					u.at("services", name, "env_file"), name, u.show(file.Path), filepath.Base(file.Path))
+			}
+			u.write[file.Path] = text
+			s.EnvFiles[i].Required = false // it is made before the project starts
+		}
+		for key, value := range s.Environment {
+			if value != nil {
+				continue
+			}
+			u.unset[key] = key
+			if composefile.IsCredential(key) {
+				generated := u.secret(key)
+				s.Environment[key] = &generated
+			}
+		}
+		u.Services[name] = s
+	}
+	resolved, err := u.WithServicesEnvironmentResolved(true)
+	if err != nil {
+		return exit.BadInputf("compose-files: %s", u.plain(err))
+	}
+	u.Project = resolved.WithoutUnnecessaryResources()
+	return nil
+}
+
+// resolveSecrets finds secrets and configs whose files are not there. A secret is
+// generated; and it is copied into the containers, as a file that only its owner
+// may read would be of no use to a container's user.
+func (u *userProject) resolveSecrets() error {
+	for key, s := range u.Secrets {
+		switch {
+		case bool(s.External):
+			return exit.BadInputf("%s: secret %s is external, which is for Docker Swarm: give it by file: or environment:", u.at("secrets", key), key)
+		case s.Environment != "" && s.Content == "":
+			s.Content = u.secret(s.Environment)
+		case s.File != "":
+			_, ours := u.made.Files[s.File]
+			_, err := os.Stat(s.File)
+			if err == nil && !ours {
+				continue
+			}
+			value := u.secret(key)
+			if err != nil {
+				u.write[s.File] = value
+			} else if text, err := os.ReadFile(s.File); err == nil {
+				value = string(text) // the user may have put another in its place
+			}
+			s.File, s.Content = "", value
+		}
+		u.Secrets[key] = s
+	}
+	for key, c := range u.Configs {
+		if c.File == "" {
+			continue
+		}
+		if _, err := os.Stat(c.File); err != nil {
+			return exit.BadInputf("%s: config %s: file %s is not there", u.at("configs", key), key, u.show(c.File))
+		}
+	}
+	return nil
+}
+
+// binds are the directories of the machine that services mount, or volumes stand for.
+func (u *userProject) binds() (dirs []string, err error) {
+	add := func(path, target string, pos composefile.Pos, of string) error {
+		path = filepath.Clean(path)
+		if _, statErr := os.Stat(path); statErr == nil || slices.Contains(dirs, path) {
+			return nil
+		}
+		rel, relErr := filepath.Rel(u.given.Root, path)
+		switch {
+		case relErr != nil || !filepath.IsLocal(rel) || outside(u.given.Root, rel):
+			return exit.BadInputf("%s: %s mounts %s, which is not there, and nothing is made outside of %s: make it before, or choose a path inside", pos, of, path, u.given.Root)
+		case isFile(path) && isFile(target):
+			return exit.BadInputf("%s: %s mounts the file %s, which is not there", pos, of, u.show(path))
+		}
+		dirs = append(dirs, path)
+		return nil
+	}
+	for _, name := range u.ServiceNames() {
+		for _, v := range u.Services[name].Volumes {
+			if v.Type == types.VolumeTypeBind {
+				if err := add(v.Source, v.Target, u.at("services", name, "volumes"), "service "+name); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	for _, key := range u.VolumeNames() {
+		v := u.Volumes[key]
+		if options := strings.Split(v.DriverOpts["o"], ","); slices.Contains(options, "bind") || slices.Contains(options, "rbind") {
+			device := v.DriverOpts["device"]
+			if !filepath.IsAbs(device) {
+				device = filepath.Join(u.dir(), device)
+				v.DriverOpts["device"] = device
+			}
+			if err := add(device, "", u.at("volumes", key, "driver_opts", "device"), "volume "+key); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return dirs, nil
+}
+
+// outside reports that a path leaves its root by way of a symbolic link.
+func outside(root, rel string) bool {
+	for dir := filepath.Dir(filepath.Join(root, rel)); ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(dir); err != nil && dir != filepath.Dir(dir) {
+			continue
+		}
+		real, err := filepath.EvalSymlinks(dir)
+		realRoot, rootErr := filepath.EvalSymlinks(root)
+		if err != nil || rootErr != nil {
+			return true
+		}
+		rel, err := filepath.Rel(realRoot, real)
+		return err != nil || !filepath.IsLocal(rel)
+	}
+}
+
+// isFile reports that a path names a file rather than a directory, as far as a
+// name can tell: nginx.conf does, conf.d and .data do not.
+func isFile(path string) bool {
+	base := filepath.Base(path)
+	ext := filepath.Ext(base)
+	return len(ext) > 1 && ext != base && ext != ".d"
+}
+
+// make writes what is missing: files with generated credentials, for their owner
+// alone, and directories. What is there is never touched.
+func (u *userProject) make(component string) error {
+	dirs, err := u.binds()
+	if err != nil {
+		return err
+	}
+	for _, dir := range dirs {
+		if err := u.makeDir(dir); err != nil {
+			return err
+		}
+		// The container's user is seldom ours, and could not write otherwise.
+		if err := os.Chmod(dir, 0o777); err != nil {
+			return fmt.Errorf("make directory %s: %w", dir, err)
+		}
+	}
+	for path, text := range u.write {
+		rel, err := filepath.Rel(u.given.Root, path)
+		if err != nil || !filepath.IsLocal(rel) || outside(u.given.Root, rel) {
+			return exit.BadInputf("%s is not there, and nothing is made outside of %s: make it before, or choose a path inside", path, u.given.Root)
+		}
+		if err := u.makeDir(filepath.Dir(path)); err != nil {
+			return err
+		}
+		// Noted first, so that a removal finds it whenever this process ends.
+		u.made.Files[path] = digest(text)
+		if err := u.made.save(u.env, component); err != nil {
+			return fmt.Errorf("note what is made: %w", err)
+		}
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return fmt.Errorf("make %s: %w", u.show(path), err)
+		}
+		_, err = f.WriteString(text)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return fmt.Errorf("make %s: %w", u.show(path), err)
+		}
+		u.env.Progress("made " + u.show(path))
+	}
+	return u.made.save(u.env, component)
+}
+
+// makeDir makes a directory and notes each one that was not there.
+func (u *userProject) makeDir(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if err := u.makeDir(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return fmt.Errorf("make directory %s: %w", u.show(dir), err)
+	}
+	u.made.Directories = append(u.made.Directories, dir)
+	u.env.Progress("made " + u.show(dir))
+	return nil
+}

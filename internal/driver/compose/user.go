@@ -1,0 +1,343 @@
+package compose
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/dotenv"
+	"github.com/compose-spec/compose-go/v2/interpolation"
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/template"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/distribution/reference"
+	"github.com/docker/compose/v2/pkg/api"
+
+	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/composefile"
+	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/exit"
+)
+
+// settings of a component that stands for Compose files on disk. A component of
+// the catalog has none: its compose.yaml is among its files.
+type settings struct {
+	Root     string   `yaml:"root"` // nothing is made outside of it
+	Files    []string `yaml:"files"`
+	EnvFiles []string `yaml:"env-files"`
+	Profiles []string `yaml:"profiles"`
+}
+
+// isUsers reports whether a component stands for Compose files on disk.
+func isUsers(c catalog.Component) bool { return c.Settings["files"] != nil }
+
+// userProject is what Compose files on disk come to, and what they lack.
+type userProject struct {
+	given settings
+	*types.Project
+
+	docs     []composefile.Doc
+	env      engine.Env
+	made     made                // of earlier runs
+	vars     map[string]string   // what the files may use
+	secrets  []string            // names of the generated credentials it uses
+	unset    map[string]string   // variable without a value: how it is written
+	write    map[string]string   // file that is missing: what is generated into it
+	builds   map[string]bool     // services with a build section
+	external map[string][]string // network's name: the keys it has in the files
+}
+
+// loadUser reads the files as `docker compose` does, with the same rules for
+// relative paths, profiles and variables.
+func loadUser(ctx context.Context, c catalog.Component, env engine.Env) (*userProject, error) {
+	u := &userProject{env: env, unset: map[string]string{}, write: map[string]string{}, builds: map[string]bool{}}
+	if err := c.DecodeSettings(&u.given); err != nil {
+		return nil, err
+	}
+	u.docs = composefile.Collect(u.given.Files, u.show)
+	var err error
+	if u.made, err = loadMade(env, c); err != nil {
+		return nil, err
+	}
+	if err := u.readVariables(); err != nil {
+		return nil, err
+	}
+	if u.Project, err = u.load(ctx, ProjectName(env.Name, c.Name)); err != nil {
+		return nil, exit.BadInputf("compose-files: %s", u.plain(err))
+	}
+	if len(u.Services) == 0 {
+		return nil, u.noService()
+	}
+	for _, step := range []func() error{u.resolveEnvironment, u.resolveSecrets, u.resolveImages, u.resolveNetworks} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	u.label()
+	return u, nil
+}
+
+// show is a path as the user writes it.
+func (u *userProject) show(path string) string {
+	if rel, err := filepath.Rel(u.given.Root, path); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return path
+}
+
+// dir is where relative paths start.
+func (u *userProject) dir() string { return filepath.Dir(u.given.Files[0]) }
+
+// at is where a thing of the project stands.
+func (u *userProject) at(path ...string) composefile.Pos { return composefile.Find(u.docs, path...) }
+
+// plain shortens the paths in an error of the loader.
+func (u *userProject) plain(err error) string {
+	text := strings.ReplaceAll(err.Error(), u.given.Root+string(filepath.Separator), "")
+	return strings.Join(strings.Fields(text), " ")
+}
+
+// readVariables gathers what ${NAME} stands for: the env files, over which the
+// caller's environment goes, as it does for docker compose.
+func (u *userProject) readVariables() error {
+	u.vars = maps.Clone(u.env.Environ)
+	if u.vars == nil {
+		u.vars = map[string]string{}
+	}
+	files, chosen := u.given.EnvFiles, len(u.given.EnvFiles) > 0
+	if !chosen {
+		files = []string{filepath.Join(u.dir(), ".env")}
+	}
+	read := map[string]string{}
+	for _, file := range files {
+		values, err := u.envFile(file)
+		if errors.Is(err, os.ErrNotExist) {
+			if chosen {
+				return exit.BadInputf("env-files names %q, which is not there: make it, or put an example of it beside it (%s.example), whose empty passwords are generated", u.show(file), filepath.Base(file))
+			}
+			continue
+		}
+		if err != nil {
+			return exit.BadInputf("env-files: %s: %s", u.show(file), u.plain(err))
+		}
+		maps.Copy(read, values)
+	}
+	for name, value := range read {
+		if _, set := u.vars[name]; !set {
+			u.vars[name] = value
+		}
+	}
+	if profiles := u.vars["COMPOSE_PROFILES"]; len(u.given.Profiles) == 0 && profiles != "" {
+		u.given.Profiles = strings.Split(profiles, ",")
+	}
+	return nil
+}
+
+// envFile reads an env file, or what would be made of its example.
+func (u *userProject) envFile(file string) (map[string]string, error) {
+	if _, err := os.Stat(file); err == nil {
+		return dotenv.GetEnvFromFile(u.vars, []string{file})
+	}
+	text, err := u.fromExample(file)
+	if err != nil {
+		return nil, err
+	}
+	u.write[file] = text
+	return dotenv.ParseWithLookup(strings.NewReader(text), func(name string) (string, bool) {
+		value, ok := u.vars[name]
+		return value, ok
+	})
+}
+
+func (u *userProject) load(ctx context.Context, name string) (*types.Project, error) {
+	return loader.LoadWithContext(ctx, types.ConfigDetails{
+		WorkingDir:  u.dir(),
+		ConfigFiles: types.ToConfigFiles(u.given.Files),
+		Environment: maps.Clone(u.vars), // the loader adds to it
+	}, func(o *loader.Options) {
+		o.SetProjectName(name, true)
+		o.Profiles = u.given.Profiles
+		o.SkipResolveEnvironment = true // env files may have to be made first
+		// The lookup is the loader's own, as each included project has other variables.
+		o.Interpolate = &interpolation.Options{LookupValue: o.Interpolate.LookupValue, TypeCastMapping: o.Interpolate.TypeCastMapping, Substitute: u.substitute}
+	})
+}
+
+// substitute fills variables in. One that is nowhere set, has no default and is
+// named like a credential gets a generated one; any other is remembered.
+func (u *userProject) substitute(text string, lookup template.Mapping) (string, error) {
+	uses, _ := composefile.Variables(text)
+	generated := map[string]string{}
+	for _, v := range uses {
+		if v.Operator != "" && v.Operator != ":?" && v.Operator != "?" {
+			continue
+		}
+		if value, set := lookup(v.Name); set && (value != "" || v.Operator != ":?") {
+			continue
+		}
+		if v.Operator == "" {
+			u.unset[v.Name] = v.Text
+		}
+		if composefile.IsCredential(v.Name) {
+			generated[v.Name] = u.secret(v.Name)
+		}
+	}
+	return template.Substitute(text, func(name string) (string, bool) {
+		if value, ok := generated[name]; ok {
+			return value, true
+		}
+		return lookup(name)
+	})
+}
+
+// placeholder stands for a credential until it is generated: a plan and a
+// preflight make none.
+const placeholder = "generated"
+
+// secret is the generated credential of a name. The file secret db_password and
+// the variable DB_PASSWORD are one: that they go together is why they have one name.
+func (u *userProject) secret(name string) string {
+	name = "user-" + strings.Trim(strings.Map(func(r rune) rune {
+		switch {
+		case 'a' <= r && r <= 'z' || '0' <= r && r <= '9':
+			return r
+		case 'A' <= r && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return '-'
+	}, name), "-")
+	if !slices.Contains(u.secrets, name) {
+		u.secrets = append(u.secrets, name)
+	}
+	if value := u.env.Secrets[name]; value != "" {
+		return value
+	}
+	return placeholder
+}
+
+func (u *userProject) noService() error {
+	profiles := map[string]bool{}
+	for _, s := range u.DisabledServices {
+		for _, p := range s.Profiles {
+			profiles[p] = true
+		}
+	}
+	if len(profiles) > 0 {
+		return exit.BadInputf("compose-files: with compose-profiles %q no service is left: choose from %s", strings.Join(u.given.Profiles, " "), strings.Join(slices.Sorted(maps.Keys(profiles)), ", "))
+	}
+	return exit.BadInputf("compose-files: there is no service in %s", strings.Join(slices.Collect(mapped(u.given.Files, u.show)), ", "))
+}
+
+// resolveImages checks that each service has an image that can be had.
+func (u *userProject) resolveImages() error {
+	for _, name := range u.ServiceNames() {
+		s := u.Services[name]
+		if s.Build != nil {
+			if s.Image == "" {
+				return exit.BadInputf("%s: service %s is built and has no image: build it before (docker compose build) and name it by image:", u.at("services", name, "build"), name)
+			}
+			// It is built before, or pulled: a platform run does not build.
+			u.builds[name] = true
+			s.Build = nil
+			if s.PullPolicy == types.PullPolicyBuild {
+				s.PullPolicy = types.PullPolicyMissing
+			}
+			u.Services[name] = s
+		}
+		if _, err := reference.ParseNormalizedNamed(s.Image); err != nil {
+			return exit.BadInputf("%s: service %s: image %q is no reference to an image: write name:tag", u.at("services", name, "image"), name, s.Image)
+		}
+	}
+	return nil
+}
+
+// images are the references of the project in full, sorted.
+func (u *userProject) images() []string {
+	var images []string
+	for _, s := range u.Services {
+		if ref, err := reference.ParseNormalizedNamed(s.Image); err == nil {
+			images = append(images, reference.TagNameOnly(ref).String())
+		}
+	}
+	slices.Sort(images)
+	return slices.Compact(images)
+}
+
+// ports are the TCP ports of the machine that the project publishes, sorted.
+func (u *userProject) ports() []int {
+	var ports []int
+	for _, s := range u.Services {
+		for _, p := range s.Ports {
+			if n, err := strconv.Atoi(p.Published); err == nil && p.Protocol != "udp" {
+				ports = append(ports, n)
+			}
+		}
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
+}
+
+// Describe fills in what the files of a component ask for.
+func (d *Driver) Describe(ctx context.Context, c catalog.Component, env engine.Env) (catalog.Component, error) {
+	if !isUsers(c) {
+		return c, nil
+	}
+	u, err := loadUser(ctx, c, env)
+	if err != nil {
+		return c, err
+	}
+	c.Images, c.Ports, c.Secrets = u.images(), u.ports(), u.secrets
+	for _, s := range u.Services {
+		// A limit is no wish: what is reserved is what the service will use.
+		c.Budget.Memory += catalog.Bytes(s.MemReservation) * catalog.Bytes(s.GetScale())
+		if s.Deploy != nil && s.Deploy.Resources.Reservations != nil {
+			c.Budget.Memory += catalog.Bytes(s.Deploy.Resources.Reservations.MemoryBytes) * catalog.Bytes(s.GetScale())
+			c.Budget.CPU += catalog.MilliCPU(s.Deploy.Resources.Reservations.NanoCPUs*1000) * catalog.MilliCPU(s.GetScale())
+		}
+	}
+	return c, nil
+}
+
+var _ engine.Describer = (*Driver)(nil)
+
+// label marks the services as the platform's, and says of each how it ends.
+func (u *userProject) label() {
+	label(u.Project, u.env.Name)
+	for name, s := range u.Services {
+		s.CustomLabels[api.ConfigFilesLabel] = strings.Join(u.given.Files, ",")
+		s.CustomLabels[endLabel] = u.end(s)
+		u.Services[name] = s
+	}
+}
+
+// end says how a service ends: a job does, a server does not, and of one that
+// says nothing of its restart nobody knows.
+func (u *userProject) end(s types.ServiceConfig) string {
+	for _, other := range u.Services {
+		if d, ok := other.DependsOn[s.Name]; ok && d.Condition == types.ServiceConditionCompletedSuccessfully {
+			return endsJob
+		}
+	}
+	switch {
+	case s.Restart == types.RestartPolicyNo:
+		return endsJob
+	case s.Restart == "" && (s.Deploy == nil || s.Deploy.RestartPolicy == nil):
+		return endsMaybe
+	}
+	return endsNever
+}
+
+func mapped[A, B any](items []A, f func(A) B) func(func(B) bool) {
+	return func(yield func(B) bool) {
+		for _, item := range items {
+			if !yield(f(item)) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,238 @@
+package compose
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/client"
+
+	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/netplan"
+)
+
+// platformNetworks are the networks that the platform makes, by their name.
+func platformNetworks(values map[string]string) (map[string]netplan.Network, error) {
+	nets := map[string]netplan.Network{}
+	for key, name := range values {
+		of, ok := strings.CutSuffix(key, "-name")
+		if !ok || values[of+"-subnet"] == "" {
+			continue
+		}
+		n, err := netplan.Parse(name, values[of+"-subnet"], values[of+"-gateway"], values[of+"-ip-range"])
+		if err != nil {
+			return nil, err
+		}
+		if pool := values[of+"-pool"]; pool != "" {
+			if n.Pool, err = netip.ParsePrefix(pool); err != nil {
+				return nil, fmt.Errorf("network %s: pool: %w", name, err)
+			}
+		}
+		nets[name] = n
+	}
+	return nets, nil
+}
+
+// resolveNetworks takes networks that the platform makes for what they are, also
+// where the files would make them: a network of that name is there by then.
+func (u *userProject) resolveNetworks() error {
+	ours, err := platformNetworks(u.env.Values)
+	if err != nil {
+		return err
+	}
+	for _, key := range u.NetworkNames() {
+		n := u.Networks[key]
+		if _, ok := ours[n.Name]; ok && !bool(n.External) {
+			u.Networks[key] = types.NetworkConfig{Name: n.Name, External: true}
+			continue
+		}
+		if bool(n.External) {
+			continue
+		}
+		for _, pool := range n.Ipam.Config {
+			subnet, err := netip.ParsePrefix(pool.Subnet)
+			if err != nil {
+				continue // Docker chooses
+			}
+			for _, own := range ours {
+				if subnet.Overlaps(own.Subnet) {
+					return exit.BadInputf("%s: network %s (%s) overlaps the platform's network %s (%s): use that one (external: true, name: %s), or set another subnet",
+						u.at("networks", key), key, subnet, own.Name, own.Subnet, own.Name)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// checkNetworks checks that external networks exist and that fixed addresses can
+// be had: each once, inside its network, and from no range that others are given
+// addresses of.
+func (u *userProject) checkNetworks(ctx context.Context, cli client.NetworkAPIClient) error {
+	known, err := platformNetworks(u.env.Values)
+	if err != nil {
+		return err
+	}
+	for _, key := range u.NetworkNames() {
+		n := u.Networks[key]
+		if _, ours := known[n.Name]; ours {
+			continue
+		}
+		if bool(n.External) {
+			there, err := cli.NetworkInspect(ctx, n.Name, network.InspectOptions{})
+			if errdefs.IsNotFound(err) {
+				return exit.BadInputf("%s: network %s is external and does not exist, and profile and platform make none of that name: docker network create %s, or leave external out", u.at("networks", key), n.Name, n.Name)
+			}
+			if err != nil {
+				return fmt.Errorf("look for Docker network %s: %w", n.Name, err)
+			}
+			for _, pool := range there.IPAM.Config {
+				if p, err := netplan.Parse(n.Name, pool.Subnet, pool.Gateway, pool.IPRange); err == nil {
+					known[n.Name] = p
+				}
+			}
+			continue
+		}
+		for _, pool := range n.Ipam.Config {
+			if p, err := netplan.Parse(n.Name, pool.Subnet, pool.Gateway, pool.IPRange); err == nil {
+				known[n.Name] = p
+			}
+		}
+	}
+	taken := map[netip.Addr]string{}
+	for _, name := range u.ServiceNames() {
+		s := u.Services[name]
+		for _, key := range sortedKeys(s.Networks) {
+			if s.Networks[key] == nil || s.Networks[key].Ipv4Address == "" {
+				continue
+			}
+			pos := u.at("services", name, "networks", key, "ipv4_address")
+			addr, err := netip.ParseAddr(s.Networks[key].Ipv4Address)
+			if err != nil {
+				return exit.BadInputf("%s: service %s: %q is no IPv4 address", pos, name, s.Networks[key].Ipv4Address)
+			}
+			if other, twice := taken[addr]; twice {
+				return exit.BadInputf("%s: service %s has the address %s of service %s: give it another", pos, name, addr, other)
+			}
+			taken[addr] = name
+			n, ok := known[u.Networks[key].Name]
+			if !ok {
+				return exit.BadInputf("%s: service %s has the fixed address %s on network %s, which has no fixed subnet: set one (ipam.config.subnet)", pos, name, addr, key)
+			}
+			if why := unfit(addr, n); why != "" {
+				return exit.BadInputf("%s: service %s cannot have the address %s: %s", pos, name, addr, why)
+			}
+		}
+	}
+	return nil
+}
+
+// unfit says why a container cannot have an address, with the cure, or "".
+func unfit(addr netip.Addr, n netplan.Network) string {
+	switch {
+	case !n.Subnet.Contains(addr) || addr == n.Subnet.Addr():
+		return fmt.Sprintf("network %s is %s: choose an address of that", n.Name, n.Subnet)
+	case addr == n.Gateway:
+		return fmt.Sprintf("it is the gateway of network %s: choose another", n.Name)
+	case n.Range.IsValid() && n.Range != n.Subnet && n.Range.Contains(addr):
+		return fmt.Sprintf("network %s gives addresses of %s to whatever comes first: choose one of %s outside of that", n.Name, n.Range, n.Subnet)
+	case n.Pool.IsValid() && n.Pool.Contains(addr):
+		return fmt.Sprintf("%s is for LoadBalancer Services: choose an address of %s outside of that", n.Pool, n.Subnet)
+	}
+	return ""
+}
+
+// checkNames looks for services that would answer to a name that a service of
+// the catalog has on the same network: each request would go to either.
+func (u *userProject) checkNames(component string, other *types.Project) error {
+	theirs := map[string]map[string]bool{} // network's name: names on it
+	for name, s := range other.Services {
+		for key := range s.Networks {
+			on := other.Networks[key].Name
+			if theirs[on] == nil {
+				theirs[on] = map[string]bool{}
+			}
+			for _, n := range []string{name, s.Hostname, s.ContainerName} {
+				theirs[on][n] = n != ""
+			}
+		}
+	}
+	for _, name := range u.ServiceNames() {
+		s := u.Services[name]
+		for _, key := range sortedKeys(s.Networks) {
+			names := []string{name, s.ContainerName}
+			if s.Networks[key] != nil {
+				names = append(names, s.Networks[key].Aliases...)
+			}
+			for _, n := range names {
+				if on := u.Networks[key].Name; theirs[on][n] {
+					return exit.BadInputf("%s: service %s answers to %q on network %s, and so does component %s: leave one of them out, or rename it", u.at("services", name), name, n, on, component)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// checkContainerNames looks for fixed names of containers that are taken.
+func (u *userProject) checkContainerNames(ctx context.Context, cli client.ContainerAPIClient) error {
+	owner := map[string]string{}
+	for _, name := range u.ServiceNames() {
+		fixed := u.Services[name].ContainerName
+		if fixed == "" {
+			continue
+		}
+		pos := u.at("services", name, "container_name")
+		if other, twice := owner[fixed]; twice {
+			return exit.BadInputf("%s: service %s has the container_name %s of service %s: give it another", pos, name, fixed, other)
+		}
+		owner[fixed] = name
+		c, err := cli.ContainerInspect(ctx, fixed)
+		switch {
+		case errdefs.IsNotFound(err):
+		case err != nil:
+			return fmt.Errorf("look for container %s: %w", fixed, err)
+		case strings.TrimPrefix(c.Name, "/") == fixed && !ofProject(c.Config.Labels, u.Name):
+			return exit.BadInputf("%s: container_name %s of service %s is taken by a container that this platform did not make (image %s): remove or rename that one (docker rename %s …), or leave container_name out", pos, fixed, name, c.Config.Image, fixed)
+		}
+	}
+	return nil
+}
+
+// checkOrder looks for services that wait for what never comes.
+func (u *userProject) checkOrder() error {
+	for _, name := range u.ServiceNames() {
+		for _, need := range sortedKeys(u.Services[name].DependsOn) {
+			other, ok := u.Services[need]
+			if !ok {
+				continue
+			}
+			pos := u.at("services", name, "depends_on", need)
+			switch u.Services[name].DependsOn[need].Condition {
+			case types.ServiceConditionHealthy:
+				if other.HealthCheck != nil && other.HealthCheck.Disable {
+					return exit.BadInputf("%s: service %s waits until %s is healthy, whose health check is disabled: wait for service_started", pos, name, need)
+				}
+			case types.ServiceConditionCompletedSuccessfully:
+				if r := other.Restart; r != "" && r != types.RestartPolicyNo && !strings.HasPrefix(r, types.RestartPolicyOnFailure) {
+					return exit.BadInputf("%s: service %s waits until %s has ended, which restarts for ever (restart: %s): set restart: \"no\" on it", pos, name, need, r)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
