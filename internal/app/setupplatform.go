@@ -22,6 +22,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/plan"
 	"github.com/buenhyden/hy-home/internal/report"
 	"github.com/buenhyden/hy-home/internal/spec"
+	"github.com/buenhyden/hy-home/internal/workspace"
 )
 
 // setupPlatform stands the platform up.
@@ -40,6 +41,9 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 	}
 	if o.Concurrency, err = strconv.Atoi(in.String("concurrency")); err != nil || o.Concurrency < 1 {
 		return exit.BadInputf("concurrency %q is no number of 1 or more", in.String("concurrency"))
+	}
+	if o.Files, err = ownFiles(in); err != nil {
+		return err
 	}
 	if in.Bool("dry-run") {
 		p, err := setupplatform.Plan(ctx, o)
@@ -76,6 +80,20 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 	rt.Output("prometheus-url", res.Plan.PrometheusURL())
 	rt.Setenv("KUBECONFIG", res.Kubeconfig)
 	return nil
+}
+
+// ownFiles are the inputs that name files of the user's.
+func ownFiles(in spec.Values) (workspace.Files, error) {
+	root, err := os.Getwd()
+	if err != nil {
+		return workspace.Files{}, fmt.Errorf("find the working directory: %w", err)
+	}
+	return workspace.Files{
+		Root:            root,
+		ComposeFiles:    in.List("compose-files"),
+		EnvFiles:        in.List("env-files"),
+		ComposeProfiles: in.List("compose-profiles"),
+	}, nil
 }
 
 // tellPlatform writes the reports of a run, however it ended.
@@ -124,6 +142,7 @@ func platformOptions(rt *Runtime, name, stateDir string) (setupplatform.Options,
 		Name: name, StateDir: stateDir, Catalog: cat,
 		Drivers:  drivers(dockerEngine),
 		Machine:  func(ctx context.Context) (plan.Machine, error) { return lookAtMachine(ctx, dockerEngine) },
+		Environ:  parseEnviron(rt.Environ()),
 		Mask:     rt.Mask,
 		Progress: rt.Progress,
 		Warn:     rt.Warning,

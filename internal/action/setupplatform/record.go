@@ -12,6 +12,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/plan"
+	"github.com/buenhyden/hy-home/internal/workspace"
 )
 
 // recordFile notes in the state directory what was made, so that all of it can
@@ -61,7 +62,7 @@ func (r record) add(p plan.Plan) record {
 // directory.
 func recorded(cat catalog.Catalog, rec record) []catalog.Component {
 	if len(rec.Components) == 0 {
-		return cat.Components
+		return workspace.Known(cat).Components
 	}
 	var cs []catalog.Component
 	for _, m := range rec.Components {

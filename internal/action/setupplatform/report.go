@@ -30,5 +30,19 @@ func (r Result) Report(failure error) report.Report {
 			out.Facts = append(out.Facts, report.Fact{Name: name, Value: v})
 		}
 	}
+	if names := r.generated(); len(names) > 0 {
+		out.Sections = append(out.Sections, report.Section{Title: "Generated credentials", Table: report.Table{Header: []string{"name"}, Rows: rows(names)}})
+	}
+	if len(r.Warnings) > 0 {
+		out.Sections = append(out.Sections, report.Section{Title: "Warnings", Table: report.Table{Header: []string{"what will bite"}, Rows: rows(r.Warnings)}})
+	}
+	return out
+}
+
+func rows(texts []string) [][]string {
+	out := make([][]string, len(texts))
+	for i, text := range texts {
+		out[i] = []string{text}
+	}
 	return out
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/lock"
 	"github.com/buenhyden/hy-home/internal/plan"
 	"github.com/buenhyden/hy-home/internal/secrets"
+	"github.com/buenhyden/hy-home/internal/workspace"
 )
 
 // Options say which platform is meant and what to work with. Every field
@@ -32,6 +33,9 @@ type Options struct {
 	ClusterKubeconfig, ClusterContext string
 
 	Concurrency int // most components at work at once; 0 means no bound
+
+	Files   workspace.Files   // the user's own; the zero value means none
+	Environ map[string]string // variables that the user's files may use
 
 	Catalog catalog.Catalog
 	Lock    lock.Lock                // what its charts and images must be; the zero value checks nothing
@@ -52,6 +56,7 @@ type Result struct {
 	Steps      []engine.Result
 	Kubeconfig string            // path
 	Values     map[string]string // the values of the run, see values
+	Warnings   []string          // what may go wrong later, each with its cure
 	Env        engine.Env        // what the drivers were told; holds secrets
 	Start, End time.Time
 }
@@ -84,6 +89,11 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		return res, err
 	}
 	defer unlock()
+	tell := o.Warn
+	o.Warn = func(text string) {
+		res.Warnings = append(res.Warnings, text)
+		tell(text)
+	}
 	r, err := prepare(ctx, o)
 	if err != nil {
 		return res, err
@@ -128,6 +138,9 @@ func prepare(ctx context.Context, o Options) (*run, error) {
 	}
 	rec.Name = o.Name
 	target := plan.Target{Profile: o.Profile, Cluster: o.Cluster}
+	if o, err = withFiles(ctx, o); err != nil {
+		return nil, err
+	}
 	p, err := plan.New(o.Catalog, target, plan.Machine{})
 	if err != nil {
 		return nil, err
@@ -178,6 +191,9 @@ func (o Options) env(cs []catalog.Component, values map[string]string) engine.En
 		Kubeconfig: filepath.Join(o.StateDir, "kubeconfig"),
 		Values:     values,
 		Lock:       o.Lock,
+		Environ:    o.Environ,
+		Mask:       o.Mask,
+		Warn:       o.Warn,
 		Progress:   o.Progress,
 		Log:        o.Log,
 	}

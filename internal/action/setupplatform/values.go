@@ -19,6 +19,8 @@ import (
 //	<network>-name      for each component of the driver "network", by the
 //	<network>-subnet    component's name: "kind-net-subnet" is "172.18.0.0/16"
 //	<network>-gateway
+//	<network>-ip-range  only where the component sets it, as the next
+//	<network>-pool
 func values(p plan.Plan, o Options) (map[string]string, error) {
 	if err := checkMirror(o.RegistryMirror); err != nil {
 		return nil, err
@@ -36,6 +38,11 @@ func values(p plan.Plan, o Options) (map[string]string, error) {
 		v[c.Name+"-name"] = n.Name
 		v[c.Name+"-subnet"] = n.Subnet.String()
 		v[c.Name+"-gateway"] = n.Gateway.String()
+		for _, key := range []string{"ip-range", "pool"} {
+			if text(key) != "" {
+				v[c.Name+"-"+key] = text(key)
+			}
+		}
 	}
 	return v, nil
 }

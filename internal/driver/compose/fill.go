@@ -162,7 +162,11 @@ func (u *userProject) resolveSecrets() error {
 			} else if text, err := os.ReadFile(s.File); err == nil {
 				value = string(text) // the user may have put another in its place
 			}
-			s.File, s.Content = "", value
+			s.Content = value
+			if !u.readOnly(key) {
+				// Compose copies only what has the name of a variable; the content goes before that.
+				s.File, s.Environment = "", key
+			}
 		}
 		u.Secrets[key] = s
 	}
@@ -175,6 +179,17 @@ func (u *userProject) resolveSecrets() error {
 		}
 	}
 	return nil
+}
+
+// readOnly reports that a service without a writable root uses a secret: nothing
+// can be copied into its container, the file itself is mounted.
+func (u *userProject) readOnly(secret string) bool {
+	for _, s := range u.Services {
+		if s.ReadOnly && slices.ContainsFunc(s.Secrets, func(r types.ServiceSecretConfig) bool { return r.Source == secret }) {
+			return true
+		}
+	}
+	return false
 }
 
 // binds are the directories of the machine that services mount, or volumes stand for.

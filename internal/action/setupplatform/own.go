@@ -1,0 +1,38 @@
+package setupplatform
+
+import (
+	"context"
+	"slices"
+
+	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/workspace"
+)
+
+// withFiles gives the options with the user's own files in the catalog. Their
+// drivers fill in what the files ask for, so that the plan counts it.
+func withFiles(ctx context.Context, o Options) (Options, error) {
+	extended, err := workspace.Extend(o.Catalog, o.Profile, o.Files)
+	if err != nil {
+		return o, err
+	}
+	for _, w := range extended.Warnings {
+		o.Warn(w)
+	}
+	o.Catalog = extended.Catalog
+	for i, c := range o.Catalog.Components {
+		d, ok := o.Drivers[c.Driver].(engine.Describer)
+		if !ok || !slices.Contains(extended.Components, c.Name) {
+			continue
+		}
+		if o.Catalog.Components[i], err = d.Describe(ctx, c, o.env(nil, nil)); err != nil {
+			return o, err
+		}
+	}
+	return o, nil
+}
+
+// generated are the names of the credentials that the user's files lack.
+func (r Result) generated() []string {
+	c, _ := r.Plan.Find(workspace.Compose)
+	return c.Secrets
+}
