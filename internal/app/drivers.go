@@ -1,9 +1,13 @@
 package app
 
 import (
+	"context"
+
+	nodes "github.com/buenhyden/hy-home/internal/bridge"
 	"github.com/buenhyden/hy-home/internal/docker"
 	"github.com/buenhyden/hy-home/internal/driver/bridge"
 	"github.com/buenhyden/hy-home/internal/driver/cluster"
+	"github.com/buenhyden/hy-home/internal/driver/endpoints"
 	"github.com/buenhyden/hy-home/internal/driver/existing"
 	"github.com/buenhyden/hy-home/internal/driver/helm"
 	"github.com/buenhyden/hy-home/internal/driver/manifest"
@@ -17,13 +21,14 @@ import (
 // it is used.
 func drivers(docker *docker.Engine) map[string]engine.Driver {
 	return map[string]engine.Driver{
-		"network":  network.New(docker),
-		"compose":  composeDriver(docker),
-		"cluster":  cluster.Driver{Docker: docker.Client},
-		"bridge":   bridge.Driver{Docker: docker.Client},
-		"existing": existing.Driver{},
-		"helm":     helm.Driver{},
-		"manifest": manifest.Driver{},
-		"proof":    proof.Driver{},
+		"network":   network.New(docker),
+		"compose":   composeDriver(docker),
+		"cluster":   cluster.Driver{Docker: docker.Client},
+		"bridge":    bridge.Driver{Docker: docker.Client},
+		"endpoints": endpoints.Driver{Docker: func(ctx context.Context) (nodes.Docker, error) { return docker.Client(ctx) }},
+		"existing":  existing.Driver{},
+		"helm":      helm.Driver{},
+		"manifest":  manifest.Driver{},
+		"proof":     proof.Driver{},
 	}
 }

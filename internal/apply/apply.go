@@ -47,6 +47,21 @@ type Change struct {
 	version string // of the object as it is now
 }
 
+// Outcome sums changes up: created if all of it is new.
+func Outcome(changes []Change) Action {
+	counts := map[Action]int{}
+	for _, c := range changes {
+		counts[c.Action]++
+	}
+	switch len(changes) {
+	case counts[Unchanged]:
+		return Unchanged
+	case counts[Created]:
+		return Created
+	}
+	return Configured
+}
+
 // Options of a [Client]. The zero value works.
 type Options struct {
 	FieldManager string       // who owns the fields; "" means [FieldManager]

@@ -233,3 +233,20 @@ func TestLoad_MissingFileIsBadInput(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestOutcome_SumsUp(t *testing.T) {
+	c, u, n := Change{Action: Created}, Change{Action: Unchanged}, Change{Action: Configured}
+	for _, tt := range []struct {
+		changes []Change
+		want    Action
+	}{
+		{[]Change{c, c}, Created},
+		{[]Change{u, u}, Unchanged},
+		{[]Change{c, u}, Configured},
+		{[]Change{u, n}, Configured},
+	} {
+		if got := Outcome(tt.changes); got != tt.want {
+			t.Errorf("%v: got %s, want %s", tt.changes, got, tt.want)
+		}
+	}
+}

@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,7 +57,7 @@ type Endpoint struct {
 // Address is where one host is reached: a URL for what is asked by URLs, else
 // host:port.
 func (e Endpoint) Address(host string, port int) string {
-	address := net.JoinHostPort(host, strconv.Itoa(port))
+	address := host + ":" + strconv.Itoa(port) // hosts are names and IPv4 addresses
 	if e.Protocol == HTTP || e.Protocol == S3 {
 		return "http://" + address
 	}

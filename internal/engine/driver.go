@@ -31,16 +31,17 @@ type Describer interface {
 
 // Env is what a driver is told of the platform it works on.
 type Env struct {
-	Name       string            // of the platform, and so of its kind cluster: "hy-home"
-	StateDir   string            // what must outlive the process: kubeconfig, generated secrets, the record of what was made
-	Kubeconfig string            // path; the cluster driver writes it, the others read it
-	Shared     bool              // the cluster was there before the platform, and others use it too
-	Values     map[string]string // fields for templates in the catalog's files: subnets, addresses, image names
-	Secrets    map[string]string // generated credentials by name; never printed
-	Lock       lock.Lock         // the digests that images are pulled by; its zero value knows none
-	Environ    map[string]string // the caller's variables, for files of the user's own
-	Mask       func(string)      // hides a secret in all that is printed; never nil
-	Warn       func(string)      // what may go wrong later, with its cure; never nil
-	Progress   func(string)      // one line of what is being done now; never nil
-	Log        *slog.Logger      // debug output; never nil
+	Name       string              // of the platform, and so of its kind cluster: "hy-home"
+	StateDir   string              // what must outlive the process: kubeconfig, generated secrets, the record of what was made
+	Kubeconfig string              // path; the cluster driver writes it, the others read it
+	Shared     bool                // the cluster was there before the platform, and others use it too
+	Values     map[string]string   // fields for templates in the catalog's files: subnets, addresses, image names
+	Secrets    map[string]string   // generated credentials by name; never printed
+	Lock       lock.Lock           // the digests that images are pulled by; its zero value knows none
+	Environ    map[string]string   // the caller's variables, for files of the user's own
+	Components []catalog.Component // of the whole plan, for those who work on what all of them offer
+	Mask       func(string)        // hides a secret in all that is printed; never nil
+	Warn       func(string)        // what may go wrong later, with its cure; never nil
+	Progress   func(string)        // one line of what is being done now; never nil
+	Log        *slog.Logger        // debug output; never nil
 }

@@ -65,6 +65,29 @@ func (p Plan) fromContainers(e catalog.Endpoint, platform string) string {
 // NodeName is the container of the node that every cluster of ours has.
 func NodeName(platform string) string { return platform + "-control-plane" }
 
+// withOffers makes what publishes endpoints wait for those who offer them, and
+// what proves them too: a list of them in its own component.yaml would have to
+// grow with every component that is added.
+func withOffers(cs []catalog.Component) []catalog.Component {
+	why := map[string]string{"endpoints": "what it offers is published", "proof": "what it offers is proven"}
+	out := slices.Clone(cs)
+	for i, c := range out {
+		if why[c.Driver] == "" {
+			continue
+		}
+		c.Needs = slices.Clone(c.Needs)
+		for _, other := range cs {
+			offers := other.Tier == "docker" || c.Driver == "proof"
+			known := slices.ContainsFunc(c.Needs, func(n catalog.Need) bool { return n.Name == other.Name })
+			if offers && len(other.Expose) > 0 && !known {
+				c.Needs = append(c.Needs, catalog.Need{Name: other.Name, Why: why[c.Driver]})
+			}
+		}
+		out[i] = c
+	}
+	return out
+}
+
 func inNamespace(services []string, namespace string) []string {
 	out := make([]string, len(services))
 	for i, s := range services {

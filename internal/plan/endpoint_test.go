@@ -45,3 +45,17 @@ func TestEndpoints_FromEachSide(t *testing.T) {
 		t.Errorf("prometheus at %q in an empty plan", got)
 	}
 }
+
+func TestWithOffers_PublishersComeAfterWhatTheyPublish(t *testing.T) {
+	offer := []catalog.Endpoint{{Name: "x"}}
+	needs := map[string]int{}
+	for _, c := range withOffers([]catalog.Component{
+		{Name: "db", Tier: "docker", Expose: offer}, {Name: "mute", Tier: "docker"}, {Name: "metrics", Tier: "cluster", Expose: offer},
+		{Name: "services", Driver: "endpoints"}, {Name: "proof", Driver: "proof", Needs: []catalog.Need{{Name: "db", Why: "known"}}},
+	}) {
+		needs[c.Name] = len(c.Needs)
+	}
+	if want := map[string]int{"db": 0, "mute": 0, "metrics": 0, "services": 1, "proof": 2}; !reflect.DeepEqual(needs, want) {
+		t.Errorf("needs %v, want %v", needs, want)
+	}
+}

@@ -61,7 +61,7 @@ func New(cat catalog.Catalog, t Target, m Machine) (Plan, error) {
 	if err != nil {
 		return Plan{}, exit.BadInputf("profile %s: %w", p.Name, err)
 	}
-	ordered, err := order(chosen)
+	ordered, err := order(withOffers(chosen))
 	if err != nil {
 		return Plan{}, exit.BadInputf("profile %s: %w", p.Name, err)
 	}

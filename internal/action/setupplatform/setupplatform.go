@@ -187,6 +187,7 @@ func (o Options) env(cs []catalog.Component, values map[string]string) engine.En
 	return engine.Env{
 		Shared:     slices.ContainsFunc(cs, func(c catalog.Component) bool { return c.Driver == existingDriver }),
 		Name:       o.Name,
+		Components: cs,
 		StateDir:   o.StateDir,
 		Kubeconfig: filepath.Join(o.StateDir, "kubeconfig"),
 		Values:     values,

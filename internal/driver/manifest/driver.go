@@ -57,7 +57,7 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 	if err != nil {
 		return "", err
 	}
-	return outcome(changes), probes.Wait(ctx, c, env.Progress)
+	return engine.Outcome(apply.Outcome(changes)), probes.Wait(ctx, c, env.Progress)
 }
 
 // Remove deletes the component's objects. A cluster that is gone holds none.
@@ -124,21 +124,6 @@ func connect(c catalog.Component, env engine.Env) (*apply.Client, *rest.Config, 
 		Namespace:    c.Namespace, Force: true, Shared: env.Shared, Progress: env.Progress,
 	})
 	return client, cfg, err
-}
-
-// outcome sums the changes up: created if all of it is new.
-func outcome(changes []apply.Change) engine.Outcome {
-	counts := map[apply.Action]int{}
-	for _, c := range changes {
-		counts[c.Action]++
-	}
-	switch len(changes) {
-	case counts[apply.Unchanged]:
-		return engine.Unchanged
-	case counts[apply.Created]:
-		return engine.Created
-	}
-	return engine.Configured
 }
 
 // Objects reads and renders the component's manifests, in the order of the files' names.

@@ -10,7 +10,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/buenhyden/hy-home/internal/apply"
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/engine"
 )
@@ -53,23 +52,6 @@ func TestObjects_FaultsNameTheFile(t *testing.T) {
 		_, err := Objects(component(map[string]string{tt.file: tt.text}), testEnv(t))
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s %q: got %v", tt.file, tt.text, err)
-		}
-	}
-}
-
-func TestOutcome(t *testing.T) {
-	c, u, n := apply.Change{Action: apply.Created}, apply.Change{Action: apply.Unchanged}, apply.Change{Action: apply.Configured}
-	for _, tt := range []struct {
-		changes []apply.Change
-		want    engine.Outcome
-	}{
-		{[]apply.Change{c, c}, engine.Created},
-		{[]apply.Change{u, u}, engine.Unchanged},
-		{[]apply.Change{c, u}, engine.Configured},
-		{[]apply.Change{u, n}, engine.Configured},
-	} {
-		if got := outcome(tt.changes); got != tt.want {
-			t.Errorf("%v: got %s, want %s", tt.changes, got, tt.want)
 		}
 	}
 }
