@@ -131,6 +131,13 @@ func Find(docs []Doc, path ...string) Pos {
 // keyAt is the key at a path.
 func keyAt(n *yaml.Node, path []string) *yaml.Node {
 	var found *yaml.Node
+	if list := resolve(n); list != nil && list.Kind == yaml.SequenceNode && len(path) == 1 {
+		for _, item := range list.Content { // - NAME=value
+			if name, _, _ := strings.Cut(item.Value, "="); item.Kind == yaml.ScalarNode && name == path[0] {
+				return item
+			}
+		}
+	}
 	each(n, func(key, value *yaml.Node) {
 		switch {
 		case found != nil || key.Value != path[0]:

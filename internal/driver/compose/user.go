@@ -67,6 +67,9 @@ func loadUser(ctx context.Context, c catalog.Component, env engine.Env) (*userPr
 	if err := u.readVariables(); err != nil {
 		return nil, err
 	}
+	if refused := composefile.Refused(u.docs); len(refused) > 0 {
+		return nil, exit.BadInputf("%s", refused[0])
+	}
 	if u.Project, err = u.load(ctx, ProjectName(env.Name, c.Name)); err != nil {
 		return nil, exit.BadInputf("compose-files: %s", u.plain(err))
 	}

@@ -1,14 +1,19 @@
 package compose
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/distribution/reference"
 	"github.com/docker/docker/client"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/composefile"
 	"github.com/buenhyden/hy-home/internal/engine"
 )
 
@@ -22,6 +27,17 @@ func preflightUser(ctx context.Context, cli *client.Client, c catalog.Component,
 	if _, err := u.binds(); err != nil {
 		return err
 	}
+	memory := int64(0)
+	if info, err := cli.Info(ctx); err == nil {
+		memory = info.MemTotal
+	}
+	findings, err := u.lint(memory)
+	if err != nil {
+		return err
+	}
+	for _, f := range findings {
+		env.Warn(f.String())
+	}
 	if err := u.checkNetworks(ctx, cli); err != nil {
 		return err
 	}
@@ -34,6 +50,41 @@ func preflightUser(ctx context.Context, cli *client.Client, c catalog.Component,
 		return err
 	}
 	return u.checkOrder()
+}
+
+// lint lists what will bite, in the order of the files' lines.
+func (u *userProject) lint(memory int64) ([]composefile.Finding, error) {
+	findings := composefile.Lint(u.docs, func(name string) bool { _, ok := u.unset[name]; return ok })
+	var services []composefile.Service
+	for _, name := range u.ServiceNames() {
+		s := u.Services[name]
+		ref, err := reference.ParseNormalizedNamed(s.Image)
+		if err != nil {
+			return nil, err // resolveImages has refused it before
+		}
+		judged := composefile.Service{
+			Name: name, Image: reference.TagNameOnly(ref).String(), Tagged: !reference.IsNameOnly(ref),
+			Env: sortedKeys(s.Environment), Command: len(s.Command) > 0,
+			Memory: int64(s.MemLimit), Job: s.Restart == types.RestartPolicyNo,
+		}
+		if s.Deploy != nil && s.Deploy.Resources.Limits != nil {
+			judged.Memory = max(judged.Memory, int64(s.Deploy.Resources.Limits.MemoryBytes))
+		}
+		for _, v := range s.Volumes {
+			judged.Mounts = append(judged.Mounts, v.Target)
+		}
+		for _, other := range u.Services {
+			_, waits := other.DependsOn[name]
+			judged.Awaited = judged.Awaited || waits && other.DependsOn[name].Condition == types.ServiceConditionCompletedSuccessfully
+		}
+		services = append(services, judged)
+	}
+	more, err := composefile.Judge(u.docs, services, memory)
+	findings = append(findings, more...)
+	slices.SortStableFunc(findings, func(a, b composefile.Finding) int {
+		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line)
+	})
+	return findings, err
 }
 
 // prepareUser makes the files and directories that the project lacks, and hides
