@@ -50,7 +50,7 @@ func (p *program) platformPlan() *cobra.Command {
 	var f platformFlags
 	var format string
 	profile, _ := spec.SetupPlatform.Input("profile")
-	var chosen string
+	var chosen, own string
 	cmd := p.command("plan", "Print what setup-platform would make, and check the machine; change nothing",
 		func(ctx context.Context, rt *Runtime, _ []string) error {
 			if !slices.Contains(planFormats, format) {
@@ -58,6 +58,9 @@ func (p *program) platformPlan() *cobra.Command {
 			}
 			o, err := platformOptions(rt, f.name, f.stateDir)
 			if err != nil {
+				return err
+			}
+			if o.Catalog, err = withOwn(o.Catalog, own); err != nil {
 				return err
 			}
 			o.Profile = chosen
@@ -79,6 +82,8 @@ func (p *program) platformPlan() *cobra.Command {
 		})
 	cmd.Flags().StringVar(&format, "format", planFormats[0], "form of the plan: "+strings.Join(planFormats, ", "))
 	cmd.Flags().StringVar(&chosen, "profile", profile.Default, profile.Description)
+	catalogDir, _ := spec.SetupPlatform.Input("catalog-dir")
+	cmd.Flags().StringVar(&own, "catalog-dir", "", catalogDir.Description)
 	return f.add(cmd)
 }
 

@@ -31,6 +31,9 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 	if err != nil {
 		return err
 	}
+	if o.Catalog, err = withOwn(o.Catalog, in.String("catalog-dir")); err != nil {
+		return err
+	}
 	o.Profile = in.String("profile")
 	o.Cluster = in.String("cluster")
 	o.ClusterKubeconfig, o.ClusterContext = in.String("cluster-kubeconfig"), in.String("cluster-context")
@@ -148,6 +151,21 @@ func platformOptions(rt *Runtime, name, stateDir string) (setupplatform.Options,
 		Warn:     rt.Warning,
 		Log:      rt.Log,
 	}, nil
+}
+
+// withOwn adds a user's own components and profiles.
+func withOwn(cat catalog.Catalog, dir string) (catalog.Catalog, error) {
+	if dir == "" {
+		return cat, nil
+	}
+	if info, err := os.Stat(filepath.Join(dir, "components")); err != nil || !info.IsDir() {
+		return cat, exit.BadInputf("catalog-dir %s has no directory components", dir)
+	}
+	own, err := cat.With(os.DirFS(dir))
+	if err != nil {
+		return cat, exit.BadInputf("catalog-dir %s: %w", dir, err)
+	}
+	return own, nil
 }
 
 // stateDirectory is where a platform's state lies: as given, or by the XDG rule.

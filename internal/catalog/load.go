@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -52,6 +53,14 @@ var Embedded = sync.OnceValues(func() (Catalog, error) { return Load(embedded) }
 // Unknown fields are errors; every error names its file, and the line when
 // there is one.
 func Load(fsys fs.FS) (Catalog, error) {
+	cat, err := load(fsys)
+	if err != nil {
+		return Catalog{}, err
+	}
+	return cat, errors.Join(Validate(cat)...)
+}
+
+func load(fsys fs.FS) (Catalog, error) {
 	var cat Catalog
 	dirs, err := fs.ReadDir(fsys, "components")
 	if err != nil {
@@ -81,7 +90,20 @@ func Load(fsys fs.FS) (Catalog, error) {
 		}
 		cat.Profiles = append(cat.Profiles, p)
 	}
-	return cat, errors.Join(Validate(cat)...)
+	return cat, nil
+}
+
+// With adds the components and profiles of another catalog: those of a
+// platform's own directory to the embedded ones. A name may be taken once only.
+func (c Catalog) With(fsys fs.FS) (Catalog, error) {
+	own, err := load(fsys)
+	if err != nil {
+		return Catalog{}, err
+	}
+	out := Catalog{Components: slices.Concat(c.Components, own.Components), Profiles: slices.Concat(c.Profiles, own.Profiles)}
+	slices.SortFunc(out.Components, func(a, b Component) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(out.Profiles, func(a, b Profile) int { return strings.Compare(a.Name, b.Name) })
+	return out, errors.Join(Validate(out)...)
 }
 
 func loadComponent(fsys fs.FS, dir string) (Component, error) {

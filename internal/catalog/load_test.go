@@ -131,3 +131,19 @@ func TestQuantities_ReadBackAsWritten(t *testing.T) {
 		}
 	}
 }
+
+func TestWith_AddsOnesOwn(t *testing.T) {
+	cat, err := Load(tree("", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := strings.NewReplacer("name: db", "name: mine", "name: net, why: it lives", "name: db, why: it stores").Replace(good)
+	own := fstest.MapFS{"components/mine/component.yaml": {Data: []byte(mine)}}
+	both, err := cat.With(own)
+	if err != nil || len(both.Components) != len(cat.Components)+1 {
+		t.Errorf("got %v, %v", both.Components, err)
+	}
+	if _, err := both.With(own); err == nil || !strings.Contains(err.Error(), "components/mine: there are two components of this name") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -28,6 +28,9 @@ func Validate(cat Catalog) []error {
 	known := map[string]bool{}
 	exposed := map[string]string{}
 	for _, c := range cat.Components {
+		if known[c.Name] {
+			faults = append(faults, fmt.Errorf("components/%s: there are two components of this name", c.Name))
+		}
 		known[c.Name] = true
 		if c.Provides != "" {
 			known[c.Provides] = true
@@ -50,7 +53,10 @@ func Validate(cat Catalog) []error {
 			exposed[e.Name] = c.Name
 		}
 	}
-	for _, p := range cat.Profiles {
+	for i, p := range cat.Profiles {
+		if slices.ContainsFunc(cat.Profiles[:i], func(other Profile) bool { return other.Name == p.Name }) {
+			faults = append(faults, fmt.Errorf("profiles/%s.yaml: there are two profiles of this name", p.Name))
+		}
 		checkProfile(cat, p, func(format string, args ...any) {
 			faults = append(faults, fmt.Errorf("profiles/%s.yaml: %s", p.Name, fmt.Sprintf(format, args...)))
 		})

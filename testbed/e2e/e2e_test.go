@@ -13,9 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/buenhyden/hy-home/testbed/internal/host"
-	"github.com/buenhyden/hy-home/testbed/internal/node"
 )
 
 // TestPlatform runs its parts in order: each one starts from what the one before
@@ -34,6 +31,7 @@ func TestPlatform(t *testing.T) {
 		{"SecondRun_ChangesNothing", p.secondRun},
 		{"Workflow_WalksTheSameWayThroughActions", p.workflow},
 		{"Down_RemovesWhatItMadeAndNothingElse", p.down},
+		{"Killed_AtAnyPointTheNextRunMakesItWhole", p.killed},
 		{"ExistingCluster_IsUsedAndLeftAsItWas", p.existing},
 	} {
 		if !t.Run(part.name, part.run) {
@@ -78,7 +76,7 @@ func (p *platform) demo(t *testing.T) {
 }
 
 func (p *platform) secondRun(t *testing.T) {
-	out := p.hyaction(t, "setup-platform", "--profile", "testbed", "--node-image", node.Name, "--registry-mirror", host.Mirror)
+	out := p.hyaction(t, p.setup()...)
 	if !strings.Contains(out, "\nchanged=false\n") {
 		t.Errorf("a second run changed something:\n%s", out)
 	}
@@ -86,6 +84,14 @@ func (p *platform) secondRun(t *testing.T) {
 
 func (p *platform) down(t *testing.T) {
 	p.hyaction(t, "platform", "down")
+	p.nothingLeft(t)
+	if out := p.hyaction(t, "platform", "down"); strings.Contains(out, "removed") {
+		t.Errorf("a second down found something to remove:\n%s", out)
+	}
+}
+
+func (p *platform) nothingLeft(t *testing.T) {
+	t.Helper()
 	left := p.command(t, "docker", "ps", "--all", "--quiet", "--filter", "label=io.github.buenhyden.hyaction.platform=hy-home") +
 		p.command(t, "docker", "ps", "--all", "--quiet", "--filter", "label=io.x-k8s.kind.cluster=hy-home") +
 		p.command(t, "docker", "network", "ls", "--quiet", "--filter", "name=^infra_net$") +
@@ -95,9 +101,6 @@ func (p *platform) down(t *testing.T) {
 	}
 	if p.command(t, "docker", "ps", "--quiet", "--filter", "name=^hy-registry$") == "" {
 		t.Error("the registry of the test bed is gone, though the platform did not make it")
-	}
-	if out := p.hyaction(t, "platform", "down"); strings.Contains(out, "removed") {
-		t.Errorf("a second down found something to remove:\n%s", out)
 	}
 }
 

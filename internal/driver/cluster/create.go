@@ -40,8 +40,9 @@ func config(s Settings) *v1alpha4.Cluster {
 
 // create makes the cluster. On failure the nodes are kept until the cause has
 // been read from them, and are then removed: kind itself would remove them, and
-// with them the only evidence.
-func (k *kind) create(ctx context.Context, s Settings) ([]nodes.Node, error) {
+// with them the only evidence. cutShort says that an earlier creation was: then
+// the next try must still know of it, should nodes of that one come up late.
+func (k *kind) create(ctx context.Context, s Settings, cutShort bool) ([]nodes.Node, error) {
 	if err := k.begun(); err != nil {
 		return nil, err
 	}
@@ -70,7 +71,7 @@ func (k *kind) create(ctx context.Context, s Settings) ([]nodes.Node, error) {
 		return nil, fmt.Errorf("create kind cluster %s: %w (half made: the next run makes it anew)", k.name, ctx.Err())
 	}
 	err = withCause(ctx, fmt.Errorf("create kind cluster %s: %w", k.name, plain(err)), have)
-	if del := k.delete(ctx); del == nil {
+	if del := k.delete(ctx); del == nil && !cutShort {
 		_ = k.finished()
 	}
 	return nil, err

@@ -83,7 +83,8 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 	if err != nil {
 		return "", err
 	}
-	if len(have) > 0 && k.halfMade() {
+	cutShort := k.halfMade()
+	if len(have) > 0 && cutShort {
 		env.Progress("removing the half made cluster of an earlier run")
 		if err := k.delete(ctx); err != nil {
 			return "", err
@@ -93,7 +94,13 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 	outcome := engine.Unchanged
 	if len(have) == 0 {
 		outcome = engine.Created
-		if have, err = k.create(ctx, s); err != nil {
+		have, err = k.create(ctx, s, cutShort)
+		if err != nil && cutShort && ctx.Err() == nil {
+			// The docker commands of a run that was killed outlive it by some seconds
+			// and make nodes under our hands.
+			return "", engine.Transient(err)
+		}
+		if err != nil {
 			return "", err
 		}
 	} else if err := k.check(ctx, api, s, have); err != nil {
