@@ -61,6 +61,7 @@ func (b *Bed) contents() (*contents, error) {
 		// Before the last one that is compiled, so that this one, which takes the
 		// longest to put together and to load, is made meanwhile.
 		{node.Name, nodeImage, false},
+		{services.Cache, services.PullThrough(c.parts["distribution"]), false},
 		{services.Rollouts, services.ArgoRollouts(c.parts["argo-rollouts"]), true},
 	}
 	return c, nil

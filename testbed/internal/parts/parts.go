@@ -51,6 +51,7 @@ func All() []Part {
 		{Name: "argo-rollouts", Programs: []Program{
 			{"rollouts-controller", "github.com/argoproj/argo-rollouts/cmd/rollouts-controller"},
 		}},
+		{Name: "distribution", Programs: []Program{{"registry", "."}}},
 		{Name: "kwok", Programs: []Program{{"kwok", "sigs.k8s.io/kwok/cmd/kwok"}}},
 	}
 }

@@ -32,6 +32,7 @@ const (
 	Redis      = "redis:7.0.15"
 	Prometheus = "prom/prometheus:v2.42.0"
 	Registry   = "registry:2.8.2"
+	Cache      = "registry:3.0.0"
 	Rollouts   = "quay.io/argoproj/argo-rollouts:v1.10.1"
 	Golang     = "golang:1.26-bookworm"
 )
@@ -118,6 +119,27 @@ func ArgoRollouts(part *artifact.Artifact) *artifact.Artifact {
 			l.Dir("/tmp", 0o1777)
 			l.Bytes("/etc/passwd", 0o644, []byte(passwd))
 			l.Copy("/bin/rollouts-controller", 0o755, filepath.Join(path(part), "rollouts-controller"))
+			return nil
+		})
+	}
+	return a
+}
+
+// PullThrough is the registry that the platform runs as its caches, from the part
+// distribution: Debian's 2.8 asks upstream twice for each blob that it is asked for,
+// once to answer and once to keep.
+func PullThrough(part *artifact.Artifact) *artifact.Artifact {
+	i := image.Image{Names: []string{Cache}, Config: image.Config{
+		Entrypoint: []string{"registry"}, Cmd: []string{"serve", "/etc/distribution/config.yml"},
+	}}
+	a := &artifact.Artifact{Name: "image-cache", Inputs: []*artifact.Artifact{part}, Recipe: recipe(i)}
+	a.Make = func(_ context.Context, dir string, path func(*artifact.Artifact) string, progress func(string)) error {
+		progress("writing the image")
+		return save(dir, a.Key(), i, func(l *image.Layer) error {
+			l.Dir("/tmp", 0o1777)
+			l.Dir("/var/lib/registry", 0o755)
+			l.Bytes("/etc/passwd", 0o644, []byte(passwd))
+			l.Copy("/bin/registry", 0o755, filepath.Join(path(part), "registry"))
 			return nil
 		})
 	}
