@@ -6,6 +6,7 @@ import (
 	nodes "github.com/buenhyden/hy-home/internal/bridge"
 	"github.com/buenhyden/hy-home/internal/docker"
 	"github.com/buenhyden/hy-home/internal/driver/bridge"
+	"github.com/buenhyden/hy-home/internal/driver/cache"
 	"github.com/buenhyden/hy-home/internal/driver/cluster"
 	"github.com/buenhyden/hy-home/internal/driver/endpoints"
 	"github.com/buenhyden/hy-home/internal/driver/existing"
@@ -24,6 +25,7 @@ func drivers(docker *docker.Engine) map[string]engine.Driver {
 		"network":   network.New(docker),
 		"compose":   composeDriver(docker),
 		"cluster":   cluster.Driver{Docker: docker.Client},
+		"cache":     cache.New(docker),
 		"bridge":    bridge.Driver{Docker: docker.Client},
 		"endpoints": endpoints.Driver{Docker: func(ctx context.Context) (nodes.Docker, error) { return docker.Client(ctx) }},
 		"existing":  existing.Driver{},

@@ -125,12 +125,14 @@ func (p *program) platformStatus() *cobra.Command {
 
 func (p *program) platformDown() *cobra.Command {
 	var f platformFlags
-	return f.add(p.command("down", "Remove what setup-platform made, and nothing else",
+	var keepCache bool
+	cmd := p.command("down", "Remove what setup-platform made, and nothing else",
 		func(ctx context.Context, rt *Runtime, _ []string) error {
 			o, err := platformOptions(rt, f.name, f.stateDir)
 			if err != nil {
 				return err
 			}
+			o.KeepCache = keepCache
 			console := newConsole(rt)
 			o.Observe = console.Observe
 			res, err := setupplatform.Down(ctx, o)
@@ -144,5 +146,7 @@ func (p *program) platformDown() *cobra.Command {
 				rt.Progress(fmt.Sprintf("unchanged: nothing of platform %s is there", f.name))
 			}
 			return nil
-		}))
+		})
+	cmd.Flags().BoolVar(&keepCache, "keep-cache", false, "leave the images that the caches hold: the next platform of this name pulls less")
+	return f.add(cmd)
 }

@@ -39,6 +39,8 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 	o.ClusterKubeconfig, o.ClusterContext = in.String("cluster-kubeconfig"), in.String("cluster-context")
 	o.NodeImage = in.String("node-image")
 	o.RegistryMirror = in.String("registry-mirror")
+	o.DockerUsername, o.DockerPassword = in.String("docker-username"), in.String("docker-password")
+	o.Prefetch = in.Bool("prefetch")
 	if o.Lock, err = chosenLock(in.String("lock-file")); err != nil {
 		return err
 	}
@@ -146,6 +148,7 @@ func platformOptions(rt *Runtime, name, stateDir string) (setupplatform.Options,
 		Drivers:  drivers(dockerEngine),
 		Machine:  func(ctx context.Context) (plan.Machine, error) { return lookAtMachine(ctx, dockerEngine) },
 		Environ:  parseEnviron(rt.Environ()),
+		Pull:     enginePull(dockerEngine),
 		Mask:     rt.Mask,
 		Progress: rt.Progress,
 		Warn:     rt.Warning,

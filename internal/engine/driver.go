@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
@@ -27,6 +28,29 @@ type Preflighter interface {
 // own. It answers with the component filled in, and changes nothing.
 type Describer interface {
 	Describe(ctx context.Context, c catalog.Component, env Env) (catalog.Component, error)
+}
+
+// ErrMismatch marks what is not what the lock says it must be.
+var ErrMismatch = errors.New("not as locked")
+
+// Prefetcher is a [Driver] that can have images fetched before the nodes of a
+// cluster ask for them. Only [ErrMismatch] is a reason to end the run: what else
+// went wrong will show when the image is needed.
+type Prefetcher interface {
+	Prefetch(ctx context.Context, c catalog.Component, image string, env Env) error
+}
+
+// Accountant is a [Driver] that can tell in figures what a component did in the
+// run that has just ended.
+type Accountant interface {
+	Account(ctx context.Context, c catalog.Component, env Env) (Table, error)
+}
+
+// Table is figures for people; a short row has no more to tell.
+type Table struct {
+	Title  string
+	Header []string
+	Rows   [][]string
 }
 
 // Env is what a driver is told of the platform it works on.

@@ -81,12 +81,15 @@ type Result struct {
 
 // Options say how to run a graph. The zero value runs everything that can run at once.
 type Options struct {
-	Concurrency int                                        // most nodes at once, those with the longest chain behind them first; 0 means no bound
-	Budget      time.Duration                              // how long after its first [Transient] error a node is tried again; 0 means 2 min, less than 0 never
-	Backoff     time.Duration                              // longest pause before the second try, doubled for each further one up to 15 s; 0 means 1 s
-	Observe     func(Event)                                // is never called by two goroutines at once
-	Now         func() time.Time                           // for tests; nil means time.Now
-	Sleep       func(context.Context, time.Duration) error // for tests; nil waits for real
+	Concurrency int // most nodes at once, those with the longest chain behind them first; 0 means no bound
+	// Lanes bounds the nodes of a lane that are at work at once, apart from
+	// Concurrency: pulls share the wire, everything else the processors.
+	Lanes   map[string]int
+	Budget  time.Duration                              // how long after its first [Transient] error a node is tried again; 0 means 2 min, less than 0 never
+	Backoff time.Duration                              // longest pause before the second try, doubled for each further one up to 15 s; 0 means 1 s
+	Observe func(Event)                                // is never called by two goroutines at once
+	Now     func() time.Time                           // for tests; nil means time.Now
+	Sleep   func(context.Context, time.Duration) error // for tests; nil waits for real
 }
 
 // Transient marks an error as worth another try: a dropped connection, a busy

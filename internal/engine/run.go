@@ -32,7 +32,9 @@ type runner struct {
 	blocks  [][]int         // nodes that wait for node i
 	chain   []time.Duration // expected from the start of node i to the end of all that waits for it
 	ready   []int           // may start, the longest chain first
-	running int
+	running int             // at work, whatever their lane
+	shared  int             // of them, those that count for Concurrency
+	lanes   map[string]int  // of them, those of each lane with a bound of its own
 	ended   int
 	events  chan message
 	over    chan struct{} // closed when the run is over: late progress goes nowhere
@@ -71,6 +73,7 @@ func newRunner(nodes []Node, o Options) *runner {
 		index:   make(map[string]int, len(nodes)),
 		waiting: make([]int, len(nodes)),
 		blocks:  make([][]int, len(nodes)),
+		lanes:   map[string]int{},
 		events:  make(chan message),
 		over:    make(chan struct{}),
 	}
@@ -136,9 +139,14 @@ func (r *runner) run(parent context.Context) error {
 	defer close(r.over)
 	var cause error
 	for {
-		for cause == nil && ctx.Err() == nil && len(r.ready) > 0 && r.running < r.o.Concurrency {
-			r.start(ctx, r.ready[0])
-			r.ready = r.ready[1:]
+		for cause == nil && ctx.Err() == nil {
+			next := slices.IndexFunc(r.ready, r.mayStart)
+			if next < 0 {
+				break
+			}
+			i := r.ready[next]
+			r.ready = slices.Delete(r.ready, next, next+1)
+			r.start(ctx, i)
 		}
 		if r.running == 0 {
 			break
@@ -160,8 +168,26 @@ func (r *runner) run(parent context.Context) error {
 	return cause
 }
 
+// mayStart reports whether there is room for a node.
+func (r *runner) mayStart(i int) bool {
+	if bound, ok := r.o.Lanes[r.nodes[i].Lane]; ok {
+		return r.lanes[r.nodes[i].Lane] < bound
+	}
+	return r.shared < r.o.Concurrency
+}
+
+// count notes that a node starts (1) or ends (-1).
+func (r *runner) count(i, by int) {
+	r.running += by
+	if _, ok := r.o.Lanes[r.nodes[i].Lane]; ok {
+		r.lanes[r.nodes[i].Lane] += by
+	} else {
+		r.shared += by
+	}
+}
+
 func (r *runner) start(ctx context.Context, i int) {
-	r.running++
+	r.count(i, 1)
 	r.results[i].Start = r.o.Now()
 	r.tell(i, Event{Kind: Started})
 	go func() { r.events <- r.work(ctx, i) }()
@@ -173,7 +199,7 @@ func (r *runner) start(ctx context.Context, i int) {
 func (r *runner) handle(m message, over bool) error {
 	res := &r.results[m.node]
 	if m.final {
-		r.running--
+		r.count(m.node, -1)
 		r.ended++
 		if over && m.event.Err != nil {
 			m.event = Event{Kind: Skipped, Outcome: Stopped, Err: m.event.Err}

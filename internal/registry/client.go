@@ -28,6 +28,24 @@ type Credentials struct {
 // IsZero reports whether there are none.
 func (c Credentials) IsZero() bool { return c == Credentials{} }
 
+// Known are the credentials that Docker's own configuration has for the registry
+// of an image, as docker login left them there; none is no error.
+func Known(ref string) (Credentials, error) {
+	r, err := name.ParseReference(ref)
+	if err != nil {
+		return Credentials{}, fmt.Errorf("image %q: %w", ref, err)
+	}
+	a, err := authn.DefaultKeychain.Resolve(r.Context())
+	if err != nil {
+		return Credentials{}, fmt.Errorf("image %s: read Docker's configuration: %w", ref, err)
+	}
+	auth, err := a.Authorization()
+	if err != nil {
+		return Credentials{}, fmt.Errorf("image %s: read Docker's configuration: %w", ref, err)
+	}
+	return Credentials{auth.Username, auth.Password}, nil
+}
+
 // String keeps the password out of every message.
 func (c Credentials) String() string { return c.Username + ":***" }
 

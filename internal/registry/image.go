@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
 )
 
 // ErrUnreachable says that no answer came from the registry at all.
@@ -25,8 +23,7 @@ type Images struct {
 	// Via is the URL of a registry that is asked in place of each image's own,
 	// under the same path; "" asks the image's own.
 	Via      string
-	Platform string              // "linux/amd64"; "" is that of go-containerregistry, linux/amd64
-	Blobs    *semaphore.Weighted // bounds the blobs that are fetched at once; nil does not
+	Platform string // "" is linux/amd64
 }
 
 // Described is what a registry says of an image.
@@ -55,9 +52,14 @@ func (s Images) Describe(ctx context.Context, ref string) (Described, error) {
 	return d, nil
 }
 
-// Fetch reads everything that a node of the platform needs of an image and
-// throws it away: a cache on the way keeps it. The digests are checked.
-func (s Images) Fetch(ctx context.Context, ref string) (Described, error) {
+// atOnce is how many blobs of one image are asked for at a time, as containerd does it.
+const atOnce = 3
+
+// Warm has the cache that is asked fetch all that a node of the platform needs
+// of an image. It asks for the head of each blob only: a pull-through registry
+// fetches and keeps the whole of it before it answers even that, and nothing of
+// what is there already moves again.
+func (s Images) Warm(ctx context.Context, ref string) (Described, error) {
 	desc, image, err := s.open(ctx, ref)
 	if err != nil {
 		return Described{}, err
@@ -66,43 +68,30 @@ func (s Images) Fetch(ctx context.Context, ref string) (Described, error) {
 	if err != nil {
 		return Described{}, s.explain(ctx, ref, err)
 	}
-	d := Described{Digest: desc.Digest.String()}
-	g, ctx := errgroup.WithContext(ctx)
-	fetched := map[v1.Hash]bool{}
-	for _, blob := range append([]v1.Descriptor{manifest.Config}, manifest.Layers...) {
-		// A layer that others keep ("foreign") is not in the registry.
-		if fetched[blob.Digest] || len(blob.URLs) > 0 {
-			continue
-		}
-		fetched[blob.Digest] = true
-		d.Size += blob.Size
-		g.Go(func() error { return s.blob(ctx, ref, blob.Digest) })
-	}
-	return d, s.explain(ctx, ref, g.Wait())
-}
-
-func (s Images) blob(ctx context.Context, ref string, digest v1.Hash) error {
-	if s.Blobs != nil {
-		if err := s.Blobs.Acquire(ctx, 1); err != nil {
-			return err
-		}
-		defer s.Blobs.Release(1)
-	}
 	r, err := s.reference(ref)
 	if err != nil {
-		return err
+		return Described{}, err
 	}
-	layer, err := remote.Layer(r.Context().Digest(digest.String()), s.options(ctx)...)
-	if err != nil {
-		return err
+	d := Described{Digest: desc.Digest.String()}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	asked := map[v1.Hash]bool{}
+	for _, blob := range append([]v1.Descriptor{manifest.Config}, manifest.Layers...) {
+		// A layer that others keep ("foreign") is not in the registry.
+		if asked[blob.Digest] || len(blob.URLs) > 0 {
+			continue
+		}
+		asked[blob.Digest] = true
+		d.Size += blob.Size
+		g.Go(func() error {
+			layer, err := remote.Layer(r.Context().Digest(blob.Digest.String()), s.options(ctx)...)
+			if err == nil {
+				_, err = layer.Size()
+			}
+			return err
+		})
 	}
-	content, err := layer.Compressed()
-	if err != nil {
-		return err
-	}
-	defer content.Close()
-	_, err = io.Copy(io.Discard, content)
-	return err
+	return d, s.explain(ctx, ref, g.Wait())
 }
 
 func (s Images) open(ctx context.Context, ref string) (*remote.Descriptor, v1.Image, error) {

@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"context"
 	"errors"
 	"io"
 	"log"
@@ -10,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	ggcr "github.com/google/go-containerregistry/pkg/registry"
@@ -19,7 +17,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"golang.org/x/sync/semaphore"
 )
 
 // asked is a registry that counts who asked for which blob.
@@ -34,7 +31,7 @@ func count(t *testing.T) *asked {
 	a := &asked{blobs: map[string]int{}}
 	handler := ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0)))
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, digest, ok := strings.Cut(r.URL.Path, "/blobs/"); ok && r.Method == http.MethodGet {
+		if _, digest, ok := strings.Cut(r.URL.Path, "/blobs/"); ok && r.Method == http.MethodHead {
 			a.mu.Lock()
 			a.blobs[digest]++
 			a.mu.Unlock()
@@ -113,10 +110,10 @@ func TestImages_DescribeThroughAnother(t *testing.T) {
 	}
 }
 
-func TestImages_FetchAsksForEachBlobOfThePlatformOnce(t *testing.T) {
+func TestImages_WarmAsksForEachBlobOfThePlatformOnce(t *testing.T) {
 	a := count(t)
 	_, image := a.pushIndex(t)
-	got, err := Images{Via: a.url, Platform: "linux/amd64", Blobs: semaphore.NewWeighted(2)}.Fetch(t.Context(), "app:1")
+	got, err := Images{Via: a.url, Platform: "linux/amd64"}.Warm(t.Context(), "app:1")
 	if err != nil || got.Size != sizeOf(t, image) {
 		t.Fatalf("got %+v, %v", got, err)
 	}
@@ -132,25 +129,4 @@ func TestImages_FetchAsksForEachBlobOfThePlatformOnce(t *testing.T) {
 	if len(a.blobs) != len(m.Layers)+1 {
 		t.Errorf("%d blobs were asked for, want %d: not those of the other platform", len(a.blobs), len(m.Layers)+1)
 	}
-}
-
-func TestImages_FetchEndsWithItsContext(t *testing.T) {
-	a := count(t)
-	a.pushIndex(t)
-	full := semaphore.NewWeighted(1)
-	if !full.TryAcquire(1) {
-		t.Fatal("taken")
-	}
-	ctx, cancel := contextThatEndsSoon(t)
-	defer cancel()
-	if _, err := (Images{Via: a.url, Blobs: full}).Fetch(ctx, "app:1"); err == nil {
-		t.Error("it fetched, though no blob may be")
-	}
-	if len(a.blobs) > 0 {
-		t.Errorf("asked for %v", a.blobs)
-	}
-}
-
-func contextThatEndsSoon(t *testing.T) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(t.Context(), 50*time.Millisecond)
 }

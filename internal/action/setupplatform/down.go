@@ -8,10 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/pull"
 )
 
 // Down removes what the platform made, in the reverse order of the graph, and
@@ -61,7 +63,7 @@ func (o Options) down(cs []catalog.Component) []engine.Node {
 		slices.Sort(node.Needs)
 		node.Needs = slices.Compact(node.Needs)
 		node.Run = func(ctx context.Context, progress func(string)) (engine.Outcome, error) {
-			env := o.env(cs, nil)
+			env := o.env(cs, map[string]string{pull.KeepValue: strconv.FormatBool(o.KeepCache)})
 			env.Progress = progress
 			return o.Drivers[c.Driver].Remove(ctx, c, env)
 		}

@@ -20,15 +20,18 @@ func (r Result) Report(failure error) report.Report {
 	case failure != nil:
 		out.Status, out.Verdict = report.Failed, failure.Error()
 	case r.Changed():
-		out.Verdict = fmt.Sprintf("the platform is up: %d components in %s", len(r.Steps), took)
+		out.Verdict = fmt.Sprintf("the platform is up: %d components in %s", len(r.Plan.Components), took)
 	default:
-		out.Verdict = fmt.Sprintf("unchanged: %d components are as wanted, checked in %s", len(r.Steps), took)
+		out.Verdict = fmt.Sprintf("unchanged: %d components are as wanted, checked in %s", len(r.Plan.Components), took)
 	}
 	out.Facts = append(out.Facts, report.Fact{Name: "profile", Value: r.Plan.Profile}, report.Fact{Name: "kubeconfig", Value: r.Kubeconfig})
 	for _, name := range []string{"kind-net-subnet", "infra-net-subnet", "registry-mirror"} {
 		if v := r.Values[name]; v != "" {
 			out.Facts = append(out.Facts, report.Fact{Name: name, Value: v})
 		}
+	}
+	for _, t := range r.Tables {
+		out.Sections = append(out.Sections, report.Section{Title: t.Title, Table: report.Table{Header: t.Header, Rows: t.Rows}})
 	}
 	if names := r.generated(); len(names) > 0 {
 		out.Sections = append(out.Sections, report.Section{Title: "Generated credentials", Table: report.Table{Header: []string{"name"}, Rows: rows(names)}})

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
@@ -16,6 +17,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/lock"
 	"github.com/buenhyden/hy-home/internal/plan"
+	"github.com/buenhyden/hy-home/internal/pull"
 	"github.com/buenhyden/hy-home/internal/secrets"
 	"github.com/buenhyden/hy-home/internal/workspace"
 )
@@ -29,6 +31,10 @@ type Options struct {
 	Cluster        string // plan.Kind or plan.Existing; "" means Kind
 	NodeImage      string // of the cluster's nodes; "" leaves the catalog's
 	RegistryMirror string // URL; "" for none
+	DockerUsername string // of Docker Hub, for the engine and the caches; "" for nobody
+	DockerPassword string
+	Prefetch       bool // fill the caches while the cluster starts
+	KeepCache      bool // [Down] leaves what the caches hold
 	// ClusterKubeconfig and ClusterContext say which existing cluster is meant.
 	ClusterKubeconfig, ClusterContext string
 
@@ -42,6 +48,10 @@ type Options struct {
 	Drivers map[string]engine.Driver // by the name a component.yaml calls it
 	Machine func(context.Context) (plan.Machine, error)
 
+	// Pull makes sure that the Docker engine has an image, with the digest if that is
+	// not empty, and reports whether it was pulled. nil leaves it to who needs it.
+	Pull func(context.Context, pull.Request, func(progress string)) (pulled bool, err error)
+
 	Mask     func(secret string) // called with each generated secret before its first use
 	Observe  func(engine.Event)  // may be nil
 	Progress func(string)
@@ -54,6 +64,7 @@ type Options struct {
 type Result struct {
 	Plan       plan.Plan
 	Steps      []engine.Result
+	Tables     []engine.Table    // figures of the run
 	Kubeconfig string            // path
 	Values     map[string]string // the values of the run, see values
 	Warnings   []string          // what may go wrong later, each with its cure
@@ -109,8 +120,20 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if r.env.Secrets, err = secrets.Load(o.StateDir, r.plan.Secrets(), o.Mask); err != nil {
 		return res, err
 	}
+	if o.DockerPassword != "" {
+		if r.env.Secrets == nil {
+			r.env.Secrets = map[string]string{}
+		}
+		r.env.Secrets[pull.PasswordSecret] = o.DockerPassword
+	}
 	res.Env = r.env
-	res.Steps, err = engine.Run(ctx, r.up(), engine.Options{Observe: o.Observe, Concurrency: o.Concurrency})
+	res.Steps, err = engine.Run(ctx, r.up(), engine.Options{
+		Observe: o.Observe, Concurrency: o.Concurrency, Lanes: map[string]int{imageLane: pullsAtOnce},
+	})
+	res.Tables = r.account(ctx)
+	for _, w := range r.warnings {
+		o.Warn(w)
+	}
 	res.End = time.Now()
 	return res, err
 }
@@ -121,6 +144,9 @@ type run struct {
 	plan   plan.Plan
 	record record
 	env    engine.Env
+
+	mu       sync.Mutex
+	warnings []string // to be told at the end
 }
 
 // prepare decides what is to be done. It changes nothing.
@@ -246,7 +272,7 @@ func (r *run) up() []engine.Node {
 		}
 		nodes = append(nodes, node)
 	}
-	return nodes
+	return r.images(nodes)
 }
 
 // makeStateDir makes the state directory for its owner alone: it will hold a

@@ -10,12 +10,15 @@ import (
 	"github.com/buenhyden/hy-home/internal/lock"
 	"github.com/buenhyden/hy-home/internal/netplan"
 	"github.com/buenhyden/hy-home/internal/plan"
+	"github.com/buenhyden/hy-home/internal/pull"
 )
 
 // values are the fields that files of the catalog may use:
 //
 //	platform            the platform's name
 //	registry-mirror     URL, or empty
+//	docker-username     of Docker Hub, or empty
+//	cache-<host>        URL of the cache of a registry's host: "cache-docker-io"
 //	<network>-name      for each component of the driver "network", by the
 //	<network>-subnet    component's name: "kind-net-subnet" is "172.18.0.0/16"
 //	<network>-gateway
@@ -25,8 +28,17 @@ func values(p plan.Plan, o Options) (map[string]string, error) {
 	if err := checkMirror(o.RegistryMirror); err != nil {
 		return nil, err
 	}
-	v := map[string]string{"platform": o.Name, "registry-mirror": o.RegistryMirror}
+	if (o.DockerUsername == "") != (o.DockerPassword == "") {
+		return nil, exit.BadInputf("docker-username and docker-password: only one of them is given, give both or none")
+	}
+	v := map[string]string{"platform": o.Name, pull.MirrorValue: o.RegistryMirror, pull.UsernameValue: o.DockerUsername}
 	for _, c := range p.Components {
+		if c.Driver == pull.CacheDriver {
+			upstreams, _ := c.Settings["upstreams"].(map[string]any)
+			for host := range upstreams {
+				v[pull.CacheValue(host)] = pull.CacheURL(o.Name, host)
+			}
+		}
 		if c.Driver != "network" {
 			continue
 		}

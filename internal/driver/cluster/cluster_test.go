@@ -90,10 +90,10 @@ func TestSettings_BadInput(t *testing.T) {
 
 func TestHosts_MirrorFirstThenUpstream(t *testing.T) {
 	s := Settings{Registry: "http://hy-registry:5000", Mirrors: []string{"docker.io", "quay.io"}}
-	if got := slices.Collect(maps.Keys(hosts(s, ""))); len(got) != 1 || got[0] != "localhost:5001/hosts.toml" {
+	if got := slices.Collect(maps.Keys(hosts(s, nil))); len(got) != 1 || got[0] != "localhost:5001/hosts.toml" {
 		t.Errorf("without a mirror: %v", got)
 	}
-	files := hosts(s, "http://hy-registry:5000")
+	files := hosts(s, map[string]string{"registry-mirror": "http://hy-registry:5000", "cache-quay-io": "http://hy-home-cache-quay-io:5000"})
 	var all strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		all.WriteString("# " + name + "\n" + files[name] + "\n")
@@ -151,7 +151,7 @@ func (c *containers) CopyFromContainer(_ context.Context, id, dir string) (io.Re
 func TestConfigureRegistries_WritesOnceAndRepairs(t *testing.T) {
 	api := &containers{files: map[string]map[string]string{}}
 	nodes := []string{"lab-control-plane", "lab-worker"}
-	files := hosts(Settings{Registry: "http://hy-registry:5000", Mirrors: []string{"quay.io"}}, "http://hy-registry:5000")
+	files := hosts(Settings{Registry: "http://hy-registry:5000", Mirrors: []string{"quay.io"}}, map[string]string{"registry-mirror": "http://hy-registry:5000"})
 	ctx := context.Background()
 	for _, step := range []struct {
 		name    string

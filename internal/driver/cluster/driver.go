@@ -45,7 +45,7 @@ type Settings struct {
 	Workers       int    `yaml:"workers"`
 	// Registry is what the nodes pull "localhost:5001/..." from: images built on this machine.
 	Registry string `yaml:"registry"`
-	// Mirrors are the hosts that the input registry-mirror stands in front of.
+	// Mirrors are the hosts that a cache or the input registry-mirror stands in front of.
 	Mirrors []string `yaml:"mirrors"`
 }
 
@@ -106,7 +106,7 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 	} else if err := k.check(ctx, api, s, have); err != nil {
 		return "", err
 	}
-	changed, err := configureRegistries(ctx, api, names(have), hosts(s, env.Values["registry-mirror"]))
+	changed, err := configureRegistries(ctx, api, names(have), hosts(s, env.Values))
 	if err != nil {
 		return "", err
 	}

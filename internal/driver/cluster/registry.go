@@ -3,6 +3,7 @@ package cluster
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,8 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/buenhyden/hy-home/internal/pull"
 )
 
 // certsDir is where containerd looks for the registries of a host. It reads them
@@ -35,14 +38,17 @@ type copier interface {
 
 // hosts returns the hosts.toml of each registry host that the nodes are told
 // about, by its path under [certsDir].
-func hosts(s Settings, mirror string) map[string]string {
+//
+// Where there is a cache of the host, it is asked first and the mirror is the
+// cache's affair; else the mirror is. The host itself is the last resort.
+func hosts(s Settings, values map[string]string) map[string]string {
 	files := map[string]string{}
 	if s.Registry != "" {
 		files[path.Join(localHost, "hosts.toml")] = hostsTOML("", s.Registry)
 	}
-	if mirror != "" {
-		for _, host := range s.Mirrors {
-			files[path.Join(host, "hosts.toml")] = hostsTOML(upstream(host), mirror)
+	for _, host := range s.Mirrors {
+		if first := cmp.Or(values[pull.CacheValue(host)], values[pull.MirrorValue]); first != "" {
+			files[path.Join(host, "hosts.toml")] = hostsTOML(upstream(host), first)
 		}
 	}
 	return files

@@ -69,10 +69,6 @@ func load(ctx context.Context, c catalog.Component, env engine.Env) (*types.Proj
 	if err := embedFiles(project, c.Files); err != nil {
 		return nil, misconfigured(c, err)
 	}
-	for name, s := range project.Services {
-		s.Image = env.Lock.Pin(s.Image)
-		project.Services[name] = s
-	}
 	label(project, env.Name)
 	return project, nil
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/buenhyden/hy-home/internal/docker"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
-	"github.com/buenhyden/hy-home/internal/lock"
 )
 
 const password = "s3cret_w0rd-that-is-nowhere"
@@ -38,21 +37,6 @@ func redisCluster(t *testing.T) catalog.Component {
 		t.Fatal("the catalog has no redis-cluster")
 	}
 	return c
-}
-
-func TestLoad_PinsImages(t *testing.T) {
-	e := env("hyt")
-	digest := "sha256:" + strings.Repeat("a", 64)
-	e.Lock = lock.Lock{Images: []lock.Image{{Ref: "docker.io/library/redis:7.0.15", Digest: digest}}}
-	p, err := load(t.Context(), redisCluster(t), e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, s := range p.Services {
-		if want := "docker.io/library/redis:7.0.15@" + digest; s.Image != want {
-			t.Errorf("service %s runs %s, want %s", name, s.Image, want)
-		}
-	}
 }
 
 func TestLoad_RedisCluster(t *testing.T) {

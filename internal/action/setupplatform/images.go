@@ -1,0 +1,137 @@
+package setupplatform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/lock"
+	"github.com/buenhyden/hy-home/internal/pull"
+)
+
+// imageLane is the row of the pulls. They begin at second 0 and wait for nobody
+// but the caches; what needs an image waits for its node.
+const imageLane = "images"
+
+// pullsAtOnce bounds the images on the wire: with more each one is slower, and
+// the first one that something waits for comes later.
+const pullsAtOnce = 4
+
+// pullTimeout of one image: 1 GiB at 2 MiB/s.
+const pullTimeout = 9 * time.Minute
+
+// images adds the pulls to the nodes of the components.
+func (r *run) images(nodes []engine.Node) []engine.Node {
+	var pulls []engine.Node
+	for _, i := range pull.Images(r.plan) {
+		n := engine.Node{Lane: imageLane, Timeout: pullTimeout}
+		switch {
+		case i.Engine && r.o.Pull != nil:
+			n.ID, n.Run = "pull "+short(i.Ref), r.pull(i.Ref)
+		case !i.Engine && r.o.Prefetch:
+			c, driver := r.cache()
+			if driver == nil {
+				continue
+			}
+			n.ID, n.Needs, n.Run = "prefetch "+short(i.Ref), []string{c.Name}, r.prefetch(driver, c, i.Ref)
+		default:
+			continue
+		}
+		pulls = append(pulls, n)
+		for k := range nodes {
+			if slices.Contains(i.For, nodes[k].ID) {
+				nodes[k].Needs = append(nodes[k].Needs, n.ID)
+			}
+		}
+	}
+	return append(pulls, nodes...)
+}
+
+// cache is the component that runs the caches, and its driver.
+func (r *run) cache() (catalog.Component, engine.Prefetcher) {
+	for _, c := range r.plan.Components {
+		if p, ok := r.o.Drivers[c.Driver].(engine.Prefetcher); ok && c.Driver == pull.CacheDriver {
+			return c, p
+		}
+	}
+	return catalog.Component{}, nil
+}
+
+func (r *run) pull(ref string) func(context.Context, func(string)) (engine.Outcome, error) {
+	return func(ctx context.Context, progress func(string)) (engine.Outcome, error) {
+		q := pull.Request{Ref: ref, Digest: digest(r.o.Lock, ref)}
+		if pull.Host(ref) == "docker.io" {
+			q.Username, q.Password = r.o.DockerUsername, r.o.DockerPassword
+		}
+		pulled, err := r.o.Pull(ctx, q, progress)
+		if err != nil {
+			return "", err
+		}
+		if pulled {
+			return engine.Created, nil
+		}
+		return engine.Unchanged, nil
+	}
+}
+
+// digest is the one that an image must have, "" if any will do.
+func digest(l lock.Lock, ref string) string {
+	_, d, _ := strings.Cut(l.Pin(ref), "@")
+	return d
+}
+
+// prefetch ends well whatever happens, unless the image is not the locked one:
+// the nodes find out themselves, and say better, what is wrong with an image.
+func (r *run) prefetch(driver engine.Prefetcher, c catalog.Component, ref string) func(context.Context, func(string)) (engine.Outcome, error) {
+	return func(ctx context.Context, progress func(string)) (engine.Outcome, error) {
+		env := r.env
+		env.Progress = progress
+		err := driver.Prefetch(ctx, c, ref, env)
+		switch {
+		case err == nil:
+		case errors.Is(err, engine.ErrMismatch):
+			return "", err
+		default:
+			r.warn(fmt.Sprintf("prefetch %s: %v: the nodes pull it when they need it", short(ref), err))
+		}
+		return engine.Checked, nil
+	}
+}
+
+// warn keeps a warning until the run is over: the console is the engine's until then.
+func (r *run) warn(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.warnings = append(r.warnings, text)
+}
+
+// short is a reference as people know it: without its digest and Docker Hub's host.
+func short(ref string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(pull.Tag(lock.Normal(ref)), "docker.io/"), "library/")
+}
+
+// account asks every driver that keeps figures for those of the run. It has
+// little time: a run that was cancelled has to end.
+func (r *run) account(ctx context.Context) []engine.Table {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	var tables []engine.Table
+	for _, c := range r.plan.Components {
+		a, ok := r.o.Drivers[c.Driver].(engine.Accountant)
+		if !ok {
+			continue
+		}
+		t, err := a.Account(ctx, c, r.env)
+		if err != nil {
+			r.warn(fmt.Sprintf("figures of %s: %v", c.Name, err))
+			continue
+		}
+		tables = append(tables, t)
+	}
+	return tables
+}

@@ -1,0 +1,260 @@
+// Package cache is the driver of the pull-through caches: one registry for each
+// public registry, on the nodes' network. Every node asks there first (see
+// driver/cluster), so an image crosses the wire once however many nodes run it.
+//
+// A cache is never a reason to fail: one whose upstream does not answer ends at
+// its start, is started again by the engine until it lives, and meanwhile the
+// nodes go to the upstream themselves.
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/client"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/docker"
+	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/pull"
+)
+
+// Driver runs the caches.
+type Driver struct {
+	docker *docker.Engine
+
+	mu    sync.Mutex
+	begin map[string]Figures // of each cache, when this run found it
+}
+
+// New makes the driver; it connects to the engine when it is first used.
+func New(docker *docker.Engine) *Driver {
+	return &Driver{docker: docker, begin: map[string]Figures{}}
+}
+
+var (
+	_ engine.Driver     = (*Driver)(nil)
+	_ engine.Prefetcher = (*Driver)(nil)
+	_ engine.Accountant = (*Driver)(nil)
+)
+
+// Settings are what component.yaml may say.
+type Settings struct {
+	Network   string            `yaml:"network"`   // the nodes' Docker network
+	Upstreams map[string]string `yaml:"upstreams"` // URL of the registry by the host in images' names
+}
+
+func settings(c catalog.Component) (Settings, error) {
+	var s Settings
+	if err := c.DecodeSettings(&s); err != nil {
+		return s, exit.BadInputf("%w", err)
+	}
+	if s.Network == "" || len(s.Upstreams) == 0 || len(c.Images) != 1 {
+		return s, exit.BadInputf("component %s: it needs settings.network, settings.upstreams and exactly one image", c.Name)
+	}
+	for host, upstream := range s.Upstreams {
+		if u, err := url.Parse(upstream); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+			return s, exit.BadInputf("component %s: settings.upstreams: %s: %q is not a URL such as https://quay.io", c.Name, host, upstream)
+		}
+	}
+	return s, nil
+}
+
+func (s Settings) hosts() []string { return slices.Sorted(maps.Keys(s.Upstreams)) }
+
+// Apply starts a cache for each upstream.
+func (d *Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
+	s, err := settings(c)
+	if err != nil {
+		return "", err
+	}
+	cli, err := d.docker.Client(ctx)
+	if err != nil {
+		return "", err
+	}
+	outcomes := make([]engine.Outcome, len(s.Upstreams))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, host := range s.hosts() {
+		g.Go(func() (err error) {
+			outcomes[i], err = d.apply(ctx, cli, s.wanted(c, host, env), env)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return "", err
+	}
+	if slices.Contains(outcomes, engine.Configured) || slices.Contains(outcomes, engine.Unchanged) && slices.Contains(outcomes, engine.Created) {
+		return engine.Configured, nil
+	}
+	return outcomes[0], nil
+}
+
+func (d *Driver) apply(ctx context.Context, cli *client.Client, w wanted, env engine.Env) (engine.Outcome, error) {
+	have, err := cli.ContainerInspect(ctx, w.name)
+	outcome := engine.Created
+	switch {
+	case errdefs.IsNotFound(err):
+	case err != nil:
+		return "", fmt.Errorf("inspect container %s: %w", w.name, err)
+	case have.Config.Labels[docker.PlatformLabel] != env.Name:
+		return "", exit.BadInputf("container %s was not made by this platform: remove it (docker rm -f %s), or give the platform another name", w.name, w.name)
+	default:
+		same, err := w.same(ctx, cli, have)
+		if err != nil {
+			return "", err
+		}
+		if same && (have.State.Running || have.State.Restarting) {
+			return engine.Unchanged, d.settle(ctx, cli, w, env)
+		}
+		outcome = engine.Configured
+		if err := remove(ctx, cli, have.ID); err != nil {
+			return "", err
+		}
+	}
+	env.Progress("start " + w.name + " before " + w.upstream)
+	if err := w.create(ctx, cli); err != nil {
+		return "", err
+	}
+	return outcome, d.settle(ctx, cli, w, env)
+}
+
+// startLimit is how long a cache may take to answer before it is left out. It
+// answers after 0.2 s, or not at all: it asks its upstream first.
+const startLimit = 10 * time.Second
+
+// settle waits until the cache answers and notes its figures, or leaves it out.
+func (d *Driver) settle(ctx context.Context, cli *client.Client, w wanted, env engine.Env) error {
+	limit, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	for {
+		f, err := read(limit, cli, w.name)
+		if err == nil {
+			d.mu.Lock()
+			d.begin[w.name] = f
+			d.mu.Unlock()
+			return nil
+		}
+		failed := limit.Err() != nil
+		if state, inspectErr := cli.ContainerInspect(ctx, w.name); inspectErr == nil && (state.RestartCount > 0 || state.State.Restarting) {
+			failed = true
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if failed {
+			env.Progress(fmt.Sprintf("%s is left out: %s does not answer it", w.name, w.upstream))
+			return nil
+		}
+		select {
+		case <-limit.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// Remove takes the caches away, and their volumes unless they are to be kept.
+func (d *Driver) Remove(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
+	s, err := settings(c)
+	if err != nil {
+		return "", err
+	}
+	cli, err := d.docker.Client(ctx)
+	if err != nil {
+		return "", err
+	}
+	removed := make([]bool, len(s.Upstreams))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, host := range s.hosts() {
+		g.Go(func() (err error) {
+			removed[i], err = removeCache(ctx, cli, pull.CacheName(env.Name, host), env)
+			return err
+		})
+	}
+	err = g.Wait()
+	if slices.Contains(removed, true) {
+		return engine.Removed, err
+	}
+	return engine.Unchanged, err
+}
+
+func removeCache(ctx context.Context, cli *client.Client, name string, env engine.Env) (bool, error) {
+	removed := false
+	have, err := cli.ContainerInspect(ctx, name)
+	switch {
+	case errdefs.IsNotFound(err):
+	case err != nil:
+		return false, fmt.Errorf("inspect container %s: %w", name, err)
+	case have.Config.Labels[docker.PlatformLabel] == env.Name:
+		if err := remove(ctx, cli, have.ID); err != nil {
+			return false, err
+		}
+		removed = true
+	}
+	if env.Values[pull.KeepValue] == "true" {
+		return removed, nil
+	}
+	volume, err := cli.VolumeInspect(ctx, name)
+	if errdefs.IsNotFound(err) || err == nil && volume.Labels[docker.PlatformLabel] != env.Name {
+		return removed, nil
+	}
+	if err == nil {
+		err = cli.VolumeRemove(ctx, name, false)
+	}
+	if err != nil && !errdefs.IsNotFound(err) {
+		return removed, fmt.Errorf("remove volume %s: %w", name, err)
+	}
+	return true, nil
+}
+
+func remove(ctx context.Context, cli *client.Client, id string) error {
+	err := cli.ContainerRemove(ctx, id, container.RemoveOptions{Force: true})
+	if err != nil && !errdefs.IsNotFound(err) {
+		return fmt.Errorf("remove container %s: %w", id, err)
+	}
+	return nil
+}
+
+// Status says "ready" when every cache runs, or is started again and again
+// because its upstream does not answer.
+func (d *Driver) Status(ctx context.Context, c catalog.Component, env engine.Env) (string, error) {
+	s, err := settings(c)
+	if err != nil {
+		return "", err
+	}
+	cli, err := d.docker.Client(ctx)
+	if err != nil {
+		return "", err
+	}
+	absent := 0
+	var faults []error
+	for _, host := range s.hosts() {
+		name := pull.CacheName(env.Name, host)
+		have, err := cli.ContainerInspect(ctx, name)
+		switch {
+		case errdefs.IsNotFound(err):
+			absent++
+			faults = append(faults, fmt.Errorf("%s is absent", name))
+		case err != nil:
+			return "", fmt.Errorf("inspect container %s: %w", name, err)
+		case !have.State.Running && !have.State.Restarting:
+			faults = append(faults, fmt.Errorf("%s is %s", name, have.State.Status))
+		}
+	}
+	switch {
+	case absent == len(s.Upstreams):
+		return "absent", nil
+	case len(faults) > 0:
+		return errors.Join(faults...).Error(), nil
+	}
+	return "ready", nil
+}
