@@ -14,7 +14,6 @@ import (
 
 	"github.com/buenhyden/hy-home/internal/action/setupplatform"
 	"github.com/buenhyden/hy-home/internal/catalog"
-	"github.com/buenhyden/hy-home/internal/diag"
 	"github.com/buenhyden/hy-home/internal/docker"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
@@ -63,6 +62,8 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the platform is not up after %s", limit))
 	defer cancel()
 
+	sinceEnd := stopwatch(ctx)
+
 	console := newConsole(rt)
 	o.Observe = console.Observe
 	res, err := setupplatform.Run(ctx, o)
@@ -71,7 +72,7 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 		err = errors.Join(err, tellPlatform(rt, o, res, err))
 	}
 	if err != nil {
-		return evidence(ctx, rt, o, res, err)
+		return diagnose(ctx, rt, o, res, err, sinceEnd())
 	}
 	rt.Output("kubeconfig", res.Kubeconfig)
 	rt.Output("changed", strconv.FormatBool(res.Changed()))
@@ -117,20 +118,6 @@ func tellPlatform(rt *Runtime, o setupplatform.Options, res setupplatform.Result
 		rt.Output("report-"+name, path)
 	}
 	return nil
-}
-
-// evidence gathers what explains a failure and says where it lies. A cancelled
-// run gathers nothing: it has seconds to end.
-func evidence(ctx context.Context, rt *Runtime, o setupplatform.Options, res setupplatform.Result, failure error) error {
-	if len(res.Steps) == 0 || errors.Is(ctx.Err(), context.Canceled) {
-		return failure
-	}
-	dir := filepath.Join(o.StateDir, "evidence")
-	if err := diag.Gather(context.WithoutCancel(ctx), dir, failure, res.Plan.Components, o.Drivers, res.Env); err != nil {
-		rt.Warning(err.Error())
-	}
-	rt.Progress("evidence: " + dir)
-	return failure
 }
 
 // platformOptions are the options that all commands around a platform share.

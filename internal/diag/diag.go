@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,84 +14,88 @@ import (
 	"github.com/buenhyden/hy-home/internal/engine"
 )
 
-// Collector is a driver that has evidence about its components: states, logs,
-// events. It hands each piece over as a file name and a text.
+// Collector is a driver that knows more about its components: states, logs,
+// events. It hands each piece over as a file name and a text, the most telling
+// first: time may run out.
 type Collector interface {
 	Collect(ctx context.Context, c catalog.Component, env engine.Env, write func(name, text string)) error
 }
 
-// limit of all the gathering: whoever waits for it waits for a failed job.
-const limit = 30 * time.Second
+// Source is something else that knows: the machine, the engine, the cluster.
+type Source struct {
+	Name    string // of its folder
+	Collect func(ctx context.Context, write func(name, text string)) error
+}
 
-// Gather makes the folder dir anew and writes cause.txt and, for each component whose driver is a
-// [Collector], a folder with its evidence. What could not be gathered is noted
-// in the folder's errors.txt. Secrets are replaced in every file.
-func Gather(ctx context.Context, dir string, cause error, cs []catalog.Component, drivers map[string]engine.Driver, env engine.Env) error {
-	// Evidence of an earlier failure would be taken for that of this one.
-	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
-		return fmt.Errorf("gather evidence: %w", err)
+// Case is a run that failed.
+type Case struct {
+	Dir        string // made anew: what explains an earlier failure would be taken for this one's
+	Cause      error
+	Steps      []engine.Result
+	Components []catalog.Component
+	Drivers    map[string]engine.Driver // those that are a [Collector] are asked
+	Env        engine.Env               // its secrets are replaced in every file
+	Sources    []Source
+	Limit      time.Duration // of all the gathering; 0 means 30 s
+}
+
+// defaultLimit: whoever waits for the gathering waits for a failed job.
+const defaultLimit = 30 * time.Second
+
+// Gather writes cause.txt, a folder for each source and each component that
+// there is something to say of, and a README.md that lists all of it. What could
+// not be gathered, or not in time, is noted in the folder's errors.txt.
+func Gather(ctx context.Context, c Case) error {
+	if err := errors.Join(os.RemoveAll(c.Dir), os.MkdirAll(c.Dir, 0o700)); err != nil {
+		return fmt.Errorf("gather diagnostics: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	if c.Limit == 0 {
+		c.Limit = defaultLimit
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.Limit)
 	defer cancel()
-	w := &writer{dir: dir, hide: hide(env.Secrets)}
-	w.write("", "cause.txt", cause.Error()+"\n")
+	w := newWriter(c.Dir, c.Env.Secrets)
+	w.write("", "cause.txt", causeText(c))
+	// Twice: the process may be killed before the end.
+	w.write("", "README.md", w.index(c))
 
 	var all sync.WaitGroup
-	for _, c := range cs {
-		collector, ok := drivers[c.Driver].(Collector)
-		if !ok {
-			continue
-		}
-		all.Add(1)
-		go func() {
-			defer all.Done()
-			err := collector.Collect(ctx, c, env, func(name, text string) { w.write(c.Name, name, text) })
+	for _, s := range c.sources() {
+		all.Go(func() {
+			err := s.Collect(ctx, func(name, text string) { w.write(s.Name, name, text) })
 			if err != nil {
-				w.write(c.Name, "errors.txt", err.Error()+"\n")
+				w.write(s.Name, "errors.txt", err.Error()+"\n")
 			}
-		}()
+		})
 	}
-	all.Wait()
-	return w.err()
-}
-
-// hide replaces the secrets' values.
-func hide(secrets map[string]string) *strings.Replacer {
-	var pairs []string
-	for name, value := range secrets {
-		if value != "" {
-			pairs = append(pairs, value, "<"+name+">")
+	done := make(chan struct{})
+	go func() { all.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		// Most of them know the context and come to their end now.
+		select {
+		case <-done:
+		case <-time.After(grace):
+			w.write("", "errors.txt", fmt.Sprintf("not everything could be gathered within %s\n", c.Limit))
 		}
 	}
-	return strings.NewReplacer(pairs...)
+	w.write("", "README.md", w.index(c))
+	return w.close()
 }
 
-// writer writes the files of a folder; it is safe for concurrent use and keeps
-// its faults to the end, as one lost file is no reason to lose the others.
-type writer struct {
-	dir  string
-	hide *strings.Replacer
+// grace is what collectors get to note what they could not finish.
+const grace = 200 * time.Millisecond
 
-	mu     sync.Mutex
-	faults []error
-}
-
-func (w *writer) write(component, name, text string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	// Names come from containers and pods: only their last part counts.
-	path := filepath.Join(w.dir, component, filepath.Base("/"+name))
-	err := os.MkdirAll(filepath.Dir(path), 0o700)
-	if err == nil {
-		err = os.WriteFile(path, []byte(w.hide.Replace(text)), 0o600)
+// sources are those of the case and the components' own.
+func (c Case) sources() []Source {
+	sources := c.Sources
+	for _, component := range c.Components {
+		if collector, ok := c.Drivers[component.Driver].(Collector); ok {
+			sources = append(sources, Source{component.Name, func(ctx context.Context, write func(name, text string)) error {
+				return collector.Collect(ctx, component, c.Env, write)
+			}})
+		}
 	}
-	if err != nil {
-		w.faults = append(w.faults, fmt.Errorf("gather evidence: %w", err))
-	}
-}
-
-func (w *writer) err() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return errors.Join(w.faults...)
+	return sources
 }

@@ -35,6 +35,7 @@ var SetupPlatform = Action{
 		{Name: "prometheus-url", Description: "URL of Prometheus as pods reach it, for an AnalysisTemplate. Empty if the profile has none."},
 		{Name: "report-json", Description: "Path of the report of the run as JSON."},
 		{Name: "report-html", Description: "Path of the report of the run as one self-contained HTML page."},
+		{Name: "diagnostics", Description: "Path of the folder that explains a failure: the cause, events, logs, states. Only set by a run that failed."},
 	},
 	Icon: "layers",
 }

@@ -93,7 +93,7 @@ func insideCluster(cs []catalog.Component) map[string]bool {
 }
 
 // forget removes what the state directory holds of a platform that is gone, and
-// the directory itself unless reports or evidence are left in it.
+// the directory itself unless reports or diagnostics are left in it.
 func forget(dir string) error {
 	for _, name := range []string{recordFile, "secrets.json", "kubeconfig"} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -38,11 +38,9 @@ func config(s Settings) *v1alpha4.Cluster {
 	return c
 }
 
-// create makes the cluster. On failure the nodes are kept until the cause has
-// been read from them, and are then removed: kind itself would remove them, and
-// with them the only evidence. cutShort says that an earlier creation was: then
-// the next try must still know of it, should nodes of that one come up late.
-func (k *kind) create(ctx context.Context, s Settings, cutShort bool) ([]nodes.Node, error) {
+// create makes the cluster. On failure the nodes stay, half made: they are the
+// only evidence. The marker file lets the next run make the cluster anew.
+func (k *kind) create(ctx context.Context, s Settings) ([]nodes.Node, error) {
 	if err := k.begun(); err != nil {
 		return nil, err
 	}
@@ -70,11 +68,7 @@ func (k *kind) create(ctx context.Context, s Settings, cutShort bool) ([]nodes.N
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("create kind cluster %s: %w (half made: the next run makes it anew)", k.name, ctx.Err())
 	}
-	err = withCause(ctx, fmt.Errorf("create kind cluster %s: %w", k.name, plain(err)), have)
-	if del := k.delete(ctx); del == nil && !cutShort {
-		_ = k.finished()
-	}
-	return nil, err
+	return nil, withCause(ctx, fmt.Errorf("create kind cluster %s: %w", k.name, plain(err)), have)
 }
 
 // await runs work, which cannot be cancelled, and stops waiting for it when ctx

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/client"
@@ -94,10 +95,11 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 	outcome := engine.Unchanged
 	if len(have) == 0 {
 		outcome = engine.Created
-		have, err = k.create(ctx, s, cutShort)
-		if err != nil && cutShort && ctx.Err() == nil {
+		have, err = k.create(ctx, s)
+		if err != nil && cutShort && ctx.Err() == nil && strings.Contains(err.Error(), "already") {
 			// The docker commands of a run that was killed outlive it by some seconds
-			// and make nodes under our hands.
+			// and make nodes under our hands: a name is "already in use", a node
+			// "already exists".
 			return "", engine.Transient(err)
 		}
 		if err != nil {

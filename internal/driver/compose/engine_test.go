@@ -146,7 +146,7 @@ services:
 		t.Error(err)
 	}
 	if !strings.Contains(files["job.log"], "no such topic") || !strings.Contains(files["job.json"], `"ExitCode": 3`) {
-		t.Errorf("evidence %v", files)
+		t.Errorf("diagnostics %v", files)
 	}
 }
 

@@ -1,4 +1,4 @@
-package cluster
+package diag
 
 import (
 	"slices"
@@ -35,7 +35,7 @@ func TestCollect_TellsOfNodesPodsEventsAndTrouble(t *testing.T) {
 		pod("good", true, 0), pod("bad", false, 2), event("Second", 200), event("First", 100),
 	)
 	files := map[string]string{}
-	if err := collect(t.Context(), client, func(name, text string) { files[name] = text }); err != nil {
+	if err := collect(t.Context(), client, nil, func(name, text string) { files[name] = text }); err != nil {
 		t.Fatal(err)
 	}
 	var names []string
@@ -43,13 +43,14 @@ func TestCollect_TellsOfNodesPodsEventsAndTrouble(t *testing.T) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	if want := []string{"apps.bad.c.before.log", "apps.bad.c.log", "events.txt", "nodes.txt", "pods.txt"}; !slices.Equal(names, want) {
+	if want := []string{"apps.bad.c.before.log", "apps.bad.c.log", "apps.bad.yaml", "events.txt", "nodes.txt", "pods.txt", "workloads.txt"}; !slices.Equal(names, want) {
 		t.Errorf("files %v, want %v", names, want)
 	}
 	for name, want := range map[string]string{
-		"nodes.txt":  "cni plugin not initialized",
-		"pods.txt":   "apps       bad   Running  0/1    2         n1",
-		"events.txt": "pod apps/bad  Second  two lines",
+		"apps.bad.yaml": "restartCount: 2",
+		"nodes.txt":     "not Ready: cni plugin not initialized",
+		"pods.txt":      "apps       bad   Running  0/1    2         n1",
+		"events.txt":    "pod apps/bad  Second  two lines",
 	} {
 		if !strings.Contains(files[name], want) {
 			t.Errorf("%s lacks %q:\n%s", name, want, files[name])
@@ -57,5 +58,20 @@ func TestCollect_TellsOfNodesPodsEventsAndTrouble(t *testing.T) {
 	}
 	if e := files["events.txt"]; strings.Index(e, "First") > strings.Index(e, "Second") {
 		t.Errorf("events are not in order of time:\n%s", e)
+	}
+}
+
+// Of a cluster that others use too, only the platform's namespaces are read.
+func TestCollect_LeavesOthersAlone(t *testing.T) {
+	client := fake.NewClientset(
+		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "apps", Name: "ours"}},
+		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "payroll", Name: "theirs"}},
+	)
+	if err := collect(t.Context(), client, []string{"apps"}, func(name, text string) {
+		if strings.Contains(name+text, "theirs") {
+			t.Errorf("%s tells of a pod of somebody else:\n%s", name, text)
+		}
+	}); err != nil {
+		t.Fatal(err)
 	}
 }
