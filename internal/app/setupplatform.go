@@ -99,6 +99,7 @@ func ownFiles(in spec.Values) (workspace.Files, error) {
 		ComposeFiles:    in.List("compose-files"),
 		EnvFiles:        in.List("env-files"),
 		ComposeProfiles: in.List("compose-profiles"),
+		KindConfig:      in.String("kind-config"),
 	}, nil
 }
 

@@ -5,12 +5,17 @@ import (
 	"slices"
 
 	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/plan"
 	"github.com/buenhyden/hy-home/internal/workspace"
 )
 
 // withFiles gives the options with the user's own files in the catalog. Their
 // drivers fill in what the files ask for, so that the plan counts it.
 func withFiles(ctx context.Context, o Options) (Options, error) {
+	if o.Cluster == plan.Existing && o.Files.KindConfig != "" {
+		return o, exit.BadInputf("kind-config is %q, but the cluster is an existing one, which nobody configures", o.Files.KindConfig)
+	}
 	extended, err := workspace.Extend(o.Catalog, o.Profile, o.Files)
 	if err != nil {
 		return o, err

@@ -49,10 +49,16 @@ func checkNetwork(ctx context.Context, api inspector, values map[string]string) 
 // check reports what is wrong with a cluster that exists, with the cure.
 func (k *kind) check(ctx context.Context, api inspector, s Settings, have []nodes.Node) error {
 	const cure = "remove it with `hyaction platform down` and bring the platform up again"
+	have = members(have)
 	if want := s.ControlPlanes + s.Workers; len(have) != want {
 		return fmt.Errorf("kind cluster %s has %d nodes, want %d: %s", k.name, len(have), want, cure)
 	}
+	wanted := images(k.name, s)
 	for _, n := range have {
+		want, known := wanted[n.String()]
+		if !known {
+			return fmt.Errorf("kind cluster %s has a node %s, which is not wanted: %s", k.name, n, cure)
+		}
 		c, err := api.ContainerInspect(ctx, n.String())
 		if err != nil {
 			return fmt.Errorf("inspect node %s: %w", n, err)
@@ -60,8 +66,8 @@ func (k *kind) check(ctx context.Context, api inspector, s Settings, have []node
 		if !c.State.Running {
 			return fmt.Errorf("kind cluster %s: node %s is %s (exit code %d): %s", k.name, n, c.State.Status, c.State.ExitCode, cure)
 		}
-		if c.Config.Image != s.Image {
-			return fmt.Errorf("kind cluster %s: node %s runs %s, want %s: %s", k.name, n, c.Config.Image, s.Image, cure)
+		if c.Config.Image != want {
+			return fmt.Errorf("kind cluster %s: node %s runs %s, want %s: %s", k.name, n, c.Config.Image, want, cure)
 		}
 	}
 	// The kubeconfig may be gone, or of a cluster that had this name before.

@@ -25,17 +25,25 @@ maxParallelImagePulls: 4
 
 // config is the kind configuration for the settings.
 func config(s Settings) *v1alpha4.Cluster {
-	c := &v1alpha4.Cluster{
+	if s.user != nil {
+		return merged(s)
+	}
+	return &v1alpha4.Cluster{
 		TypeMeta:             v1alpha4.TypeMeta{Kind: "Cluster", APIVersion: "kind.x-k8s.io/v1alpha4"},
 		KubeadmConfigPatches: []string{kubeletPatch},
+		Nodes:                plainNodes(s),
 	}
+}
+
+func plainNodes(s Settings) []v1alpha4.Node {
+	var nodes []v1alpha4.Node
 	for range s.ControlPlanes {
-		c.Nodes = append(c.Nodes, v1alpha4.Node{Role: v1alpha4.ControlPlaneRole, Image: s.Image})
+		nodes = append(nodes, v1alpha4.Node{Role: v1alpha4.ControlPlaneRole, Image: s.Image})
 	}
 	for range s.Workers {
-		c.Nodes = append(c.Nodes, v1alpha4.Node{Role: v1alpha4.WorkerRole, Image: s.Image})
+		nodes = append(nodes, v1alpha4.Node{Role: v1alpha4.WorkerRole, Image: s.Image})
 	}
-	return c
+	return nodes
 }
 
 // create makes the cluster. On failure the nodes stay, half made: they are the

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/client"
+	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 	"sigs.k8s.io/kind/pkg/cluster"
 	"sigs.k8s.io/kind/pkg/cluster/nodes"
 
@@ -46,6 +47,12 @@ type Settings struct {
 	Workers       int    `yaml:"workers"`
 	// Registry is what the nodes pull "localhost:5001/..." from: images built on this machine.
 	Registry string `yaml:"registry"`
+	// Config is a kind configuration of the user's: its file's text, how the file
+	// is called, and where relative paths in it start.
+	Config     string `yaml:"config"`
+	ConfigFile string `yaml:"config-file"`
+	ConfigRoot string `yaml:"config-root"`
+	user       *v1alpha4.Cluster
 	// Mirrors are the hosts that a cache or the input registry-mirror stands in front of.
 	Mirrors []string `yaml:"mirrors"`
 }
@@ -53,6 +60,10 @@ type Settings struct {
 func settings(c catalog.Component) (Settings, error) {
 	s := Settings{}
 	if err := c.DecodeSettings(&s); err != nil {
+		return s, err
+	}
+	s, err := s.withConfig()
+	if err != nil {
 		return s, err
 	}
 	switch {
@@ -108,7 +119,7 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 	} else if err := k.check(ctx, api, s, have); err != nil {
 		return "", err
 	}
-	changed, err := configureRegistries(ctx, api, names(have), hosts(s, env.Values))
+	changed, err := configureRegistries(ctx, api, names(members(have)), hosts(s, env.Values))
 	if err != nil {
 		return "", err
 	}
