@@ -319,3 +319,32 @@ func BenchmarkRun_200Nodes(b *testing.B) {
 		}
 	}
 }
+
+// Pulls that wait for the wire must not keep what needs no wire from starting,
+// nor the other way round.
+func TestRun_ALaneOfItsOwnDoesNotCountForTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		var nodes []engine.Node
+		for i := range 6 {
+			n := work(fmt.Sprint("pull-", i), time.Second, nil)
+			n.Lane = "images"
+			nodes = append(nodes, n)
+		}
+		for i := range 4 {
+			nodes = append(nodes, work(fmt.Sprint("other-", i), time.Second, nil))
+		}
+		results, err := engine.Run(t.Context(), nodes, engine.Options{Concurrency: 2, Lanes: map[string]int{"images": 3}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		starts := map[string]int{}
+		for _, r := range results {
+			starts[fmt.Sprint(r.Lane, " ", r.Start.Sub(begin))]++
+		}
+		want := map[string]int{"images 0s": 3, "images 1s": 3, " 0s": 2, " 1s": 2}
+		if fmt.Sprint(starts) != fmt.Sprint(want) {
+			t.Errorf("started %v, want %v", starts, want)
+		}
+	})
+}

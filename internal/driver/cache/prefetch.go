@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/engine"
@@ -44,12 +45,23 @@ func (d *Driver) Prefetch(ctx context.Context, c catalog.Component, image string
 		env.Progress(fmt.Sprintf("%s in the cache", catalog.Bytes(fetched.Size)))
 		return nil
 	}
-	if errors.Is(err, registry.ErrNotFound) && pinned != image {
-		now := "its tag is not there either"
-		if d, err := images.Describe(ctx, image); err == nil {
-			now = "its tag stands for " + d.Digest
-		}
-		return fmt.Errorf("%w: image %s: the lock says %s, which the registry does not have; %s", engine.ErrMismatch, image, pinned, now)
+	if pinned == image || errors.Is(err, registry.ErrUnreachable) || ctx.Err() != nil {
+		return err
 	}
-	return err
+	// The cache says 500 for a digest that its upstream does not have. When the tag
+	// is answered, and the digest still is not, upstream is well and lacks it.
+	tag, tagErr := images.Describe(ctx, image)
+	if tagErr != nil || strings.HasSuffix(pinned, "@"+tag.Digest) {
+		return err
+	}
+	if _, err = images.Warm(ctx, pinned); err == nil || ctx.Err() != nil {
+		return err
+	}
+	return fmt.Errorf("%w: image %s: the lock says %s, which its registry does not have; its tag stands for %s now",
+		engine.ErrMismatch, image, digest(pinned), tag.Digest)
+}
+
+func digest(pinned string) string {
+	_, d, _ := strings.Cut(pinned, "@")
+	return d
 }
