@@ -37,6 +37,8 @@ var suffixes = []struct{ suffix, text string }{
 	{".containerd.log", "the node's container runtime"},
 	{".containers.txt", "the node's containers as its runtime sees them"},
 	{".images.txt", "the images that the node has pulled"},
+	{".disk.txt", "room on the node's file systems"},
+	{".console.log", "what the node's container printed"},
 	{".log", "log"},
 	{".yaml", "the object as the API server has it, with its status"},
 	{".json", "what the engine says of the container, with its health checks"},

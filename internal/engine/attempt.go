@@ -14,7 +14,7 @@ import (
 const budget = 2 * time.Minute
 
 // maxPause between two tries: the end of a fault is noticed no later than this.
-const maxPause = 15 * time.Second
+const maxPause = 5 * time.Second
 
 // work runs node i until it is done, fails for good, or has been tried again for
 // as long as it may.

@@ -86,7 +86,7 @@ type Options struct {
 	// Concurrency: pulls share the wire, everything else the processors.
 	Lanes   map[string]int
 	Budget  time.Duration                              // how long after its first [Transient] error a node is tried again; 0 means 2 min, less than 0 never
-	Backoff time.Duration                              // longest pause before the second try, doubled for each further one up to 15 s; 0 means 1 s
+	Backoff time.Duration                              // longest pause before the second try, doubled for each further one up to 5 s; 0 means 1 s
 	Observe func(Event)                                // is never called by two goroutines at once
 	Now     func() time.Time                           // for tests; nil means time.Now
 	Sleep   func(context.Context, time.Duration) error // for tests; nil waits for real

@@ -96,10 +96,13 @@ func refused(message string) bool {
 // pullReason takes the end of containerd's chain of errors, where the reason is.
 // "Back-off pulling image" holds none, but newer kubelets append it.
 func pullReason(image, message string) string {
-	m := oneLine(message)
+	m := strings.Join(strings.Fields(message), " ")
 	if i := strings.LastIndex(m, ": "); i >= 0 && refused(m) {
-		m = strings.TrimSpace(m[i+2:])
+		m = m[i+2:]
+	} else if i := strings.LastIndex(m, "failed to do request: "); i >= 0 {
+		m = m[i+len("failed to do request: "):] // what is before it names the image three times
 	}
+	m = oneLine(m)
 	if image == "" || strings.Contains(m, image) {
 		return m
 	}
