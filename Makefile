@@ -76,6 +76,10 @@ generate: ## Write action.yml and the READMEs' tables from internal/spec
 lock: ## Rewrite platform.lock from the catalog and the registries in reach
 	go run ./cmd/hyaction lock update --file internal/catalog/platform.lock
 
+.PHONY: bench-platform
+bench-platform: ## The same platform as guides install it and with setup-platform, side by side
+	go run ./testbed/bench
+
 .PHONY: golden
 golden: ## Rewrite the golden files; read the diff before you commit it
 	go test ./internal/... -update

@@ -1,0 +1,69 @@
+#!/bin/sh
+# Stands the components of the profile "bench" up as installation guides do: one
+# command after the other, each with its own wait. It prints "== seconds name"
+# for each step. Needs: kind, helm, docker-compose, docker in PATH; NAME, MIRROR,
+# NODE_IMAGE, CATALOG and BUILTIN (directories of components), WORK (for files).
+set -eu
+
+kubectl() { docker exec -i "$NAME-control-plane" kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
+
+now() { read -r up _ </proc/uptime && echo "${up%.*}${up#*.}"; }
+step() {
+	name=$1
+	shift
+	start=$(now)
+	"$@" >>"$WORK/naive.log" 2>&1 || { echo "$name failed:"; tail -5 "$WORK/naive.log"; exit 1; }
+	took=$(($(now) - start))
+	echo "== $((took / 100)).$(printf %02d $((took % 100))) $name"
+}
+
+networks() {
+	docker network inspect kind >/dev/null 2>&1 || docker network create --subnet 172.18.0.0/16 --gateway 172.18.0.1 --ip-range 172.18.0.0/24 kind
+	docker network create --subnet 172.19.0.0/16 --gateway 172.19.0.1 infra_net
+}
+
+# compose ends with 1 when a one-shot service has done its work: what counts for
+# the Redis Cluster is what it says of itself.
+compose() {
+	docker-compose --project-name "$NAME-$(basename "$1")" --file "$1/compose.yaml" up --detach --wait || test "$(basename "$1")" = redis-cluster
+}
+redis_cluster() {
+	compose "$BUILTIN/redis-cluster"
+	until docker exec "$NAME-redis-cluster-redis-node-1-1" sh -c 'REDISCLI_AUTH=$(cat /run/secrets/redis-password) redis-cli cluster info' | grep -q cluster_state:ok; do sleep 2; done
+}
+
+cluster() {
+	printf 'kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes: [{role: control-plane}, {role: worker}, {role: worker}]\nkubeadmConfigPatches:\n- "kind: KubeletConfiguration\\napiVersion: kubelet.config.k8s.io/v1beta1\\nfailCgroupV1: false\\n"\n' >"$WORK/kind.yaml"
+	kind create cluster --name "$NAME" --image "$NODE_IMAGE" --config "$WORK/kind.yaml" --kubeconfig "$WORK/kubeconfig" --wait 5m
+	for node in $(kind get nodes --name "$NAME"); do
+		for registry in docker.io quay.io; do
+			docker exec "$node" sh -c "mkdir -p /etc/containerd/certs.d/$registry && printf '[host.\"$MIRROR\"]\\n' >/etc/containerd/certs.d/$registry/hosts.toml"
+		done
+		docker network connect infra_net "$node"
+	done
+	# Its server's address may have moved with the network.
+	kubectl wait --for=condition=Ready nodes --all --timeout=5m
+}
+
+manifests() { # directory, namespace, kind/name to wait for
+	cat "$1"/manifests/*.yaml | kubectl apply --server-side --namespace "$2" -f -
+	if [ -n "${3:-}" ]; then kubectl rollout status --namespace "$2" --timeout=5m "$3"; fi
+}
+
+chart() { # directory, namespace
+	kind get kubeconfig --name "$NAME" >"$WORK/kubeconfig"
+	helm install "$(basename "$1")" "$1/chart" --kubeconfig "$WORK/kubeconfig" --namespace "$2" --values "$1/values.yaml" --wait --timeout 5m
+}
+
+export REDIS_PASSWORD=benchmark INFRA_NET_NAME=infra_net
+step networks networks
+step redis-cluster redis_cluster
+for name in cache sessions history; do step "$name" compose "$CATALOG/$name"; done
+step kind cluster
+step namespaces manifests "$BUILTIN/namespaces" default
+step argo-rollouts manifests "$BUILTIN/argo-rollouts" argo-rollouts deployment/argo-rollouts
+step prometheus chart "$BUILTIN/prometheus" monitoring
+step shop manifests "$CATALOG/shop" shop
+step carts manifests "$CATALOG/carts" shop statefulset/carts
+for name in flags search orders offers; do step "$name" manifests "$CATALOG/$name" shop "deployment/$name"; done
+step gossip manifests "$CATALOG/gossip" shop daemonset/gossip
