@@ -100,6 +100,8 @@ func ownFiles(in spec.Values) (workspace.Files, error) {
 		EnvFiles:        in.List("env-files"),
 		ComposeProfiles: in.List("compose-profiles"),
 		KindConfig:      in.String("kind-config"),
+		ValuesDir:       in.String("values-dir"),
+		ManifestsDir:    in.String("manifests-dir"),
 	}, nil
 }
 

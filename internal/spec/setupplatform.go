@@ -16,6 +16,8 @@ var SetupPlatform = Action{
 		{Name: "env-files", Kind: List, Description: "Files with the variables that the Compose files use. The default is .env beside the first of them."},
 		{Name: "compose-profiles", Kind: List, Description: "Compose profiles to start, in addition to the services without a profile."},
 		{Name: "kind-config", Description: "A kind configuration of your own (nodes, patches, mounts, ports, networking). The platform's name, registries and kubelet settings are merged into it; nodes that name no image get node-image."},
+		{Name: "values-dir", Description: "Directory with values of your own for charts, a file <component>.yaml each, merged over the catalog's."},
+		{Name: "manifests-dir", Description: "Directory with Kubernetes objects of your own, plain or a kustomization, applied after everything else. What leaves the directory leaves the cluster with the next run."},
 		{Name: "node-image", Description: "Image of the kind nodes. The default is the image the profile names."},
 		{Name: "registry-mirror", Description: "URL of a registry, as the nodes reach it, that is asked for the images of the cluster in place of their own registries: by the caches, or where the profile has none by each node, which then tries the own one too."},
 		{Name: "docker-username", Description: "User of Docker Hub, for the Docker engine and the cache of Docker Hub."},

@@ -34,6 +34,3 @@ func kindConfig(e *Extended, profile string, f Files) error {
 	}
 	return exit.BadInputf("kind-config is %q, but profile %s has no kind cluster", f.KindConfig, profile)
 }
-
-func values(*Extended, string, Files) error    { return nil }
-func manifests(*Extended, string, Files) error { return nil }

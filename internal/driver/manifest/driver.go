@@ -43,6 +43,11 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 	if err != nil {
 		return "", err
 	}
+	if isUsers(c) {
+		if objs, err = withNamespaces(ctx, cfg, c, env, objs); err != nil {
+			return "", err
+		}
+	}
 	changes, err := client.Converge(ctx, inventory(c, env), objs)
 	for _, change := range changes {
 		env.Log.Debug("applied", "component", c.Name, "object", change.Object, "action", change.Action)
@@ -99,6 +104,9 @@ func (d Driver) Status(ctx context.Context, c catalog.Component, env engine.Env)
 	case len(missing) > 0:
 		return fmt.Sprintf("%d of %d objects are missing: %s", len(missing), held, missing[0]), nil
 	}
+	if described, err := d.Describe(ctx, c, env); err == nil {
+		c = described // the directory may be gone: then its objects are there, and that is all to be told
+	}
 	probes, err := ready.New(cfg)
 	if err != nil {
 		return "", err
@@ -128,6 +136,9 @@ func connect(c catalog.Component, env engine.Env) (*apply.Client, *rest.Config, 
 
 // Objects reads and renders the component's manifests, in the order of the files' names.
 func Objects(c catalog.Component, env engine.Env) ([]*unstructured.Unstructured, error) {
+	if isUsers(c) {
+		return userObjects(c)
+	}
 	plain, err := fs.Glob(c.Files, "manifests/*.yaml")
 	if err != nil {
 		return nil, fmt.Errorf("component %s: %w", c.Name, err)
