@@ -10,6 +10,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/driver/cluster"
 	"github.com/buenhyden/hy-home/internal/driver/endpoints"
 	"github.com/buenhyden/hy-home/internal/driver/existing"
+	"github.com/buenhyden/hy-home/internal/driver/external"
 	"github.com/buenhyden/hy-home/internal/driver/helm"
 	"github.com/buenhyden/hy-home/internal/driver/manifest"
 	"github.com/buenhyden/hy-home/internal/driver/network"
@@ -28,6 +29,7 @@ func drivers(docker *docker.Engine) map[string]engine.Driver {
 		"cache":     cache.New(docker),
 		"bridge":    bridge.Driver{Docker: docker.Client},
 		"endpoints": endpoints.Driver{Docker: func(ctx context.Context) (nodes.Docker, error) { return docker.Client(ctx) }},
+		"external":  external.Driver{},
 		"existing":  existing.Driver{},
 		"helm":      helm.Driver{},
 		"manifest":  manifest.Driver{},

@@ -36,6 +36,9 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 	o.Profile = in.String("profile")
 	o.Cluster = in.String("cluster")
 	o.ClusterKubeconfig, o.ClusterContext = in.String("cluster-kubeconfig"), in.String("cluster-context")
+	if err := externalData(&o, in); err != nil {
+		return err
+	}
 	o.NodeImage = in.String("node-image")
 	o.RegistryMirror = in.String("registry-mirror")
 	o.DockerUsername, o.DockerPassword = in.String("docker-username"), in.String("docker-password")

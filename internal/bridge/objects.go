@@ -34,9 +34,21 @@ type service struct {
 // container, and no virtual address may answer in its place.
 func Services(namespace string, endpoints []catalog.Endpoint, at map[string][]netip.Addr) ([]*unstructured.Unstructured, error) {
 	services := map[string]*service{}
+	var aliases []*unstructured.Unstructured
 	for _, e := range endpoints {
+		if e.External && e.Clustered {
+			continue // its own names are true everywhere, and clients are sent on to them
+		}
 		for _, host := range e.Hosts {
 			addresses := at[host]
+			if e.External {
+				address, err := netip.ParseAddr(host)
+				if err != nil {
+					aliases = append(aliases, alias(namespace, e, host))
+					continue
+				}
+				addresses = []netip.Addr{address}
+			}
 			if len(addresses) == 0 {
 				return nil, fmt.Errorf("endpoint %s: no running container is called %s on the data tier's network", e.Name, host)
 			}
@@ -54,11 +66,24 @@ func Services(namespace string, endpoints []catalog.Endpoint, at map[string][]ne
 			}
 		}
 	}
-	var objs []*unstructured.Unstructured
+	objs := aliases
 	for _, name := range slices.Sorted(maps.Keys(services)) {
 		objs = append(objs, services[name].objects(namespace, name)...)
 	}
 	return objs, nil
+}
+
+// alias is the Service of a managed endpoint that has a DNS name: the cluster's
+// DNS answers with that name.
+func alias(namespace string, e catalog.Endpoint, host string) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "Service",
+		"metadata": map[string]any{
+			"name": e.ExternalService(host), "namespace": namespace,
+			"labels": map[string]any{"app.kubernetes.io/managed-by": "hyaction"},
+		},
+		"spec": map[string]any{"type": "ExternalName", "externalName": host},
+	}}
 }
 
 // portName begins with the protocol, by which a service mesh knows what flows:
@@ -115,6 +140,10 @@ func Policies(namespaces []string, network netip.Prefix, endpoints []catalog.End
 		return nil // an empty list of ports would allow all
 	}
 	var objs []*unstructured.Unstructured
+	data := map[string]any{"ports": ports}
+	if peers := peers(network, endpoints); len(peers) > 0 {
+		data["to"] = peers
+	}
 	for _, namespace := range namespaces {
 		objs = append(objs, &unstructured.Unstructured{Object: map[string]any{
 			"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
@@ -126,10 +155,7 @@ func Policies(namespaces []string, network netip.Prefix, endpoints []catalog.End
 				"podSelector": map[string]any{},
 				"policyTypes": []any{"Egress"},
 				"egress": []any{
-					map[string]any{
-						"to":    []any{map[string]any{"ipBlock": map[string]any{"cidr": network.String()}}},
-						"ports": ports,
-					},
+					data,
 					map[string]any{
 						// Both selectors in one peer: in two, all pods of kube-system and all
 						// DNS pods anywhere would be meant.
@@ -148,6 +174,34 @@ func Policies(namespaces []string, network netip.Prefix, endpoints []catalog.End
 		}})
 	}
 	return objs
+}
+
+// peers are where the endpoints are: on the data tier's network, or at the
+// addresses of managed services. Of a DNS name no policy can say where it leads,
+// so that with one the ports are open to anywhere: nil.
+func peers(network netip.Prefix, endpoints []catalog.Endpoint) []any {
+	var blocks []string
+	if network.IsValid() {
+		blocks = append(blocks, network.String())
+	}
+	for _, e := range endpoints {
+		for _, host := range e.Hosts {
+			if !e.External {
+				continue
+			}
+			address, err := netip.ParseAddr(host)
+			if err != nil {
+				return nil
+			}
+			blocks = append(blocks, netip.PrefixFrom(address, address.BitLen()).String())
+		}
+	}
+	slices.Sort(blocks)
+	var peers []any
+	for _, block := range slices.Compact(blocks) {
+		peers = append(peers, map[string]any{"ipBlock": map[string]any{"cidr": block}})
+	}
+	return peers
 }
 
 // Exposed are the endpoints of the docker tier among components.

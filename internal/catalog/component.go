@@ -23,6 +23,10 @@ type Component struct {
 	// ("kind"), or only where it was there before ("existing"); "" is both.
 	ForCluster string `yaml:"for-cluster"`
 
+	// ForData is "docker" for what exists only where the data tier runs in this
+	// machine's Docker engine; "" is always.
+	ForData string `yaml:"for-data"`
+
 	Needs   []Need   `yaml:"needs"`
 	Budget  Budget   `yaml:"budget"`
 	Images  []string `yaml:"images"`  // every image it pulls, with its tag

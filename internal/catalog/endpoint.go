@@ -44,6 +44,9 @@ type Endpoint struct {
 	// Redis Cluster do. They must never go through one virtual address, so that
 	// each host is published under a name of its own.
 	Clustered bool `yaml:"clustered"`
+	// External says that Hosts are names and addresses elsewhere, of a managed
+	// service that takes the component's place.
+	External  bool `yaml:"-"`
 	Published int  `yaml:"published"` // port of the machine it is reached at; 0 for none
 	NodePort  int  `yaml:"node-port"` // cluster tier: port of every node that containers reach it at; 0 for none
 

@@ -77,6 +77,9 @@ func checkComponent(c Component, add func(string, ...any)) {
 	if c.Driver == "" {
 		add("driver is missing")
 	}
+	if c.ForData != "" && c.ForData != "docker" {
+		add("for-data is %q, want docker or nothing", c.ForData)
+	}
 	if !slices.Contains(forCluster, c.ForCluster) {
 		add("for-cluster is %q, want kind or existing, or nothing for both", c.ForCluster)
 	}

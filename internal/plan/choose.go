@@ -26,6 +26,16 @@ func choose(cat catalog.Catalog, p catalog.Profile, t Target) ([]catalog.Compone
 				continue
 			}
 		}
+		if t.Data == External && (c.ForData == Docker || c.Driver == "compose") {
+			if len(c.Expose) == 0 {
+				dropped[c.Name] = true
+				continue
+			}
+			var err error
+			if c, err = elsewhere(c, t.Managed); err != nil {
+				return nil, err
+			}
+		}
 		c.Settings = override(c.Settings, p.Settings[c.Name])
 		chosen = append(chosen, c)
 	}
@@ -46,7 +56,7 @@ func choose(cat catalog.Catalog, p catalog.Profile, t Target) ([]catalog.Compone
 			case n.Optional:
 				continue
 			case dropped[n.Name]:
-				return nil, fmt.Errorf("%s needs %s (%s), which is not to be had with cluster: %s; choose another profile", c.Name, n.Name, n.Why, cluster)
+				return nil, fmt.Errorf("%s needs %s (%s), which is not to be had with cluster: %s and data: %s; choose another profile", c.Name, n.Name, n.Why, cluster, cmp.Or(t.Data, Docker))
 			}
 			needs = append(needs, n)
 		}

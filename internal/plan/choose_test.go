@@ -57,7 +57,7 @@ func TestNew_WhatOnlyKindNeedsDropsOutOnAnExistingCluster(t *testing.T) {
 		}
 	}
 	_, err := New(clusters(), Target{Profile: "proven", Cluster: Existing}, Machine{})
-	if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "proof needs bridge (it is there first), which is not to be had with cluster: existing") {
+	if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "proof needs bridge (it is there first), which is not to be had with cluster: existing and data: docker") {
 		t.Errorf("got %v", err)
 	}
 }

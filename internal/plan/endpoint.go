@@ -27,6 +27,9 @@ func (p Plan) Endpoints(platform string) []Endpoint {
 			at := Endpoint{Name: e.Name, Component: c.Name, Protocol: e.Protocol}
 			if c.Tier == "docker" {
 				at.Docker, at.Cluster = e.Addresses(e.Hosts), p.fromPods(e)
+				if e.External {
+					at.Host = e.Addresses(e.Hosts)
+				}
 			} else {
 				at.Cluster, at.Docker = e.Addresses(inNamespace(e.Hosts, c.Namespace)), p.fromContainers(e, platform)
 			}
@@ -44,6 +47,9 @@ func (p Plan) Endpoints(platform string) []Endpoint {
 // services get the very names that these send them on to.
 func (p Plan) fromPods(e catalog.Endpoint) string {
 	published, hasServices := p.driver("endpoints")
+	if e.External && (e.Clustered || !hasServices) {
+		return e.Addresses(e.Hosts)
+	}
 	if hasServices && !e.Clustered {
 		return e.Addresses(inNamespace([]string{e.ExternalService("")}, published.Namespace))
 	}

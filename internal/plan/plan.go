@@ -41,6 +41,8 @@ type Plan struct {
 type Target struct {
 	Profile string // of the catalog
 	Cluster string // [Kind] or [Existing]; "" means Kind
+	Data    string // [Docker] or [External]; "" means Docker
+	Managed []Managed
 }
 
 // What the cluster is.

@@ -23,9 +23,10 @@ const file = "secrets.json"
 const size = 24
 
 // Load gives the secrets of these names from dir, and makes and stores the ones
-// that are not there yet. mask is called with every value before Load returns
-// it, so that it can never be printed. Secrets that nobody asks for stay stored.
-func Load(dir string, names []string, mask func(string)) (map[string]string, error) {
+// that are not there yet. Those given are taken as they are, and are not stored.
+// mask is called with every value before Load returns it, so that it can never
+// be printed. Secrets that nobody asks for stay stored.
+func Load(dir string, names []string, given map[string]string, mask func(string)) (map[string]string, error) {
 	path := filepath.Join(dir, file)
 	stored, err := read(path)
 	if err != nil {
@@ -34,6 +35,11 @@ func Load(dir string, names []string, mask func(string)) (map[string]string, err
 	wanted := make(map[string]string, len(names))
 	made := false
 	for _, name := range names {
+		if value, ok := given[name]; ok {
+			mask(value)
+			wanted[name] = value
+			continue
+		}
 		if stored[name] == "" {
 			stored[name] = random()
 			made = true

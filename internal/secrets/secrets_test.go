@@ -13,7 +13,7 @@ func TestLoad_MakesOnceAndKeeps(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	var masked []string
 	mask := func(s string) { masked = append(masked, s) }
-	first, err := Load(dir, []string{"redis-password", "db-password"}, mask)
+	first, err := Load(dir, []string{"redis-password", "db-password"}, nil, mask)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,14 +23,14 @@ func TestLoad_MakesOnceAndKeeps(t *testing.T) {
 	if !slices.Contains(masked, first["redis-password"]) || !slices.Contains(masked, first["db-password"]) {
 		t.Error("a secret was not masked")
 	}
-	second, err := Load(dir, []string{"redis-password", "new"}, mask)
+	second, err := Load(dir, []string{"redis-password", "new"}, nil, mask)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if second["redis-password"] != first["redis-password"] || second["new"] == "" || len(second) != 2 {
 		t.Error("a stored secret changed, or more than asked for came back")
 	}
-	third, err := Load(dir, []string{"db-password"}, mask)
+	third, err := Load(dir, []string{"db-password"}, nil, mask)
 	if err != nil || third["db-password"] != first["db-password"] {
 		t.Errorf("a secret nobody asked for in between was lost (%v)", err)
 	}
@@ -38,7 +38,7 @@ func TestLoad_MakesOnceAndKeeps(t *testing.T) {
 
 func TestLoad_OnlyTheOwnerMayRead(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
-	if _, err := Load(dir, []string{"a"}, func(string) {}); err != nil {
+	if _, err := Load(dir, []string{"a"}, nil, func(string) {}); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]os.FileMode{dir: 0o700, filepath.Join(dir, file): 0o600} {
@@ -59,7 +59,7 @@ func TestLoad_DamagedFileIsNotReplacedNorQuoted(t *testing.T) {
 	if err := os.WriteFile(path, []byte(`{"a":"hunter2`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Load(dir, []string{"a"}, func(string) {})
+	_, err := Load(dir, []string{"a"}, nil, func(string) {})
 	if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "platform down") {
 		t.Errorf("got %v", err)
 	}

@@ -3,6 +3,7 @@ package setupplatform
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
@@ -15,6 +16,9 @@ import (
 func withFiles(ctx context.Context, o Options) (Options, error) {
 	if o.Cluster == plan.Existing && o.Files.KindConfig != "" {
 		return o, exit.BadInputf("kind-config is %q, but the cluster is an existing one, which nobody configures", o.Files.KindConfig)
+	}
+	if o.Data == plan.External && len(o.Files.ComposeFiles) > 0 {
+		return o, exit.BadInputf("compose-files is %q, but with data: external nothing runs in Docker", strings.Join(o.Files.ComposeFiles, " "))
 	}
 	extended, err := workspace.Extend(o.Catalog, o.Profile, o.Files)
 	if err != nil {

@@ -35,6 +35,12 @@ type Options struct {
 	DockerPassword string
 	Prefetch       bool // fill the caches while the cluster starts
 	KeepCache      bool // [Down] leaves what the caches hold
+	// Data is plan.Docker or plan.External; "" means Docker. Managed says where
+	// the external services are, and Given holds their credentials.
+	Data    string
+	Managed []plan.Managed
+	Given   map[string]string
+
 	// ClusterKubeconfig and ClusterContext say which existing cluster is meant.
 	ClusterKubeconfig, ClusterContext string
 
@@ -117,7 +123,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err := r.record.add(r.plan).save(o.StateDir); err != nil {
 		return res, err
 	}
-	if r.env.Secrets, err = secrets.Load(o.StateDir, r.plan.Secrets(), o.Mask); err != nil {
+	if r.env.Secrets, err = secrets.Load(o.StateDir, r.plan.Secrets(), o.Given, o.Mask); err != nil {
 		return res, err
 	}
 	if o.DockerPassword != "" {
@@ -163,7 +169,7 @@ func prepare(ctx context.Context, o Options) (*run, error) {
 		return nil, err
 	}
 	rec.Name = o.Name
-	target := plan.Target{Profile: o.Profile, Cluster: o.Cluster}
+	target := plan.Target{Profile: o.Profile, Cluster: o.Cluster, Data: o.Data, Managed: o.Managed}
 	if o, err = withFiles(ctx, o); err != nil {
 		return nil, err
 	}
@@ -194,6 +200,9 @@ func prepare(ctx context.Context, o Options) (*run, error) {
 		if err := checkChart(c, o.Lock); err != nil {
 			return nil, err
 		}
+	}
+	if err := given(p, o.Given); err != nil {
+		return nil, err
 	}
 	values, err := values(p, o)
 	if err != nil {

@@ -75,6 +75,21 @@ func clusterSettings(c catalog.Component, o Options) (map[string]any, error) {
 	return settings, nil
 }
 
+// given checks that the credentials of managed services are there: they cannot be
+// made up.
+func given(p plan.Plan, given map[string]string) error {
+	for _, c := range p.Components {
+		for _, e := range c.Expose {
+			for part, name := range e.Secrets {
+				if e.External && given[name] == "" {
+					return exit.BadInputf("data-secrets has no %s: it is the %s of endpoint %s, and a managed service's cannot be generated", name, part, e.Name)
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // checkChart reports a component whose chart is not the one that is locked.
 func checkChart(c catalog.Component, l lock.Lock) error {
 	chart, ok, err := lock.ChartOf(c)

@@ -46,15 +46,11 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 	if err != nil {
 		return "", err
 	}
-	api, err := d.Docker(ctx)
-	if err != nil {
-		return "", err
-	}
-	at, err := bridge.Bridge{Docker: api, Cluster: env.Name, Network: s.Network}.Addresses(ctx)
-	if err != nil {
-		return "", err
-	}
 	exposed := bridge.Exposed(env.Components)
+	at, err := d.addresses(ctx, s, env, exposed)
+	if err != nil {
+		return "", err
+	}
 	objs, err := bridge.Services(c.Namespace, exposed, at)
 	if err != nil {
 		return "", err
@@ -87,6 +83,19 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 		}
 	}
 	return engine.Outcome(outcome), nil
+}
+
+// addresses asks the engine where the endpoints' containers are; managed services
+// have none.
+func (d Driver) addresses(ctx context.Context, s Settings, env engine.Env, exposed []catalog.Endpoint) (map[string][]netip.Addr, error) {
+	if !slices.ContainsFunc(exposed, func(e catalog.Endpoint) bool { return !e.External }) {
+		return nil, nil
+	}
+	api, err := d.Docker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return bridge.Bridge{Docker: api, Cluster: env.Name, Network: s.Network}.Addresses(ctx)
 }
 
 // Remove takes everything back. A cluster that is gone holds none of it.
@@ -151,6 +160,9 @@ func settings(c catalog.Component, env engine.Env) (Settings, netip.Prefix, erro
 			}
 			return s, subnet, nil
 		}
+	}
+	if !slices.ContainsFunc(bridge.Exposed(env.Components), func(e catalog.Endpoint) bool { return !e.External }) {
+		return s, netip.Prefix{}, nil
 	}
 	return s, netip.Prefix{}, exit.BadInputf("component %s: settings.network is %q, which no component of the plan makes", c.Name, s.Network)
 }

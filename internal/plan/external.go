@@ -1,0 +1,102 @@
+package plan
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/buenhyden/hy-home/internal/catalog"
+)
+
+// What the data tier is.
+const (
+	Docker   = "docker"   // Compose projects on this machine
+	External = "external" // managed services that are there: RDS, MSK, S3
+)
+
+// externalDriver takes the place of a component's own where its service is
+// managed by others.
+const externalDriver = "external"
+
+// Managed is where one endpoint of the data tier is when others run it.
+type Managed struct {
+	Name  string   `yaml:"name"`  // as the catalog exposes it: "redis"
+	Hosts []string `yaml:"hosts"` // DNS names or addresses; several only for clustered services or addresses
+	Port  int      `yaml:"port"`  // 0 leaves the catalog's
+	User  string   `yaml:"user"`  // "" leaves the catalog's
+
+	Database string `yaml:"database"` // "" leaves the catalog's
+}
+
+var hostForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
+
+// ParseManaged reads a list of managed endpoints from YAML: `endpoints:` with a
+// name, hosts and a port each. Unknown fields are errors.
+func ParseManaged(text []byte) ([]Managed, error) {
+	var doc struct {
+		Endpoints []Managed `yaml:"endpoints"`
+	}
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(true)
+	if err := d.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	for i, m := range doc.Endpoints {
+		switch {
+		case m.Name == "":
+			return nil, fmt.Errorf("endpoint %d has no name", i+1)
+		case slices.ContainsFunc(doc.Endpoints[:i], func(other Managed) bool { return other.Name == m.Name }):
+			return nil, fmt.Errorf("endpoint %s is there twice", m.Name)
+		case len(m.Hosts) == 0:
+			return nil, fmt.Errorf("endpoint %s has no hosts", m.Name)
+		case m.Port < 0 || m.Port > 65535:
+			return nil, fmt.Errorf("endpoint %s: port is %d, want 1 to 65535", m.Name, m.Port)
+		}
+		for _, host := range m.Hosts {
+			address, err := netip.ParseAddr(host)
+			if err == nil && !address.Is4() || err != nil && (len(host) > 253 || !hostForm.MatchString(host)) {
+				return nil, fmt.Errorf("endpoint %s: host %q is no DNS name and no IPv4 address; a port goes into its own field", m.Name, host)
+			}
+		}
+	}
+	return doc.Endpoints, nil
+}
+
+// elsewhere is a component of the data tier whose endpoints are managed: what it
+// offers and asks for stays, all that would run here goes.
+func elsewhere(c catalog.Component, managed []Managed) (catalog.Component, error) {
+	c.Driver = externalDriver
+	c.Images, c.Ports, c.Needs, c.Ready, c.Settings = nil, nil, nil, nil, nil
+	c.Budget = catalog.Budget{}
+	c.Expose = slices.Clone(c.Expose)
+	for i, e := range c.Expose {
+		n := slices.IndexFunc(managed, func(m Managed) bool { return m.Name == e.Name })
+		if n < 0 {
+			return c, fmt.Errorf("%s offers the endpoint %s, which data-endpoints does not list", c.Name, e.Name)
+		}
+		m := managed[n]
+		named := slices.ContainsFunc(m.Hosts, func(h string) bool { _, err := netip.ParseAddr(h); return err != nil })
+		if named && len(m.Hosts) > 1 && !e.Clustered {
+			return c, fmt.Errorf("endpoint %s: a Service can stand for one DNS name, data-endpoints lists %d", e.Name, len(m.Hosts))
+		}
+		e.External, e.Hosts, e.Published, e.NodePort = true, m.Hosts, 0, 0
+		if m.Port != 0 {
+			e.Port = m.Port
+		}
+		if m.User != "" {
+			e.User = m.User
+		}
+		if m.Database != "" {
+			e.Database = m.Database
+		}
+		c.Expose[i] = e
+	}
+	return c, nil
+}
