@@ -102,6 +102,14 @@ func (u *userProject) fromExample(file string) (string, error) {
 	return "", fs.ErrNotExist
 }
 
+// again asks for the credentials of an env file that an earlier run made, so that
+// this run hides and lists them too.
+func (u *userProject) again(file string) {
+	if _, ours := u.made.Files[file]; ours {
+		_, _ = u.fromExample(file) // without its example there is nothing to ask for
+	}
+}
+
 // resolveEnvironment reads the env files of services and fills in the variables
 // that are handed through by name.
 func (u *userProject) resolveEnvironment() error {
@@ -110,6 +118,7 @@ func (u *userProject) resolveEnvironment() error {
 		s.Environment = s.Environment.Resolve(u.Environment.Resolve)
 		for i, file := range s.EnvFiles {
 			if _, err := os.Stat(file.Path); err == nil || !file.Required {
+				u.again(file.Path)
 				continue
 			}
 			text, err := u.fromExample(file.Path)

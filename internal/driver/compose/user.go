@@ -144,6 +144,7 @@ func (u *userProject) readVariables() error {
 // envFile reads an env file, or what would be made of its example.
 func (u *userProject) envFile(file string) (map[string]string, error) {
 	if _, err := os.Stat(file); err == nil {
+		u.again(file)
 		return dotenv.GetEnvFromFile(u.vars, []string{file})
 	}
 	text, err := u.fromExample(file)

@@ -168,6 +168,9 @@ func TestUser_MakesWhatIsMissingAndTakesItAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if want := []string{"user-db-password", "user-root-password"}; !slices.Contains(u.secrets, want[0]) || !slices.Contains(u.secrets, want[1]) {
+		t.Errorf("a later run asks for %q only: it would not hide the others", u.secrets)
+	}
 	if s := u.Secrets["web_token"]; s.Content != "tok" || s.File != "" {
 		t.Error("a generated secret is mounted: only its owner could read it")
 	}
