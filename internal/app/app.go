@@ -32,6 +32,7 @@ func (p *program) commands() []*cobra.Command {
 		p.platform(),
 		p.infra(),
 		p.lock(),
+		p.probe(),
 		p.version(),
 	}
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"os"
 
 	nodes "github.com/buenhyden/hy-home/internal/bridge"
 	"github.com/buenhyden/hy-home/internal/docker"
@@ -28,11 +29,16 @@ func drivers(docker *docker.Engine) map[string]engine.Driver {
 		"cluster":   cluster.Driver{Docker: docker.Client},
 		"cache":     cache.New(docker),
 		"bridge":    bridge.Driver{Docker: docker.Client},
-		"endpoints": endpoints.Driver{Docker: func(ctx context.Context) (nodes.Docker, error) { return docker.Client(ctx) }},
+		"endpoints": endpoints.Driver{Docker: engineOf(docker)},
 		"external":  external.Driver{},
 		"existing":  existing.Driver{},
 		"helm":      helm.Driver{},
 		"manifest":  manifest.Driver{},
-		"proof":     proof.Driver{},
+		"proof":     &proof.Driver{Docker: engineOf(docker), Program: os.Executable},
 	}
+}
+
+// engineOf gives the engine to drivers that know of it only what the bridge asks.
+func engineOf(docker *docker.Engine) func(context.Context) (nodes.Docker, error) {
+	return func(ctx context.Context) (nodes.Docker, error) { return docker.Client(ctx) }
 }

@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/versions"
 	"github.com/docker/docker/pkg/stdcopy"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // clusterLabel is what kind puts on its node containers; the value is the cluster's name.
@@ -45,6 +47,12 @@ type Docker interface {
 	ContainerExecCreate(ctx context.Context, container string, o container.ExecOptions) (container.ExecCreateResponse, error)
 	ContainerExecAttach(ctx context.Context, exec string, o container.ExecAttachOptions) (types.HijackedResponse, error)
 	ContainerExecInspect(ctx context.Context, exec string) (container.ExecInspect, error)
+	ContainerCreate(ctx context.Context, config *container.Config, host *container.HostConfig, net *network.NetworkingConfig, platform *ocispec.Platform, name string) (container.CreateResponse, error)
+	CopyToContainer(ctx context.Context, container, path string, content io.Reader, o container.CopyToContainerOptions) error
+	ContainerStart(ctx context.Context, container string, o container.StartOptions) error
+	ContainerWait(ctx context.Context, container string, until container.WaitCondition) (<-chan container.WaitResponse, <-chan error)
+	ContainerLogs(ctx context.Context, container string, o container.LogsOptions) (io.ReadCloser, error)
+	ContainerRemove(ctx context.Context, container string, o container.RemoveOptions) error
 }
 
 // Bridge joins the nodes of Cluster to Network.
@@ -176,7 +184,12 @@ func (b Bridge) keepRoute(ctx context.Context, node, gateway string) (bool, erro
 // exec runs a command in a node and returns what it printed to stdout. A command
 // that ends with another code than 0 is an error with what it printed to stderr.
 func (b Bridge) exec(ctx context.Context, node string, command ...string) (string, error) {
-	created, err := b.Docker.ContainerExecCreate(ctx, node, container.ExecOptions{Cmd: command, AttachStdout: true, AttachStderr: true})
+	return b.feed(ctx, node, nil, command...)
+}
+
+// feed is exec with something for the command to read.
+func (b Bridge) feed(ctx context.Context, node string, stdin io.Reader, command ...string) (string, error) {
+	created, err := b.Docker.ContainerExecCreate(ctx, node, container.ExecOptions{Cmd: command, AttachStdin: stdin != nil, AttachStdout: true, AttachStderr: true})
 	if err != nil {
 		return "", err
 	}
@@ -185,6 +198,20 @@ func (b Bridge) exec(ctx context.Context, node string, command ...string) (strin
 		return "", err
 	}
 	defer conn.Close()
+	stop := context.AfterFunc(ctx, conn.Close) // the stream itself knows no context
+	defer stop()
+	fed := make(chan error, 1)
+	go func() {
+		if stdin == nil {
+			fed <- nil
+			return
+		}
+		_, err := io.Copy(conn.Conn, stdin)
+		if closeErr := conn.CloseWrite(); err == nil {
+			err = closeErr
+		}
+		fed <- err
+	}()
 	var stdout, stderr bytes.Buffer
 	if _, err := stdcopy.StdCopy(&stdout, &stderr, conn.Reader); err != nil {
 		return "", err
@@ -196,5 +223,8 @@ func (b Bridge) exec(ctx context.Context, node string, command ...string) (strin
 	if state.ExitCode != 0 {
 		return stdout.String(), fmt.Errorf("%s ended with %d: %s", command[0], state.ExitCode, strings.TrimSpace(stderr.String()))
 	}
-	return stdout.String(), nil
+	if stdin == nil {
+		return stdout.String(), nil
+	}
+	return stdout.String(), <-fed
 }

@@ -87,7 +87,7 @@ func (s *stage) testBed(ctx context.Context, progress func(string)) (engine.Outc
 }
 
 func (s *stage) buildBinary(ctx context.Context, progress func(string)) (engine.Outcome, error) {
-	_, err := s.start(ctx, progress, run.Cmd{Name: "go", Args: []string{"build", "-ldflags", "-s -w", "-o", s.bin, "./cmd/hyaction"}})
+	_, err := s.start(ctx, progress, run.Cmd{Name: "go", Args: []string{"build", "-ldflags", "-s -w", "-o", s.bin, "./cmd/hyaction"}, Env: []string{"CGO_ENABLED=0"}})
 	return engine.Created, err
 }
 

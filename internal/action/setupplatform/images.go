@@ -131,7 +131,9 @@ func (r *run) account(ctx context.Context) []engine.Table {
 			r.warn(fmt.Sprintf("figures of %s: %v", c.Name, err))
 			continue
 		}
-		tables = append(tables, t)
+		if len(t.Rows) > 0 { // none: the component was never reached
+			tables = append(tables, t)
+		}
 	}
 	return tables
 }

@@ -1,55 +1,69 @@
-// Package proof is the driver of components that make nothing: a pod runs a
-// script once, where an application would run, and what it answers is the proof.
+// Package proof is the driver of components that make nothing: this very program
+// runs once in a pod, where an application would run, and speaks to every endpoint
+// of the data tier in its protocol; what it answers is the proof.
 //
-// Its credentials come from a Secret that lives as long as the pod, never from
-// its command line, which everybody who may read pods can see.
+// The program itself is the client, as anything else would prove less or need
+// more: a port-forward enters a pod's network from outside and never leaves it
+// through the pod's resolver and routes, and an image per protocol would have to
+// be in reach of the cluster. It is put into one node of our own as an image,
+// once per build of it; a cluster of others needs an image that holds it.
+//
+// While it runs, a container of the data tier calls it back at a port of a node,
+// by the node's name: the way that data services reach the cluster.
+//
+// Credentials come from a Secret that lives as long as the pod, never from its
+// command line, which everybody who may read pods can see.
 package proof
 
 import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"io/fs"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/buenhyden/hy-home/internal/apply"
+	"github.com/buenhyden/hy-home/internal/bridge"
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/ready"
+	"github.com/buenhyden/hy-home/internal/speak"
 )
 
-// cleanupTimeout bounds the removal of pod and Secret, which also happens when
-// the run was cancelled: an interrupt has to be answered within 7 s.
-const cleanupTimeout = 5 * time.Second
-
 // Driver is the [engine.Driver] for proofs.
-type Driver struct{}
+type Driver struct {
+	Docker  func(context.Context) (bridge.Docker, error)
+	Program func() (string, error) // path of this program
+
+	mu     sync.Mutex
+	tables map[string]engine.Table // of the last run, by component
+}
 
 // Settings are what component.yaml may say.
 type Settings struct {
-	Script     string            `yaml:"script"`      // file of the component's directory, run by the image's sh
-	EnvSecrets map[string]string `yaml:"env-secrets"` // environment variable -> name of a generated credential
-	Env        map[string]string `yaml:"env"`         // environment variable -> value
-}
-
-// run is one run of a proof.
-type run struct {
-	name, namespace, image, id, script string
-	env                                map[string]string
-	secrets                            map[string]string // environment variable -> value
+	Network string `yaml:"network"` // the data tier's Docker network
+	Image   string `yaml:"image"`   // holds this program at /hyaction; for clusters whose nodes are not ours
 }
 
 // Apply runs the proof; its outcome is always [engine.Checked].
-func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
-	r, err := prepare(c, env, newID())
-	if err != nil {
+func (d *Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
+	var s Settings
+	if err := c.DecodeSettings(&s); err != nil {
 		return "", err
+	}
+	ways := waysTo(env.Components, env.Secrets)
+	if len(ways) == 0 {
+		env.Progress("no endpoint of the data tier is exposed")
+		return engine.Checked, nil
 	}
 	cfg, err := apply.Load(env.Kubeconfig)
 	if err != nil {
@@ -59,21 +73,104 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 	if err != nil {
 		return "", fmt.Errorf("kubernetes client: %w", err)
 	}
-	start := time.Now()
-	answer, err := r.execute(ctx, client, env.Progress)
+	r := run{
+		name: c.Name + "-" + newID(), namespace: c.Namespace, image: s.Image,
+		platform: env.Name, progress: env.Progress,
+	}
+	if r.targets, err = json.Marshal(targets(ways)); err != nil {
+		return "", fmt.Errorf("write the targets: %w", err)
+	}
+	side, err := d.place(ctx, c, env, s, &r)
+	if err != nil {
+		return "", err
+	}
+	answers, back, err := r.execute(ctx, client, side)
 	if apply.IsTransient(err) {
 		return "", engine.Transient(err)
 	}
 	if err != nil {
 		return "", err
 	}
-	env.Progress(fmt.Sprintf("%s (pod and all: %d ms)", answer, time.Since(start).Milliseconds()))
-	return engine.Checked, nil
+	d.keep(c.Name, table(c.Name, ways, answers, back))
+	return engine.Checked, judge(ways, answers, back, env.Progress)
+}
+
+func (d *Driver) keep(component string, t engine.Table) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.tables == nil {
+		d.tables = map[string]engine.Table{}
+	}
+	d.tables[component] = t
+}
+
+// Account is what every endpoint answered, and how fast.
+func (d *Driver) Account(_ context.Context, c catalog.Component, _ engine.Env) (engine.Table, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.tables[c.Name], nil
 }
 
 // Remove has nothing to remove: a proof leaves nothing behind.
-func (d Driver) Remove(context.Context, catalog.Component, engine.Env) (engine.Outcome, error) {
+func (d *Driver) Remove(context.Context, catalog.Component, engine.Env) (engine.Outcome, error) {
 	return engine.Unchanged, nil
+}
+
+// place brings the program to where the proof runs. The side of Docker is nil
+// where the nodes are not ours: there is no network that both are on.
+func (d *Driver) place(ctx context.Context, c catalog.Component, env engine.Env, s Settings, r *run) (*dockerSide, error) {
+	joined := slices.ContainsFunc(env.Components, func(c catalog.Component) bool { return c.Driver == "bridge" })
+	if !joined {
+		if s.Image == "" {
+			return nil, exit.BadInputf("component %s: settings.image is empty: name an image that holds this hyaction at %s, as the cluster's nodes are not ours to put it on", c.Name, bridge.ProgramPath)
+		}
+		return nil, nil
+	}
+	api, err := d.Docker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	path, err := d.Program()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	side := &dockerSide{bridge.Bridge{Docker: api, Cluster: env.Name, Network: s.Network}, bridge.Program{Path: path}}
+	nodes, err := side.Nodes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(nodes) == 0 {
+		return nil, fmt.Errorf("cluster %s has no running node", env.Name)
+	}
+	r.entry, r.node = nodes[0], nodes[len(nodes)-1] // sorted: control planes come before workers
+	if s.Image == "" {
+		env.Progress("putting hyaction on node " + r.node)
+		r.image, err = side.Load(ctx, r.node, side.program)
+	}
+	return side, err
+}
+
+// dockerSide is the data tier's end of the bridge.
+type dockerSide struct {
+	bridge.Bridge
+	program bridge.Program
+}
+
+// call runs the program in a container, which calls a port of a node.
+func (d *dockerSide) call(ctx context.Context, platform string, t speak.Target) (speak.Answer, error) {
+	text, err := json.Marshal([]speak.Target{t})
+	if err != nil {
+		return speak.Answer{}, err
+	}
+	out, err := d.Run(ctx, platform+"-bridge-proof", d.program, bridge.Labels(platform), []string{"HYACTION_TARGETS=" + string(text)}, "probe")
+	if err != nil {
+		return speak.Answer{}, err
+	}
+	answers, err := read(out, 1)
+	if err != nil {
+		return speak.Answer{}, err
+	}
+	return answers[0], nil
 }
 
 func newID() string {
@@ -82,70 +179,82 @@ func newID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// prepare checks the component and gathers what the run needs.
-func prepare(c catalog.Component, env engine.Env, id string) (run, error) {
-	var s Settings
-	if err := c.DecodeSettings(&s); err != nil {
-		return run{}, err
-	}
-	if c.Namespace == "" || len(c.Images) != 1 {
-		return run{}, exit.BadInputf("component %s: a proof needs a namespace and exactly one image", c.Name)
-	}
-	script, err := fs.ReadFile(c.Files, s.Script)
-	if err != nil {
-		return run{}, exit.BadInputf("component %s: settings.script is %q: %w", c.Name, s.Script, err)
-	}
-	r := run{
-		name: c.Name + "-" + id, namespace: c.Namespace, image: env.Lock.Pin(c.Images[0]), id: id, script: string(script),
-		env: map[string]string{"PROOF_ID": id}, secrets: map[string]string{},
-	}
-	for name, value := range s.Env {
-		r.env[name] = value
-	}
-	for name, key := range s.EnvSecrets {
-		value, ok := env.Secrets[key]
-		if !ok {
-			return run{}, exit.BadInputf("component %s: settings.env-secrets asks for %q, which is not in its list of secrets", c.Name, key)
-		}
-		r.secrets[name] = value
-	}
-	return r, nil
-}
-
-// execute makes Secret and pod, waits for the pod's end and returns the last
-// line it printed. Both are removed whatever happens.
-func (r run) execute(ctx context.Context, client kubernetes.Interface, progress func(string)) (answer string, err error) {
+// execute makes Secret, Service and pod, waits for the pod's end and returns what
+// it was answered. All are removed whatever happens.
+func (r run) execute(ctx context.Context, client kubernetes.Interface, side *dockerSide) (answers []speak.Answer, back *speak.Answer, err error) {
 	defer func() {
 		if cleanErr := r.clean(ctx, client); err == nil {
 			err = cleanErr
 		}
 	}()
-	if err := r.create(ctx, client); err != nil {
-		return "", err
-	}
-	pod, err := (&ready.Cluster{Client: client}).Ended(ctx, r.namespace, r.name, progress)
+	port, err := r.create(ctx, client, side != nil)
 	if err != nil {
-		return "", err
+		return nil, nil, err
+	}
+	calling, cancel := context.WithCancel(ctx)
+	defer cancel()
+	called := make(chan error, 1)
+	if side != nil {
+		go func() {
+			t := speak.Target{Endpoint: "node port", Protocol: catalog.HTTP, Name: r.entry, Port: port}
+			answer, err := side.call(calling, r.platform, t)
+			back = &answer
+			called <- err
+		}()
+	}
+	answers, err = r.await(ctx, client)
+	if err != nil {
+		cancel() // nobody is there to be called
+	}
+	if side != nil {
+		if callErr := <-called; err == nil && callErr != nil {
+			err = fmt.Errorf("call the cluster from the data tier: %w", callErr)
+		}
+	}
+	return answers, back, err
+}
+
+// await reads what the pod printed once it has ended.
+func (r run) await(ctx context.Context, client kubernetes.Interface) ([]speak.Answer, error) {
+	pod, err := (&ready.Cluster{Client: client}).Ended(ctx, r.namespace, r.name, r.progress)
+	if err != nil {
+		return nil, err
 	}
 	raw, err := client.CoreV1().Pods(r.namespace).GetLogs(r.name, &corev1.PodLogOptions{}).DoRaw(ctx)
 	if err != nil {
-		return "", fmt.Errorf("read the log of pod %s/%s: %w", r.namespace, r.name, err)
+		return nil, fmt.Errorf("read the log of pod %s/%s: %w", r.namespace, r.name, err)
 	}
-	answer = lastLine(string(raw))
 	if pod.Status.Phase != corev1.PodSucceeded {
-		if answer == "" {
-			answer = "it printed nothing; " + pod.Status.Reason + pod.Status.Message
-		}
-		return "", fmt.Errorf("the proof does not hold: %s", answer)
+		return nil, fmt.Errorf("pod %s/%s failed: %s", r.namespace, r.name, lastLine(string(raw), pod.Status.Reason+pod.Status.Message))
 	}
-	return answer, nil
+	var all []speak.Target
+	if err := json.Unmarshal(r.targets, &all); err != nil {
+		return nil, err
+	}
+	return read(string(raw), len(all))
 }
 
-func lastLine(s string) string {
+// read takes the answers out of what the program printed.
+func read(out string, want int) ([]speak.Answer, error) {
+	var answers []speak.Answer
+	if err := json.Unmarshal([]byte(out), &answers); err != nil || len(answers) != want {
+		return nil, errors.New("the proof gave no answers: " + lastLine(out, "it printed nothing"))
+	}
+	return answers, nil
+}
+
+func lastLine(s, instead string) string {
 	lines := strings.Split(strings.TrimSpace(s), "\n")
 	last := strings.TrimSpace(lines[len(lines)-1])
+	if last == "" {
+		return instead
+	}
 	if len(last) > 300 {
 		last = strings.ToValidUTF8(last[:300], "") + "…"
 	}
 	return last
 }
+
+// cleanupTimeout bounds the removal of what was made, which also happens when the
+// run was cancelled: an interrupt has to be answered within 7 s.
+const cleanupTimeout = 5 * time.Second

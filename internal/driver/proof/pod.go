@@ -2,48 +2,77 @@ package proof
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/buenhyden/hy-home/internal/bridge"
 )
 
-// nobody is the user that proofs run as: a fixed number, because an image that
-// names its user, or none, cannot be checked to be non-root by the kubelet.
-const nobody = 65534
-
-func (r run) create(ctx context.Context, client kubernetes.Interface) error {
-	if len(r.secrets) > 0 {
-		secret := &corev1.Secret{ObjectMeta: r.meta(), StringData: r.secrets}
-		if _, err := client.CoreV1().Secrets(r.namespace).Create(ctx, secret, metav1.CreateOptions{}); err != nil {
-			return fmt.Errorf("create secret %s/%s: %w", r.namespace, r.name, err)
-		}
-	}
-	if _, err := client.CoreV1().Pods(r.namespace).Create(ctx, r.pod(), metav1.CreateOptions{}); err != nil {
-		return fmt.Errorf("create pod %s/%s: %w", r.namespace, r.name, err)
-	}
-	return nil
+// run is one run of a proof.
+type run struct {
+	name, namespace, image string
+	node                   string // that has the image; "" for any
+	entry                  string // node that is called back at
+	platform               string
+	targets                []byte // JSON; holds passwords
+	progress               func(string)
 }
 
-// clean removes pod and Secret, also when ctx has ended.
+const (
+	// nobody is the user that proofs run as: a fixed number, because an image that
+	// names its user, or none, cannot be checked to be non-root by the kubelet.
+	nobody = 65534
+
+	listenPort = 8080
+	targetsKey = "HYACTION_TARGETS"
+	proofLabel = "hyaction.buenhyden.github.io/proof"
+)
+
+// create makes everything, the pod last, and returns the nodes' port that leads
+// to it.
+func (r run) create(ctx context.Context, client kubernetes.Interface, callable bool) (port int, err error) {
+	secret := &corev1.Secret{ObjectMeta: r.meta(), Data: map[string][]byte{targetsKey: r.targets}}
+	if _, err := client.CoreV1().Secrets(r.namespace).Create(ctx, secret, metav1.CreateOptions{}); err != nil {
+		return 0, fmt.Errorf("create secret %s/%s: %w", r.namespace, r.name, err)
+	}
+	if callable {
+		service, err := client.CoreV1().Services(r.namespace).Create(ctx, r.service(), metav1.CreateOptions{})
+		if err != nil {
+			return 0, fmt.Errorf("create service %s/%s: %w", r.namespace, r.name, err)
+		}
+		port = int(service.Spec.Ports[0].NodePort)
+	}
+	if _, err := client.CoreV1().Pods(r.namespace).Create(ctx, r.pod(callable), metav1.CreateOptions{}); err != nil {
+		return 0, fmt.Errorf("create pod %s/%s: %w", r.namespace, r.name, err)
+	}
+	return port, nil
+}
+
+// clean removes everything, also when ctx has ended.
 func (r run) clean(ctx context.Context, client kubernetes.Interface) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
 	now := int64(0)
 	options := metav1.DeleteOptions{GracePeriodSeconds: &now}
-	err := client.CoreV1().Pods(r.namespace).Delete(ctx, r.name, options)
-	if len(r.secrets) > 0 {
-		if secretErr := client.CoreV1().Secrets(r.namespace).Delete(ctx, r.name, options); err == nil || apierrors.IsNotFound(err) {
-			err = secretErr
+	core := client.CoreV1()
+	var faults []error
+	for _, err := range []error{
+		core.Pods(r.namespace).Delete(ctx, r.name, options),
+		core.Services(r.namespace).Delete(ctx, r.name, options),
+		core.Secrets(r.namespace).Delete(ctx, r.name, options),
+	} {
+		if err != nil && !apierrors.IsNotFound(err) {
+			faults = append(faults, err)
 		}
 	}
-	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("remove pod and secret %s/%s: %w", r.namespace, r.name, err)
+	if len(faults) > 0 {
+		return fmt.Errorf("remove the proof %s/%s: %w", r.namespace, r.name, errors.Join(faults...))
 	}
 	return nil
 }
@@ -51,15 +80,23 @@ func (r run) clean(ctx context.Context, client kubernetes.Interface) error {
 func (r run) meta() metav1.ObjectMeta {
 	return metav1.ObjectMeta{
 		Name: r.name, Namespace: r.namespace,
-		Labels: map[string]string{"app.kubernetes.io/managed-by": "hyaction", "app.kubernetes.io/component": "proof"},
+		Labels: map[string]string{"app.kubernetes.io/managed-by": "hyaction", proofLabel: r.name},
 	}
+}
+
+func (r run) service() *corev1.Service {
+	return &corev1.Service{ObjectMeta: r.meta(), Spec: corev1.ServiceSpec{
+		Type:     corev1.ServiceTypeNodePort,
+		Selector: map[string]string{proofLabel: r.name},
+		Ports:    []corev1.ServicePort{{Name: "http", Port: listenPort}},
+	}}
 }
 
 // pod complies with the Pod Security level "restricted", so that it may run
 // wherever an application may.
-func (r run) pod() *corev1.Pod {
+func (r run) pod(callable bool) *corev1.Pod {
 	yes, no, user, none, limit := true, false, int64(nobody), int64(0), int64(120)
-	return &corev1.Pod{
+	pod := &corev1.Pod{
 		ObjectMeta: r.meta(),
 		Spec: corev1.PodSpec{
 			RestartPolicy:                 corev1.RestartPolicyNever,
@@ -73,31 +110,30 @@ func (r run) pod() *corev1.Pod {
 			},
 			Containers: []corev1.Container{{
 				Name: "proof", Image: r.image, ImagePullPolicy: corev1.PullIfNotPresent,
-				Command: []string{"sh", "-euc", r.script},
-				Env:     r.environment(),
+				Command: []string{bridge.ProgramPath, "probe"},
+				Env: []corev1.EnvVar{{Name: targetsKey, ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
+					LocalObjectReference: corev1.LocalObjectReference{Name: r.name}, Key: targetsKey,
+				}}}},
 				SecurityContext: &corev1.SecurityContext{
 					AllowPrivilegeEscalation: &no, ReadOnlyRootFilesystem: &yes,
 					Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 				},
 				Resources: corev1.ResourceRequirements{
-					Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("16Mi")},
-					Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")},
+					Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("64Mi")},
+					Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("256Mi")},
 				},
 			}},
 		},
 	}
-}
-
-// environment lists the variables by name, so that the pod is the same from run to run.
-func (r run) environment() []corev1.EnvVar {
-	var vars []corev1.EnvVar
-	for _, name := range slices.Sorted(maps.Keys(r.env)) {
-		vars = append(vars, corev1.EnvVar{Name: name, Value: r.env[name]})
+	if r.node != "" {
+		pod.Spec.NodeSelector = map[string]string{corev1.LabelHostname: r.node}
+		// A cluster may have no other node.
+		pod.Spec.Tolerations = []corev1.Toleration{{Key: "node-role.kubernetes.io/control-plane", Operator: corev1.TolerationOpExists}}
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.secrets)) {
-		vars = append(vars, corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
-			LocalObjectReference: corev1.LocalObjectReference{Name: r.name}, Key: name,
-		}}})
+	if callable {
+		c := &pod.Spec.Containers[0]
+		c.Command = append(c.Command, fmt.Sprintf("--listen=:%d", listenPort))
+		c.Ports = []corev1.ContainerPort{{Name: "http", ContainerPort: listenPort}}
 	}
-	return vars
+	return pod
 }

@@ -3,13 +3,9 @@ package proof
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,17 +17,112 @@ import (
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/speak"
 )
 
 const password = "hunter2-hunter2"
 
-func example() (catalog.Component, engine.Env) {
-	c := catalog.Component{
-		Name: "redis-proof", Namespace: "platform", Images: []string{"docker.io/library/redis:7.0.15"},
-		Settings: map[string]any{"script": "proof.sh", "env": map[string]any{"NODE": "redis-node-3"}, "env-secrets": map[string]any{"REDISCLI_AUTH": "redis-password"}},
-		Files:    fstest.MapFS{"proof.sh": {Data: []byte("echo OK")}},
+var components = []catalog.Component{
+	{Name: "db", Tier: "docker", Driver: "compose", Expose: []catalog.Endpoint{
+		{Name: "redis", Protocol: catalog.Redis, Hosts: []string{"redis-1", "redis-2"}, Port: 6379, Clustered: true, Secrets: map[string]string{"password": "redis-password"}},
+		{Name: "s3", Protocol: catalog.S3, Hosts: []string{"s3"}, Port: 9000},
+	}},
+	{Name: "prometheus", Tier: "cluster", Driver: "helm", Expose: []catalog.Endpoint{{Name: "prometheus", Hosts: []string{"prometheus"}}}},
+	{Name: "infra-bridge", Tier: "bridge", Driver: "bridge"},
+	{Name: "external-services", Tier: "bridge", Driver: "endpoints", Namespace: "platform", Settings: map[string]any{"zone": "infra.local"}},
+}
+
+func names(ways []way) []string {
+	var all []string
+	for _, t := range targets(ways) {
+		all = append(all, t.Name)
 	}
-	return c, engine.Env{Name: "lab", Secrets: map[string]string{"redis-password": password}, Progress: func(string) {}, Log: slog.New(slog.DiscardHandler)}
+	return all
+}
+
+func TestWaysTo_EveryNameThatThePlanGives(t *testing.T) {
+	secrets := map[string]string{"redis-password": password}
+	ways := waysTo(components, secrets)
+	want := []string{
+		"redis-1", "redis-1.infra.local", "redis-1-external.platform.svc.cluster.local",
+		"redis-2", "redis-2.infra.local", "redis-2-external.platform.svc.cluster.local",
+		"s3", "s3.infra.local", "s3-external.platform.svc.cluster.local",
+	}
+	if got := names(ways); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q", got)
+	}
+	if all := targets(ways); all[0].Password != password || all[6].Password != "" || !all[0].Clustered {
+		t.Errorf("got %+v", all)
+	}
+	if got := names(waysTo(components[:3], secrets)); !reflect.DeepEqual(got, []string{"redis-1", "redis-2", "s3"}) {
+		t.Errorf("without Services: %q", got)
+	}
+	if got := waysTo(components[:2], secrets); got != nil {
+		t.Errorf("with no way at all: %v", got)
+	}
+}
+
+func answered(ways []way, faults map[string]string) []speak.Answer {
+	var all []speak.Answer
+	for _, t := range targets(ways) {
+		a := speak.Answer{Endpoint: t.Endpoint, Name: t.Name, Address: "172.19.0.2:6379", Took: 1500 * time.Microsecond, Said: "fine"}
+		if fault := faults[t.Name]; fault != "" {
+			a.Said, a.Address, a.Fault = "", "", fault
+		}
+		all = append(all, a)
+	}
+	return all
+}
+
+func TestJudge_NamesTheHostThatDoesNotAnswer(t *testing.T) {
+	ways := waysTo(components, nil)
+	said := ""
+	progress := func(s string) { said = s }
+	back := &speak.Answer{Endpoint: "node port", Name: "lab-control-plane", Address: "172.19.0.9:30123", Took: time.Millisecond, Said: "200"}
+	if err := judge(ways, answered(ways, nil), back, progress); err != nil || said != "3 hosts answer a pod by every name, the slowest redis-1 in 1.5 ms" {
+		t.Errorf("got %v, %q", err, said)
+	}
+	for _, tt := range []struct {
+		faults map[string]string
+		back   string
+		want   string
+	}{
+		{map[string]string{"redis-2": "the name redis-2 is unknown", "redis-2.infra.local": "x"}, "", "endpoint redis does not answer a pod at redis-2: the name redis-2 is unknown"},
+		{map[string]string{"redis-1-external.platform.svc.cluster.local": "no answer", "s3": "500"}, "", "endpoint redis does not answer a pod at redis-1-external.platform.svc.cluster.local: no answer (and 1 more)"},
+		{nil, "connection refused", "a container of the data tier does not reach the cluster at node lab-control-plane: connection refused"},
+	} {
+		back.Fault = tt.back
+		if err := judge(ways, answered(ways, tt.faults), back, progress); err == nil || err.Error() != tt.want {
+			t.Errorf("got %v\nwant %s", err, tt.want)
+		}
+	}
+}
+
+func TestTable_HasALineForEachHost(t *testing.T) {
+	ways := waysTo(components, nil)
+	back := &speak.Answer{Endpoint: "node port", Name: "lab-control-plane", Address: "172.19.0.9:30123", Took: 2 * time.Millisecond, Said: "200"}
+	got := table("bridge-proof", ways, answered(ways, map[string]string{"redis-2.infra.local": "unknown"}), back)
+	want := [][]string{
+		{"redis", "redis-1", "172.19.0.2:6379", "1.5 ms", "1.5 ms", "1.5 ms", "fine"},
+		{"redis", "redis-2", "172.19.0.2:6379", "1.5 ms", "✗", "1.5 ms", "unknown"},
+		{"s3", "s3", "172.19.0.2:6379", "1.5 ms", "1.5 ms", "1.5 ms", "fine"},
+		{"node port, from a container", "lab-control-plane", "172.19.0.9:30123", "2.0 ms", "", "", "200"},
+	}
+	if !reflect.DeepEqual(got.Rows, want) {
+		t.Errorf("got %q", got.Rows)
+	}
+}
+
+func example(t *testing.T) run {
+	t.Helper()
+	text, err := json.Marshal(targets(waysTo(components, map[string]string{"redis-password": password})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run{
+		name: "bridge-proof-abcd1234", namespace: "apps", image: "hyaction.local/hyaction:0", node: "lab-worker",
+		platform: "lab", targets: text, progress: func(string) {},
+	}
 }
 
 // ending makes every pod that is created end in the phase.
@@ -47,127 +138,87 @@ func ending(phase corev1.PodPhase) *fake.Clientset {
 
 func left(t *testing.T, client *fake.Clientset) int {
 	t.Helper()
-	pods, err := client.CoreV1().Pods("platform").List(context.Background(), metav1.ListOptions{})
+	ctx, all := context.Background(), metav1.ListOptions{}
+	pods, err := client.CoreV1().Pods("apps").List(ctx, all)
 	if err != nil {
 		t.Fatal(err)
 	}
-	secrets, err := client.CoreV1().Secrets("platform").List(context.Background(), metav1.ListOptions{})
+	secrets, err := client.CoreV1().Secrets("apps").List(ctx, all)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return len(pods.Items) + len(secrets.Items)
-}
-
-func TestExecute_AnswersAndLeavesNothing(t *testing.T) {
-	c, env := example()
-	r, err := prepare(c, env, "abcd1234")
+	services, err := client.CoreV1().Services("apps").List(ctx, all)
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := ending(corev1.PodSucceeded)
-	answer, err := r.execute(context.Background(), client, env.Progress)
-	if err != nil || answer != "fake logs" { // what the fake clientset answers
-		t.Errorf("got %q, %v", answer, err)
-	}
-	if n := left(t, client); n != 0 {
-		t.Errorf("%d objects are left", n)
-	}
+	return len(pods.Items) + len(secrets.Items) + len(services.Items)
 }
 
-func TestExecute_FailureTellsTheLastLineAndCleansUp(t *testing.T) {
-	c, env := example()
-	r, _ := prepare(c, env, "abcd1234")
-	client := ending(corev1.PodFailed)
-	_, err := r.execute(context.Background(), client, env.Progress)
-	if err == nil || err.Error() != "the proof does not hold: fake logs" {
-		t.Errorf("got %v", err)
-	}
-	if n := left(t, client); n != 0 {
-		t.Errorf("%d objects are left", n)
-	}
-}
-
-func TestExecute_CancelledCleansUpAsWell(t *testing.T) {
-	c, env := example()
-	r, _ := prepare(c, env, "abcd1234")
-	client := ending(corev1.PodPending)
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-	defer cancel()
-	if _, err := r.execute(ctx, client, env.Progress); err == nil || !strings.Contains(err.Error(), "phase Pending") {
-		t.Errorf("got %v", err)
-	}
-	if n := left(t, client); n != 0 {
-		t.Errorf("%d objects are left", n)
-	}
-}
-
-func TestPod_HoldsNoSecretAndKeepsRestricted(t *testing.T) {
-	c, env := example()
-	r, _ := prepare(c, env, "abcd1234")
-	pod := r.pod()
-	text, err := json.Marshal(pod)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(string(text), password) {
-		t.Error("the password stands in the pod")
-	}
-	s := pod.Spec.Containers[0].SecurityContext
-	p := pod.Spec.SecurityContext
-	if *s.AllowPrivilegeEscalation || s.Capabilities.Drop[0] != "ALL" || !*p.RunAsNonRoot || p.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
-		t.Errorf("security contexts %v, %v", p, s)
-	}
-	if got := pod.Spec.Containers[0].Env[2].ValueFrom.SecretKeyRef; got.Name != r.name || got.Key != "REDISCLI_AUTH" {
-		t.Errorf("REDISCLI_AUTH comes from %v", got)
-	}
-}
-
-func TestPrepare_BadInput(t *testing.T) {
-	for name, change := range map[string]func(*catalog.Component, *engine.Env){
-		`asks for "redis-password"`:            func(_ *catalog.Component, e *engine.Env) { e.Secrets = nil },
-		`settings.script is "other.sh"`:        func(c *catalog.Component, _ *engine.Env) { c.Settings["script"] = "other.sh" },
-		"needs a namespace and exactly one im": func(c *catalog.Component, _ *engine.Env) { c.Images = nil },
+func TestExecute_LeavesNothingHoweverItEnds(t *testing.T) {
+	for phase, want := range map[corev1.PodPhase]string{
+		corev1.PodSucceeded: "the proof gave no answers: fake logs", // what the fake clientset answers
+		corev1.PodFailed:    "pod apps/bridge-proof-abcd1234 failed: fake logs",
+		corev1.PodPending:   "phase Pending",
 	} {
-		c, env := example()
-		change(&c, &env)
-		_, err := prepare(c, env, "x")
-		if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: got %v", name, err)
+		client := ending(phase)
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		_, _, err := example(t).execute(ctx, client, nil)
+		cancel()
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", phase, err, want)
+		}
+		if n := left(t, client); n != 0 {
+			t.Errorf("%s: %d objects are left", phase, n)
 		}
 	}
 }
 
-// The script of the catalog runs here against a stand-in for redis-cli.
-func TestRedisScript(t *testing.T) {
-	sh, err := exec.LookPath("sh")
-	if err != nil {
-		t.Skip("no sh on this machine")
-	}
-	script, err := os.ReadFile("../../catalog/components/redis-proof/proof.sh")
+func TestPod_HoldsNoSecretAndKeepsRestricted(t *testing.T) {
+	r := example(t)
+	pod := r.pod(true)
+	text, err := json.Marshal([]any{pod, r.service()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, tt := range []struct {
-		name, set, get string
-		ok             bool
-		want           string
-	}{
-		{"holds", "OK", "abcd1234", true, "SET and GET through redis-node-3 in "},
-		{"wrong password", "AUTH failed: WRONGPASS *\nNOAUTH Authentication required.", "", false, "SET through redis-node-3: AUTH failed: WRONGPASS * NOAUTH Authentication required."},
-		{"another value", "OK", "zzz", false, "GET through redis-node-3: want abcd1234, got: zzz"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			bin := t.TempDir()
-			standIn := "#!" + sh + "\ncase \"$4\" in SET) echo \"$SET_ANSWER\";; GET) echo \"$GET_ANSWER\";; esac\n"
-			if err := os.WriteFile(filepath.Join(bin, "redis-cli"), []byte(standIn), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			cmd := exec.Command(sh, "-euc", string(script))
-			cmd.Env = []string{"PATH=" + bin, "PROOF_ID=abcd1234", "NODE=redis-node-3", "SET_ANSWER=" + tt.set, "GET_ANSWER=" + tt.get}
-			out, err := cmd.CombinedOutput()
-			if (err == nil) != tt.ok || !strings.Contains(string(out), tt.want) {
-				t.Errorf("got %q, %v", out, err)
-			}
-		})
+	if !strings.Contains(string(r.targets), password) || strings.Contains(string(text), password) {
+		t.Error("the password stands in the pod, or not in the Secret")
+	}
+	c := pod.Spec.Containers[0]
+	s, p := c.SecurityContext, pod.Spec.SecurityContext
+	if *s.AllowPrivilegeEscalation || s.Capabilities.Drop[0] != "ALL" || !*p.RunAsNonRoot || p.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
+		t.Errorf("security contexts %v, %v", p, s)
+	}
+	if got := c.Env[0].ValueFrom.SecretKeyRef; got.Name != r.name || got.Key != "HYACTION_TARGETS" {
+		t.Errorf("the targets come from %v", got)
+	}
+	if got := strings.Join(c.Command, " "); got != "/hyaction probe --listen=:8080" {
+		t.Errorf("it runs %q", got)
+	}
+	if sel := r.service().Spec.Selector; sel[proofLabel] != pod.Labels[proofLabel] || pod.Spec.NodeSelector[corev1.LabelHostname] != "lab-worker" {
+		t.Errorf("selectors %v, %v", sel, pod.Spec.NodeSelector)
+	}
+}
+
+func TestRead(t *testing.T) {
+	if got, err := read(`[{"endpoint":"a"},{"endpoint":"b"}]`+"\n", 2); err != nil || got[1].Endpoint != "b" {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for out, want := range map[string]string{"": "it printed nothing", "[]": "[]", "x\npanic: out of memory\n": "panic: out of memory"} {
+		if _, err := read(out, 2); err == nil || err.Error() != "the proof gave no answers: "+want {
+			t.Errorf("%q: got %v", out, err)
+		}
+	}
+}
+
+func TestApply_ElsewhereAnImageIsNeeded(t *testing.T) {
+	c := catalog.Component{Name: "bridge-proof", Namespace: "apps", Settings: map[string]any{"network": "infra_net"}}
+	_, err := new(Driver).place(context.Background(), c, engine.Env{}, Settings{}, &run{})
+	if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "settings.image is empty") {
+		t.Errorf("got %v", err)
+	}
+	said := ""
+	outcome, err := new(Driver).Apply(context.Background(), c, engine.Env{Progress: func(s string) { said = s }})
+	if err != nil || outcome != engine.Checked || said != "no endpoint of the data tier is exposed" {
+		t.Errorf("with nothing to prove: %s, %v, %q", outcome, err, said)
 	}
 }
