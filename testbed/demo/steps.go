@@ -95,6 +95,12 @@ func (s *stage) platform(ctx context.Context, progress func(string)) (engine.Out
 	inputs := map[string]string{"PROFILE": "testbed"}
 	if !s.upstream {
 		inputs["NODE_IMAGE"], inputs["REGISTRY_MIRROR"] = node.Name, host.Mirror
+		// The bed's images are its own: their digests are asked of its registry.
+		inputs["LOCK_FILE"] = filepath.Join(s.out, "platform.lock")
+		_, err := s.hyaction(ctx, progress, []string{"lock", "update", "--file", inputs["LOCK_FILE"], "--registry-mirror", "http://" + host.RegistryAddr}, nil)
+		if err != nil {
+			return "", err
+		}
 	}
 	outputs, err := s.hyaction(ctx, progress, []string{"setup-platform"}, inputs)
 	if err != nil {

@@ -29,6 +29,7 @@ func TestPlatform(t *testing.T) {
 		{"Start_FromWhateverAnEarlierRunLeft", p.clean},
 		{"Demo_PromotesTheGoodReleaseAndStopsTheBadOne", p.demo},
 		{"SecondRun_ChangesNothing", p.secondRun},
+		{"Pulls_CrossTheWireOnceForAllNodes", p.pulls},
 		{"Workflow_WalksTheSameWayThroughActions", p.workflow},
 		{"Down_RemovesWhatItMadeAndNothingElse", p.down},
 		{"Killed_AtAnyPointTheNextRunMakesItWhole", p.killed},
@@ -76,7 +77,7 @@ func (p *platform) demo(t *testing.T) {
 }
 
 func (p *platform) secondRun(t *testing.T) {
-	out := p.hyaction(t, p.setup()...)
+	out := p.hyaction(t, p.setup(t)...)
 	if !strings.Contains(out, "\nchanged=false\n") {
 		t.Errorf("a second run changed something:\n%s", out)
 	}

@@ -41,7 +41,7 @@ func (p *platform) existing(t *testing.T) {
 
 	setup := func(name, changed string) {
 		t.Helper()
-		out := p.hyaction(t, "setup-platform", "--name", name, "--profile", "cluster", "--cluster", "existing", "--cluster-kubeconfig", kubeconfig)
+		out := p.hyaction(t, "setup-platform", "--name", name, "--profile", "cluster", "--cluster", "existing", "--cluster-kubeconfig", kubeconfig, "--lock-file", p.lock(t))
 		if !strings.Contains(out, "\nchanged="+changed+"\n") {
 			t.Errorf("platform %s: want changed=%s:\n%s", name, changed, out)
 		}

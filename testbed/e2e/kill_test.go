@@ -46,22 +46,23 @@ func (p *platform) killed(t *testing.T) {
 		if (i+1)%killsPerPlatform != 0 && i+1 < n {
 			continue
 		}
-		p.hyaction(t, p.setup()...)
+		p.hyaction(t, p.setup(t)...)
 		p.hyaction(t, "platform", "status")
 		p.hyaction(t, "platform", "down")
 		p.nothingLeft(t)
 	}
 }
 
-func (p *platform) setup() []string {
-	return []string{"setup-platform", "--profile", "testbed", "--node-image", node.Name, "--registry-mirror", host.Mirror}
+func (p *platform) setup(t *testing.T) []string {
+	t.Helper()
+	return []string{"setup-platform", "--profile", "testbed", "--node-image", node.Name, "--registry-mirror", host.Mirror, "--lock-file", p.lock(t)}
 }
 
 // killedAfter starts a set-up, ends it with SIGKILL and returns its last line.
 func (p *platform) killedAfter(t *testing.T, d time.Duration) string {
 	t.Helper()
 	var out strings.Builder
-	c := exec.CommandContext(t.Context(), filepath.Join(p.out, "bin", "hyaction"), p.setup()...)
+	c := exec.CommandContext(t.Context(), filepath.Join(p.out, "bin", "hyaction"), p.setup(t)...)
 	c.Dir, c.Stdout, c.Stderr = p.root, &out, &out
 	if err := c.Start(); err != nil {
 		t.Fatal(err)

@@ -20,6 +20,7 @@ func (p *platform) workflow(t *testing.T) {
 		"--env", "HYACTION_BIN=" + filepath.Join(p.out, "bin", "hyaction"),
 		"--env", "NODE_IMAGE=" + node.Name,
 		"--env", "REGISTRY_MIRROR=" + host.Mirror,
+		"--env", "LOCK_FILE=" + p.lock(t),
 	}
 	// The platform is found by its state, and the state by the home directory.
 	for _, name := range []string{"HOME", "XDG_STATE_HOME", "DOCKER_HOST"} {
