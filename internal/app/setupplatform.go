@@ -197,7 +197,13 @@ func lookAtMachine(ctx context.Context, e *docker.Engine) (plan.Machine, error) 
 func newConsole(rt *Runtime) *report.Console {
 	f, ok := rt.program.stderr.(*os.File)
 	if !ok || rt.InActions() || !term.IsTerminal(int(f.Fd())) {
-		return report.NewConsole(&sayWriter{rt}, report.ConsoleOptions{})
+		o := report.ConsoleOptions{}
+		if rt.InActions() {
+			o.Groups = func(title string, fn func()) {
+				_ = rt.Group(title, func() error { fn(); return nil }) // fn cannot fail
+			}
+		}
+		return report.NewConsole(&sayWriter{rt}, o)
 	}
 	return report.NewConsole(f, report.ConsoleOptions{
 		TTY:    true,

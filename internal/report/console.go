@@ -15,9 +15,10 @@ type ConsoleOptions struct {
 	TTY    bool       // a terminal: a live block that is redrawn in place; else one line per step
 	Colour bool       // ANSI colours; only looked at with TTY
 	Width  func() int // columns of the terminal now; nil or 0 means 100
-	// Groups opens a foldable group in the log and returns what closes it. It
-	// is used for long causes. Nil: they are indented instead.
-	Groups func(title string) func()
+	// Groups folds what fn prints under a title. With it each step's closing line
+	// is the title of what the step said on its way, and long causes are folded;
+	// nil: causes are indented, and what was said on the way is not shown again.
+	Groups func(title string, fn func())
 	Now    func() time.Time // for tests; nil means time.Now
 }
 
@@ -50,7 +51,11 @@ type activity struct {
 	text  string
 	start time.Time
 	next  time.Duration // plain: when to say again that it is still running
+	said  []string      // all it said on its way, for its group
 }
+
+// saidMost bounds what is kept of a step that talks without end.
+const saidMost = 200
 
 const (
 	redraw    = 100 * time.Millisecond // of the live block: fast enough for a spinner, cheap over SSH
@@ -142,15 +147,16 @@ func (c *Console) Observe(e engine.Event) {
 	case engine.Progress:
 		if a := c.find(e.ID); a != nil {
 			a.text = clean(e.Text)
+			if c.o.Groups != nil && len(a.said) < saidMost {
+				a.said = append(a.said, fmt.Sprintf("%8s  %s", "+"+seconds(e.Time.Sub(a.start)), a.text))
+			}
 		}
 	case engine.Retrying:
 		c.flush(c.line(Unclear, e.ID, 0, joinNonEmpty(": ", e.Text, causeOf(e.Err))))
 	case engine.Done:
-		c.drop(e.ID)
-		c.flush(c.line(Passed, e.ID, e.Took, string(e.Outcome)))
+		c.close(c.line(Passed, e.ID, e.Took, string(e.Outcome)), c.drop(e.ID))
 	case engine.Failed:
-		c.drop(e.ID)
-		c.failed(e)
+		c.failed(e, c.drop(e.ID))
 	case engine.Skipped:
 		c.drop(e.ID)
 		word := "not started"
@@ -161,27 +167,41 @@ func (c *Console) Observe(e engine.Event) {
 	}
 }
 
-// failed shows the cause on the step's own line, and what is too long for it
-// in a group below.
-func (c *Console) failed(e engine.Event) {
-	cause := causeOf(e.Err)
-	first, rest, _ := strings.Cut(strings.TrimSpace(stripEscapes(cause)), "\n")
-	long := strings.TrimSpace(rest) != "" || columns(clean(first)) > causeHead
-	c.flush(c.line(Failed, e.ID, e.Took, clip(clean(first), causeHead)))
-	if !long {
+// close writes the closing line of a step; in a log with groups it is the title
+// of what the step said.
+func (c *Console) close(line string, said []string) {
+	if len(said) == 0 {
+		c.flush(line)
 		return
 	}
-	indent := "    │ "
-	if c.o.Groups != nil {
-		c.erase()
-		defer c.o.Groups(clean(e.ID) + ": the whole cause")()
-		indent = "│ "
+	c.erase()
+	c.o.Groups(strings.TrimRight(line, "\n"), func() {
+		c.flush(defuse(strings.Join(said, "\n")) + "\n")
+	})
+}
+
+// failed shows the cause on the step's own line, and what is too long for it
+// in a group below.
+func (c *Console) failed(e engine.Event, said []string) {
+	cause := causeOf(e.Err)
+	first, rest, _ := strings.Cut(strings.TrimSpace(stripEscapes(cause)), "\n")
+	c.close(c.line(Failed, e.ID, e.Took, clip(clean(first), causeHead)), said)
+	if strings.TrimSpace(rest) == "" && columns(clean(first)) <= causeHead {
+		return
 	}
-	var b strings.Builder
-	for _, line := range lines(cause) {
-		b.WriteString(indent + line + "\n")
+	show := func(indent string) {
+		var b strings.Builder
+		for _, line := range lines(cause) {
+			b.WriteString(indent + line + "\n")
+		}
+		c.flush(defuse(b.String()))
 	}
-	c.flush(defuse(b.String()))
+	if c.o.Groups == nil {
+		show("    │ ")
+		return
+	}
+	c.erase()
+	c.o.Groups(clean(e.ID)+": the whole cause", func() { show("│ ") })
 }
 
 // Print writes one line of text above the live block.
@@ -216,13 +236,15 @@ func (c *Console) find(id string) *activity {
 	return nil
 }
 
-func (c *Console) drop(id string) {
+// drop takes a step off the list and returns what it said.
+func (c *Console) drop(id string) []string {
 	for i, a := range c.atWork {
 		if a.id == clean(id) {
 			c.atWork = append(c.atWork[:i], c.atWork[i+1:]...)
-			return
+			return a.said
 		}
 	}
+	return nil
 }
 
 // line is the lasting line of one step.

@@ -117,12 +117,13 @@ func TestConsole_Plain(t *testing.T) {
 	golden(t, "console-plain.txt", b.String())
 }
 
-func TestConsole_GroupsHoldTheWholeCause(t *testing.T) {
+func TestConsole_GroupsHoldWhatAStepSaidAndTheWholeCause(t *testing.T) {
 	clk := &clock{time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	var b strings.Builder
-	c := newConsole(&b, ConsoleOptions{Now: clk.now, Groups: func(title string) func() {
+	c := newConsole(&b, ConsoleOptions{Now: clk.now, Groups: func(title string, fn func()) {
 		b.WriteString("<group " + title + ">\n")
-		return func() { b.WriteString("</group>\n") }
+		fn()
+		b.WriteString("</group>\n")
 	}})
 	runStory(c, clk, func(string) {})
 	golden(t, "console-groups.txt", b.String())
