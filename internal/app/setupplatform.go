@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/buenhyden/hy-home/internal/action/setupplatform"
+	"github.com/buenhyden/hy-home/internal/apply"
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/docker"
 	"github.com/buenhyden/hy-home/internal/engine"
@@ -78,6 +79,12 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 		return diagnose(ctx, rt, o, res, err, sinceEnd())
 	}
 	rt.Output("kubeconfig", res.Kubeconfig)
+	kubeContext, err := apply.CurrentContext(res.Kubeconfig)
+	if err != nil {
+		return err
+	}
+	rt.Output("context", kubeContext)
+	rt.Output("seconds", strconv.FormatFloat(res.End.Sub(res.Start).Seconds(), 'f', 1, 64))
 	rt.Output("changed", strconv.FormatBool(res.Changed()))
 	rt.Output("kind-subnet", res.Values["kind-net-subnet"])
 	rt.Output("infra-subnet", res.Values["infra-net-subnet"])

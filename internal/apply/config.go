@@ -2,6 +2,7 @@ package apply
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 
 	"k8s.io/client-go/rest"
@@ -26,6 +27,15 @@ func Load(kubeconfig string) (*rest.Config, error) {
 	cfg.UserAgent = "hyaction"
 	cfg.WarningHandler = rest.NoWarnings{} // the default prints to stderr
 	return cfg, nil
+}
+
+// CurrentContext is the name of the context that a kubeconfig file uses.
+func CurrentContext(kubeconfig string) (string, error) {
+	cfg, err := clientcmd.LoadFromFile(kubeconfig)
+	if err != nil {
+		return "", fmt.Errorf("read kubeconfig %s: %w", kubeconfig, err)
+	}
+	return cfg.CurrentContext, nil
 }
 
 func loader(path string) *clientcmd.ClientConfigLoadingRules {

@@ -34,6 +34,8 @@ var SetupPlatform = Action{
 	},
 	Outputs: []Output{
 		{Name: "kubeconfig", Description: "Path of the kubeconfig of the cluster. It is also set as KUBECONFIG for the steps that follow."},
+		{Name: "context", Description: "Name of the kubeconfig's context."},
+		{Name: "seconds", Description: "How long the platform took to come up, or to be found as wanted."},
 		{Name: "changed", Description: "true if anything was created or configured, false if everything was there as wanted."},
 		{Name: "kind-subnet", Description: "IPv4 subnet of the network of the kind nodes."},
 		{Name: "infra-subnet", Description: "IPv4 subnet of the network of the data tier."},
