@@ -41,6 +41,7 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 		return err
 	}
 	o.NodeImage = in.String("node-image")
+	o.ProofImage = in.String("proof-image")
 	o.RegistryMirror = in.String("registry-mirror")
 	o.DockerUsername, o.DockerPassword = in.String("docker-username"), in.String("docker-password")
 	o.Prefetch = in.Bool("prefetch")

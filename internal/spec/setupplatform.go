@@ -22,6 +22,7 @@ var SetupPlatform = Action{
 		{Name: "data-endpoints", Description: "For external data: path of a YAML file with a list endpoints, each with name, hosts and port."},
 		{Name: "data-secrets", Description: "For external data: path of a YAML file with their credentials by name, such as redis-password."},
 		{Name: "node-image", Description: "Image of the kind nodes. The default is the image the profile names."},
+		{Name: "proof-image", Description: "Image that holds hyaction at /hyaction, for the proof that pods reach the data tier. Needed where the nodes are not made here; a kind node is given the image by itself."},
 		{Name: "registry-mirror", Description: "URL of a registry, as the nodes reach it, that is asked for the images of the cluster in place of their own registries: by the caches, or where the profile has none by each node, which then tries the own one too."},
 		{Name: "docker-username", Description: "User of Docker Hub, for the Docker engine and the cache of Docker Hub."},
 		{Name: "docker-password", Secret: true, Description: "Password or access token of that user."},

@@ -30,6 +30,7 @@ type Options struct {
 	StateDir       string // absolute; what must outlive the process
 	Cluster        string // plan.Kind or plan.Existing; "" means Kind
 	NodeImage      string // of the cluster's nodes; "" leaves the catalog's
+	ProofImage     string // holds hyaction, for a cluster whose nodes are not ours; "" leaves the catalog's
 	RegistryMirror string // URL; "" for none
 	DockerUsername string // of Docker Hub, for the engine and the caches; "" for nobody
 	DockerPassword string

@@ -59,8 +59,11 @@ func values(p plan.Plan, o Options) (map[string]string, error) {
 	return v, nil
 }
 
+// proofDriver is the driver whose component runs hyaction itself in a pod.
+const proofDriver = "proof"
+
 // clusterSettings gives the settings of a component with what the run says of
-// the cluster, if it is the cluster.
+// the cluster, if it is the cluster or has to run on its nodes.
 func clusterSettings(c catalog.Component, o Options) (map[string]any, error) {
 	settings := maps.Clone(c.Settings)
 	switch {
@@ -71,6 +74,11 @@ func clusterSettings(c catalog.Component, o Options) (map[string]any, error) {
 			return nil, exit.BadInputf("node-image %q is no image with a tag or digest, such as kindest/node:v1.37.0", o.NodeImage)
 		}
 		settings["image"] = o.Lock.Pin(o.NodeImage)
+	case c.Driver == proofDriver && o.ProofImage != "":
+		if !imageForm.MatchString(o.ProofImage) {
+			return nil, exit.BadInputf("proof-image %q is no image with a tag or digest, such as registry.example/hyaction:v1", o.ProofImage)
+		}
+		settings["image"] = o.ProofImage
 	}
 	return settings, nil
 }

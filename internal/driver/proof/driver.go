@@ -80,7 +80,7 @@ func (d *Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env)
 	if r.targets, err = json.Marshal(targets(ways)); err != nil {
 		return "", fmt.Errorf("write the targets: %w", err)
 	}
-	side, err := d.place(ctx, c, env, s, &r)
+	side, err := d.place(ctx, env, s, &r)
 	if err != nil {
 		return "", err
 	}
@@ -116,14 +116,29 @@ func (d *Driver) Remove(context.Context, catalog.Component, engine.Env) (engine.
 	return engine.Unchanged, nil
 }
 
-// place brings the program to where the proof runs. The side of Docker is nil
-// where the nodes are not ours: there is no network that both are on.
-func (d *Driver) place(ctx context.Context, c catalog.Component, env engine.Env, s Settings, r *run) (*dockerSide, error) {
-	joined := slices.ContainsFunc(env.Components, func(c catalog.Component) bool { return c.Driver == "bridge" })
-	if !joined {
-		if s.Image == "" {
-			return nil, exit.BadInputf("component %s: settings.image is empty: name an image that holds this hyaction at %s, as the cluster's nodes are not ours to put it on", c.Name, bridge.ProgramPath)
+// Preflight finds out whether there will be an image to run: at the last gate it
+// would be late to say so.
+func (d *Driver) Preflight(_ context.Context, cs []catalog.Component, env engine.Env) error {
+	for _, c := range cs {
+		var s Settings
+		if err := c.DecodeSettings(&s); err != nil {
+			return err
 		}
+		if s.Image == "" && !has(env, "cluster") && len(waysTo(env.Components, nil)) > 0 {
+			return exit.BadInputf("proof-image is empty: name an image that holds this hyaction at %s for %s, as the cluster's nodes are not ours to put it on", bridge.ProgramPath, c.Name)
+		}
+	}
+	return nil
+}
+
+func has(env engine.Env, driver string) bool {
+	return slices.ContainsFunc(env.Components, func(c catalog.Component) bool { return c.Driver == driver })
+}
+
+// place brings the program to where the proof runs. The answer is the side of
+// Docker, or nil where there is no network that the nodes are on as well.
+func (d *Driver) place(ctx context.Context, env engine.Env, s Settings, r *run) (*dockerSide, error) {
+	if !has(env, "cluster") {
 		return nil, nil
 	}
 	api, err := d.Docker(ctx)
@@ -142,12 +157,18 @@ func (d *Driver) place(ctx context.Context, c catalog.Component, env engine.Env,
 	if len(nodes) == 0 {
 		return nil, fmt.Errorf("cluster %s has no running node", env.Name)
 	}
-	r.entry, r.node = nodes[0], nodes[len(nodes)-1] // sorted: control planes come before workers
 	if s.Image == "" {
+		r.node = nodes[len(nodes)-1] // sorted: control planes come before workers
 		env.Progress("putting hyaction on node " + r.node)
-		r.image, err = side.Load(ctx, r.node, side.program)
+		if r.image, err = side.Load(ctx, r.node, side.program); err != nil {
+			return nil, err
+		}
 	}
-	return side, err
+	if !has(env, "bridge") {
+		return nil, nil
+	}
+	r.entry = nodes[0]
+	return side, nil
 }
 
 // dockerSide is the data tier's end of the bridge.

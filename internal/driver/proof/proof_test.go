@@ -210,15 +210,42 @@ func TestRead(t *testing.T) {
 	}
 }
 
-func TestApply_ElsewhereAnImageIsNeeded(t *testing.T) {
-	c := catalog.Component{Name: "bridge-proof", Namespace: "apps", Settings: map[string]any{"network": "infra_net"}}
-	_, err := new(Driver).place(context.Background(), c, engine.Env{}, Settings{}, &run{})
-	if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "settings.image is empty") {
+func TestPreflight_ElsewhereAnImageIsNeeded(t *testing.T) {
+	c := catalog.Component{Name: "bridge-proof", Namespace: "apps", Driver: "proof", Settings: map[string]any{"network": "infra_net", "image": ""}}
+	env := engine.Env{Components: components, Progress: func(string) {}}
+	err := new(Driver).Preflight(context.Background(), []catalog.Component{c}, env)
+	if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "proof-image is empty") {
 		t.Errorf("got %v", err)
 	}
-	said := ""
-	outcome, err := new(Driver).Apply(context.Background(), c, engine.Env{Progress: func(s string) { said = s }})
-	if err != nil || outcome != engine.Checked || said != "no endpoint of the data tier is exposed" {
-		t.Errorf("with nothing to prove: %s, %v, %q", outcome, err, said)
+	ours := env
+	ours.Components = append([]catalog.Component{{Name: "kind", Driver: "cluster"}}, components...)
+	none := env
+	none.Components = components[1:2]
+	named := c
+	named.Settings = map[string]any{"network": "infra_net", "image": "registry.example/hyaction:v1"}
+	for what, err := range map[string]error{
+		"on nodes of our own":  new(Driver).Preflight(context.Background(), []catalog.Component{c}, ours),
+		"with nothing exposed": new(Driver).Preflight(context.Background(), []catalog.Component{c}, none),
+		"with an image":        new(Driver).Preflight(context.Background(), []catalog.Component{named}, env),
+	} {
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	outcome, err := new(Driver).Apply(context.Background(), c, none)
+	if err != nil || outcome != engine.Checked {
+		t.Errorf("with nothing to prove: %s, %v", outcome, err)
+	}
+}
+
+// A managed service has its own names everywhere, and no container of ours.
+func TestWaysTo_ManagedServices(t *testing.T) {
+	db := catalog.Component{Name: "db", Tier: "docker", Driver: "external", Expose: []catalog.Endpoint{
+		{Name: "pg", Protocol: catalog.Postgres, Hosts: []string{"pg.acme.example"}, Port: 5432, External: true},
+		{Name: "kafka", Protocol: catalog.Kafka, Hosts: []string{"b-1.acme.example"}, Port: 9092, Clustered: true, External: true},
+	}}
+	want := []string{"pg.acme.example", "pg-external.platform.svc.cluster.local", "b-1.acme.example"}
+	if got := names(waysTo([]catalog.Component{db, components[3]}, nil)); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q", got)
 	}
 }

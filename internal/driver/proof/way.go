@@ -46,13 +46,13 @@ func waysTo(components []catalog.Component, secrets map[string]string) []way {
 		for _, e := range c.Expose {
 			for _, host := range e.Hosts {
 				w := way{endpoint: e, host: host}
-				if joined {
+				if joined || e.External {
 					w.add(byName, host, secrets)
 				}
-				if joined && zone != "" {
+				if joined && zone != "" && !e.External {
 					w.add(byZone, host+"."+zone, secrets)
 				}
-				if namespace != "" {
+				if namespace != "" && !(e.External && e.Clustered) {
 					w.add(byService, fmt.Sprintf("%s.%s.svc.cluster.local", e.ExternalService(host), namespace), secrets)
 				}
 				if len(w.targets) > 0 {
