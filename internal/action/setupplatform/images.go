@@ -110,6 +110,28 @@ func (r *run) warn(text string) {
 	r.warnings = append(r.warnings, text)
 }
 
+// locked says how many of the images are pulled by digest, and which are not.
+func (r Result) locked() string {
+	var refs []string
+	for _, i := range r.Plan.Images() {
+		if !slices.Contains(refs, i.Ref) {
+			refs = append(refs, i.Ref)
+		}
+	}
+	if len(refs) == 0 {
+		return ""
+	}
+	unknown := r.Env.Lock.Unknown(refs)
+	fact := fmt.Sprintf("%d of %d", len(refs)-len(unknown), len(refs))
+	for i, ref := range unknown {
+		unknown[i] = short(ref)
+	}
+	if len(unknown) > 0 {
+		fact += "; by tag: " + strings.Join(unknown, ", ")
+	}
+	return fact
+}
+
 // short is a reference as people know it: without its digest and Docker Hub's host.
 func short(ref string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(pull.Tag(lock.Normal(ref)), "docker.io/"), "library/")

@@ -107,6 +107,9 @@ func TestRun_PullsBeforeWhatWaitsForIt(t *testing.T) {
 	if len(res.Tables) != 1 || len(res.Report(nil).Sections) == 0 || res.Report(nil).Sections[0].Title != "Pulls" {
 		t.Errorf("figures %+v", res.Tables)
 	}
+	if got := res.locked(); got != "1 of 4; by tag: kindest/node:v1, registry:3, quay.io/a/app:1" {
+		t.Errorf("by digest: %q", got)
+	}
 	if got := res.Values["cache-docker-io"]; got != "http://hy-test-cache-docker-io:5000" {
 		t.Errorf("the nodes are sent to %q", got)
 	}

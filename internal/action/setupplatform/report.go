@@ -30,6 +30,9 @@ func (r Result) Report(failure error) report.Report {
 			out.Facts = append(out.Facts, report.Fact{Name: name, Value: v})
 		}
 	}
+	if fact := r.locked(); fact != "" {
+		out.Facts = append(out.Facts, report.Fact{Name: "images by digest", Value: fact})
+	}
 	for _, t := range r.Tables {
 		out.Sections = append(out.Sections, report.Section{Title: t.Title, Table: report.Table{Header: t.Header, Rows: t.Rows}})
 	}

@@ -264,6 +264,10 @@ func (u *userProject) resolveImages() error {
 func (u *userProject) images() []string {
 	var images []string
 	for _, s := range u.Services {
+		// What is built here, or must not be pulled, is in no registry.
+		if s.Build != nil || s.PullPolicy == types.PullPolicyNever || s.PullPolicy == types.PullPolicyBuild {
+			continue
+		}
 		if ref, err := reference.ParseNormalizedNamed(s.Image); err == nil {
 			images = append(images, reference.TagNameOnly(ref).String())
 		}
