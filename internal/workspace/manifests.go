@@ -21,7 +21,7 @@ func manifests(e *Extended, profile string, f Files) error {
 	}
 	c := catalog.Component{
 		Name: Manifests, Description: "The user's own Kubernetes objects",
-		Tier: "cluster", Driver: "manifest", Timeout: catalog.Duration(manifestsTimeout), Namespace: "default",
+		Tier: "cluster", Driver: "manifest", Timeout: catalog.Duration(manifestsTimeout), Takes: catalog.Duration(manifestsTakes), Namespace: "default",
 		Needs: []catalog.Need{{Name: "cluster", Why: "it is the cluster that they are in"}},
 	}
 	for _, other := range e.Catalog.Components {

@@ -98,10 +98,17 @@ func compose(e *Extended, profile string, f Files) error {
 // user's services do until they are healthy is not known.
 const composeTimeout = 10 * time.Minute
 
+// composeTakes and manifestsTakes are guesses that put the user's parts into the
+// plan at all: four small services took 10 s on two processors.
+const (
+	composeTakes   = 10 * time.Second
+	manifestsTakes = 5 * time.Second
+)
+
 func composeComponent(cat catalog.Catalog) catalog.Component {
 	c := catalog.Component{
 		Name: Compose, Description: "The services of the user's own Compose files",
-		Tier: "docker", Driver: "compose", Timeout: catalog.Duration(composeTimeout),
+		Tier: "docker", Driver: "compose", Timeout: catalog.Duration(composeTimeout), Takes: catalog.Duration(composeTakes),
 	}
 	for _, other := range cat.Components {
 		if other.Driver == "network" {

@@ -86,7 +86,7 @@ func (u *userProject) checkNetworks(ctx context.Context, cli client.NetworkAPICl
 		if bool(n.External) {
 			there, err := cli.NetworkInspect(ctx, n.Name, network.InspectOptions{})
 			if errdefs.IsNotFound(err) {
-				return exit.BadInputf("%s: network %s is external and does not exist, and profile and platform make none of that name: docker network create %s, or leave external out", u.at("networks", key), n.Name, n.Name)
+				return exit.BadInputf("%s: network %s is external and does not exist, and no component of the profile makes it: docker network create %s, or leave external out", u.at("networks", key), n.Name, n.Name)
 			}
 			if err != nil {
 				return fmt.Errorf("look for Docker network %s: %w", n.Name, err)
