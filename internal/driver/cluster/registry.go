@@ -44,7 +44,7 @@ type copier interface {
 func hosts(s Settings, values map[string]string) map[string]string {
 	files := map[string]string{}
 	if s.Registry != "" {
-		files[path.Join(localHost, "hosts.toml")] = hostsTOML("", s.Registry)
+		files[path.Join(localHost, "hosts.toml")] = hostsTOML(s.Registry, s.Registry)
 	}
 	for _, host := range s.Mirrors {
 		if first := cmp.Or(values[pull.CacheValue(host)], values[pull.MirrorValue]); first != "" {
@@ -62,13 +62,12 @@ func upstream(host string) string {
 	return "https://" + host
 }
 
-// hostsTOML sends pulls to mirror first. With a server, that one is the
-// fallback; without, there is none.
+// hostsTOML sends pulls to mirror first and then to server. Without a server
+// containerd would ask the host by its name: for "localhost" the node itself,
+// whose "connection refused" hides that the registry has no such image.
 func hostsTOML(server, mirror string) string {
 	var b strings.Builder
-	if server != "" {
-		fmt.Fprintf(&b, "server = %q\n\n", server)
-	}
+	fmt.Fprintf(&b, "server = %q\n\n", server)
 	fmt.Fprintf(&b, "[host.%q]\n  capabilities = [\"pull\", \"resolve\"]\n", mirror)
 	return b.String()
 }
