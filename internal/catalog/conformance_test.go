@@ -169,6 +169,9 @@ func TestConformance_Compose(t *testing.T) {
 			if s.Restart == "" {
 				t.Errorf(`service %s: restart must say what it is: unless-stopped for a service, "no" for a job`, name)
 			}
+			if s.Restart == "no" && len(c.Ready) == 0 {
+				t.Errorf("service %s: that a job ended well proves nothing of what it should have made: add a probe of that", name)
+			}
 			if s.Restart != "no" && s.Healthcheck == nil {
 				t.Errorf("service %s: a service needs a healthcheck", name)
 			}

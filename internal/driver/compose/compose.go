@@ -146,14 +146,19 @@ func (d *Driver) probe(ctx context.Context, cli *client.Client, c catalog.Compon
 		return err
 	}
 	for _, p := range c.Ready {
+		var last error
 		for {
 			err := check(ctx, cli, p, cs)
 			if err == nil {
 				break
 			}
-			env.Progress("wait: " + err.Error())
+			// What breaks because the time is up says nothing of the component.
+			if last == nil || ctx.Err() == nil {
+				last = err
+				env.Progress("wait: " + err.Error())
+			}
 			if sleep(ctx, pollEvery) != nil {
-				return d.explain(context.WithoutCancel(ctx), cli, project, fmt.Errorf("%s is not ready: %w", c.Name, err))
+				return d.explain(context.WithoutCancel(ctx), cli, project, fmt.Errorf("%s is not ready: %w", c.Name, last))
 			}
 		}
 	}
