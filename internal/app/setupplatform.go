@@ -76,6 +76,9 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 	if len(res.Steps) > 0 {
 		err = errors.Join(err, tellPlatform(rt, o, res, err))
 	}
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = exit.Inconclusivef("%w", err) // out of time, which has a code of its own
+	}
 	if err != nil {
 		return diagnose(ctx, rt, o, res, err, sinceEnd())
 	}
