@@ -33,6 +33,7 @@ func TestPlatform(t *testing.T) {
 		{"Workflow_WalksTheSameWayThroughActions", p.workflow},
 		{"Down_RemovesWhatItMadeAndNothingElse", p.down},
 		{"Killed_AtAnyPointTheNextRunMakesItWhole", p.killed},
+		{"Faults_EndSoonWithTheirCause", p.faults},
 		{"ExistingCluster_IsUsedAndLeftAsItWas", p.existing},
 	} {
 		if !t.Run(part.name, part.run) {
