@@ -128,8 +128,9 @@ func (d *Driver) apply(ctx context.Context, cli *client.Client, w wanted, env en
 	return outcome, d.settle(ctx, cli, w, env)
 }
 
-// startLimit is how long a cache may take to answer before it is left out. It
-// answers after 0.2 s, or not at all: it asks its upstream first.
+// startLimit is how long a cache may take to answer before it is left out. On
+// two busy processors it answered within 2 s of being made, or not at all: it
+// asks its upstream first.
 const startLimit = 10 * time.Second
 
 // settle waits until the cache answers and notes its figures, or leaves it out.
