@@ -17,13 +17,13 @@ type Finding struct {
 // String is one line for people: "compose.yml:12: ...".
 func (f Finding) String() string { return f.Pos.String() + ": " + f.Text }
 
-// Refused lists the texts that Compose cannot fill in, such as a shell's $(date)
+// Refused lists the texts that Compose cannot fill in, such as a shell's ${#LIST}
 // whose dollar is not escaped.
 func Refused(docs []Doc) []Finding {
 	var out []Finding
 	walkAll(docs, func(pos Pos, path []string, text string) {
 		if _, bad := Variables(text); bad != "" {
-			out = append(out, Finding{pos, fmt.Sprintf("%s: Compose takes every $ for the start of a variable and does not understand %q: write $%s", strings.Join(path, "."), bad, bad)})
+			out = append(out, Finding{pos, fmt.Sprintf("%s: Compose takes ${ for the start of a variable and does not understand %q: write $%s", strings.Join(path, "."), bad, bad)})
 		}
 	})
 	return out

@@ -20,7 +20,7 @@ func lintText(t *testing.T, text string) string {
 
 func TestLint(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
-		{"nothing", "services:\n  a:\n    image: b:1\n    command: echo $$U_X ${SET} ${U_Y:-z}\n", ""},
+		{"nothing", "services:\n  a:\n    image: b:1\n    command: echo $$U_X $(date) $? ${SET} ${U_Y:-z}\n", ""},
 		{"version", "version: '3.9'\nservices: {}\n", "c.yml:1: version: means nothing to Compose any more: remove the line"},
 		{"health check", "services:\n  a:\n    healthcheck:\n      test: [CMD-SHELL, \"pg_isready -U $U_NAME\"]\n",
 			"c.yml:4: services.a.healthcheck.test: $U_NAME is not set, and Compose fills it in before the shell of the container sees it: write $$U_NAME to leave it to the shell"},
@@ -29,8 +29,8 @@ func TestLint(t *testing.T) {
 		{"missing, by name, once", "services:\n  a: {image: 'b:${U_TAG}'}\n  c: {image: 'd:${U_TAG}'}\n",
 			"c.yml:2: services.a.image: variable U_TAG is not set and has no default, so nothing stands there: set it in the environment or in an env file, or write ${U_TAG:-default}"},
 		{"a credential is generated", "services:\n  a: {environment: {P: '${U_PASSWORD}'}}\n", ""},
-		{"refused", "services:\n  a:\n    command: echo $(date)\n",
-			"c.yml:3: services.a.command: Compose takes every $ for the start of a variable and does not understand \"$(\": write $$("},
+		{"refused", "services:\n  a:\n    command: echo ${#LIST}\n",
+			"c.yml:3: services.a.command: Compose takes ${ for the start of a variable and does not understand \"${#LIST}\": write $${#LIST}"},
 		{"host name", "services:\n  a:\n    environment: [\"URL=http://host.docker.internal:80\"]\n  b: {command: ping host.docker.internal, extra_hosts: ['host.docker.internal:host-gateway']}\n",
 			"c.yml:3: services.a.environment: host.docker.internal exists on Docker Desktop only: use the other service's name, or add extra_hosts: [host.docker.internal:host-gateway]"},
 	} {

@@ -11,8 +11,8 @@ type Variable struct {
 }
 
 // Variables lists what Compose would fill into a text, the uses inside of
-// defaults included. "$$" is an escaped dollar. bad is the first dollar that
-// Compose does not understand and refuses, such as "$(" or "$?", or "".
+// defaults included. "$$" is an escaped dollar. bad is the first brace after a
+// dollar that Compose does not understand and refuses, such as "${1}", or "".
 func Variables(text string) (uses []Variable, bad string) {
 	for i := 0; i < len(text); i++ {
 		if text[i] != '$' {
@@ -41,8 +41,7 @@ func Variables(text string) (uses []Variable, bad string) {
 		default:
 			n := nameLength(rest)
 			if n == 0 {
-				bad = first(bad, text[i:min(len(text), i+2)])
-				continue
+				continue // a shell's $(date), $? or $1: Compose leaves it alone
 			}
 			uses = append(uses, Variable{Name: rest[:n], Text: "$" + rest[:n]})
 			i += n
