@@ -15,7 +15,9 @@ FROM debian:bookworm-slim
 RUN apt-get update && \
     apt-get install -y --no-install-recommends ca-certificates git && \
     rm -rf /var/lib/apt/lists/*
-COPY --from=build /hyaction /usr/local/bin/hyaction
+# Pods that prove an existing cluster start it by its path.
+COPY --from=build /hyaction /hyaction
+RUN ln -s /hyaction /usr/local/bin/hyaction
 USER 65532:65532
 ENV HOME=/tmp
 ENTRYPOINT ["hyaction"]
