@@ -84,7 +84,7 @@ func (i Inventory) name() string { return "hyaction." + i.Owner + "." + i.Part }
 // Clear removes all that i holds, and the inventory itself.
 func (c *Client) Clear(ctx context.Context, i Inventory) ([]Change, error) {
 	held, err := c.Held(ctx, i)
-	if err != nil || len(held) == 0 {
+	if err != nil {
 		return nil, err
 	}
 	changes, err := c.release(ctx, i, held)

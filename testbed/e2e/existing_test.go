@@ -81,7 +81,7 @@ func (p *platform) external(t *testing.T, kubeconfig string) {
 	_ = exec.Command("docker", "rm", "--force", name).Run()
 	p.command(t, "docker", "run", "--detach", "--name", name, "--network", "kind", "redis:7.0.15",
 		"redis-server", "--cluster-enabled", "yes", "--requirepass", password, "--save", "")
-	t.Cleanup(func() { p.command(t, "docker", "rm", "--force", name) })
+	t.Cleanup(func() { _ = exec.Command("docker", "rm", "--force", name).Run() })
 	address := strings.TrimSpace(p.command(t, "docker", "inspect", "--format", "{{.NetworkSettings.Networks.kind.IPAddress}}", name))
 	cli := []string{"exec", "--env", "REDISCLI_AUTH=" + password, name, "redis-cli", "cluster"}
 	p.command(t, "docker", append(cli, "addslotsrange", "0", "16383")...)
@@ -114,5 +114,6 @@ func (p *platform) external(t *testing.T, kubeconfig string) {
 	if !strings.Contains(out2, address) || strings.Contains(out2, "redis-cluster-init") {
 		t.Errorf("the proof does not tell of %s:\n%s", address, out2)
 	}
+	p.hyaction(t, "platform", "status", "--name", "guest-three")
 	p.hyaction(t, "platform", "down", "--name", "guest-three")
 }

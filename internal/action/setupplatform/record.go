@@ -36,6 +36,8 @@ type made struct {
 	Timeout   catalog.Duration `json:"timeout"`
 	Needs     []string         `json:"needs,omitempty"`
 	Settings  map[string]any   `json:"settings,omitempty"`
+
+	Expose []catalog.Endpoint `json:"expose,omitempty"`
 }
 
 // add notes the components of a plan beside those that are there already.
@@ -43,7 +45,7 @@ func (r record) add(p plan.Plan) record {
 	r.Profile = p.Profile
 	r.Components = slices.Clone(r.Components)
 	for _, c := range p.Components {
-		m := made{Name: c.Name, Tier: c.Tier, Driver: c.Driver, Namespace: c.Namespace, Timeout: c.Timeout, Settings: c.Settings}
+		m := made{Name: c.Name, Tier: c.Tier, Driver: c.Driver, Namespace: c.Namespace, Timeout: c.Timeout, Settings: c.Settings, Expose: c.Expose}
 		for _, n := range c.Needs {
 			m.Needs = append(m.Needs, n.Name)
 		}
@@ -67,7 +69,7 @@ func recorded(cat catalog.Catalog, rec record) []catalog.Component {
 	var cs []catalog.Component
 	for _, m := range rec.Components {
 		c, _ := cat.Component(m.Name) // for its files and probes, if it is there
-		c.Name, c.Tier, c.Driver, c.Namespace, c.Timeout, c.Settings = m.Name, m.Tier, m.Driver, m.Namespace, m.Timeout, m.Settings
+		c.Name, c.Tier, c.Driver, c.Namespace, c.Timeout, c.Settings, c.Expose = m.Name, m.Tier, m.Driver, m.Namespace, m.Timeout, m.Settings, m.Expose
 		c.Needs = nil
 		for _, n := range m.Needs {
 			c.Needs = append(c.Needs, catalog.Need{Name: n})

@@ -136,6 +136,8 @@ func (d Driver) Status(ctx context.Context, c catalog.Component, env engine.Env)
 	switch {
 	case err != nil:
 		return "", err
+	case held == 0 && !slices.ContainsFunc(bridge.Exposed(env.Components), func(e catalog.Endpoint) bool { return !e.External || !e.Clustered }):
+		return "ready", nil // there is nothing to publish
 	case held == 0, held == len(missing):
 		return "absent", nil
 	case len(missing) > 0:
