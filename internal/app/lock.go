@@ -84,7 +84,7 @@ func askRegistries(ctx context.Context, mirror string) func(string) (lock.Image,
 		if via != "" {
 			host = via
 		}
-		err := error(registry.ErrUnreachable)
+		err := registry.ErrUnreachable
 		var d registry.Described
 		if !silent[host] {
 			d, err = registry.Images{Via: via}.Describe(ctx, ref)

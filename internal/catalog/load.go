@@ -95,12 +95,12 @@ func load(fsys fs.FS) (Catalog, error) {
 
 // With adds the components and profiles of another catalog: those of a
 // platform's own directory to the embedded ones. A name may be taken once only.
-func (c Catalog) With(fsys fs.FS) (Catalog, error) {
+func (cat Catalog) With(fsys fs.FS) (Catalog, error) {
 	own, err := load(fsys)
 	if err != nil {
 		return Catalog{}, err
 	}
-	out := Catalog{Components: slices.Concat(c.Components, own.Components), Profiles: slices.Concat(c.Profiles, own.Profiles)}
+	out := Catalog{Components: slices.Concat(cat.Components, own.Components), Profiles: slices.Concat(cat.Profiles, own.Profiles)}
 	slices.SortFunc(out.Components, func(a, b Component) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(out.Profiles, func(a, b Profile) int { return strings.Compare(a.Name, b.Name) })
 	return out, errors.Join(Validate(out)...)

@@ -42,7 +42,7 @@ var BuiltIn = map[string]string{
 	"Job": "batch/v1", "Pod": "v1", "Service": "v1", "Secret": "v1", "ConfigMap": "v1", "PersistentVolumeClaim": "v1", "Namespace": "v1",
 }
 
-// CABundleProbe: every client configuration of the object holds a certificate.
+// CABundleProbe holds when every client configuration of the object has a certificate.
 type CABundleProbe struct {
 	Kind string `yaml:"kind"` // ValidatingWebhookConfiguration, MutatingWebhookConfiguration, CustomResourceDefinition or APIService
 	Name string `yaml:"name"`

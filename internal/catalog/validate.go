@@ -120,11 +120,11 @@ func checkComponent(c Component, add func(string, ...any)) {
 
 // satisfies reports whether a component is what is needed, by its name or by
 // what it provides.
-func (c Catalog) satisfies(component, need string) bool {
+func (cat Catalog) satisfies(component, need string) bool {
 	if component == need {
 		return true
 	}
-	have, ok := c.Component(component)
+	have, ok := cat.Component(component)
 	return ok && have.Provides == need
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -91,17 +92,22 @@ func eventsText(ctx context.Context, c *client.Client) (string, error) {
 	messages, faults := c.Events(ctx, events.ListOptions{
 		Since: fmt.Sprint(now.Add(-eventsBack).Unix()), Until: fmt.Sprint(now.Unix()), Filters: kinds,
 	})
-	return table("TIME\tEVENT\tCONTAINER\tIMAGE\tEXIT", func(line func(...any)) {
+	var fault error
+	text := table("TIME\tEVENT\tCONTAINER\tIMAGE\tEXIT", func(line func(...any)) {
 		for {
 			select {
 			case m := <-messages:
 				a := m.Actor.Attributes
 				line(time.Unix(m.Time, 0).UTC().Format(time.TimeOnly), m.Action, a["name"], a["image"], a["exitCode"])
-			case <-faults: // the end, too, is told as one
+			case fault = <-faults:
 				return
 			}
 		}
-	}), nil
+	})
+	if fault != nil && !errors.Is(fault, io.EOF) { // as the end is told
+		return text, fmt.Errorf("read the engine's events: %w", fault)
+	}
+	return text, nil
 }
 
 func networksText(ctx context.Context, c *client.Client) (string, error) {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -83,7 +84,7 @@ func (r *runner) interrupted(ctx context.Context) error {
 	for _, res := range r.results {
 		switch {
 		case res.Outcome != Stopped:
-		case ctx.Err() == context.DeadlineExceeded && res.Err != nil: //nolint:errorlint // Err returns the very value
+		case errors.Is(ctx.Err(), context.DeadlineExceeded) && res.Err != nil:
 			at = append(at, res.ID+": "+res.Err.Error())
 		default:
 			at = append(at, res.ID)

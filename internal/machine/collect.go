@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/buenhyden/hy-home/internal/catalog"
 )
 
 // Collect tells how the machine is, for whoever looks for the cause of a
@@ -25,7 +23,7 @@ func Collect(dirs ...string) func(context.Context, func(name, text string)) erro
 		var b strings.Builder
 		for _, dir := range dirs {
 			if dir != "" {
-				fmt.Fprintf(&b, "%s\t%s free\n", dir, catalog.Bytes(free(dir)))
+				fmt.Fprintf(&b, "%s\t%s free\n", dir, free(dir))
 			}
 		}
 		write("disk.txt", b.String())

@@ -398,7 +398,7 @@ func TestBed_WebhookThatIsNotTrustedYet(t *testing.T) {
 	refuse.Store(true)
 	plaintest.Until(t, 10*time.Second, func(context.Context) error {
 		if err := wait(5 * time.Second); err == nil || !strings.Contains(err.Error(), "10.0.0.0 is not a CIDR") || strings.Contains(err.Error(), "deadline") {
-			return fmt.Errorf("got %v", err)
+			return fmt.Errorf("got %w", err)
 		}
 		return nil
 	})

@@ -45,7 +45,7 @@ func speakHTTP(ctx context.Context, c *conn, t Target) (string, error) {
 	if want == 0 {
 		want = http.StatusOK
 	}
-	r, err := http.NewRequest(http.MethodGet, "http://"+hostPort(t.Name, t.Port)+path, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+hostPort(t.Name, t.Port)+path, nil)
 	if err != nil {
 		return "", refuse("path %q: %v", path, err)
 	}
@@ -64,7 +64,7 @@ func speakHTTP(ctx context.Context, c *conn, t Target) (string, error) {
 // speakS3 lists the buckets. Without keys a refusal in S3's own words is enough:
 // somebody is there who speaks S3.
 func speakS3(ctx context.Context, c *conn, t Target) (string, error) {
-	r, err := http.NewRequest(http.MethodGet, "http://"+hostPort(t.Name, t.Port)+"/", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+hostPort(t.Name, t.Port)+"/", nil)
 	if err != nil {
 		return "", refuse("%v", err)
 	}

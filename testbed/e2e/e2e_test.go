@@ -21,6 +21,7 @@ func TestPlatform(t *testing.T) {
 	if os.Getenv("HY_E2E") != "1" {
 		t.Skip("needs the test bed for itself: run `make e2e`")
 	}
+	t.Setenv("CGO_ENABLED", "0") // a pod starts the binary without anything around it
 	p := &platform{root: checkout(t), out: filepath.Join(t.TempDir(), "demo")}
 	for _, part := range []struct {
 		name string

@@ -38,6 +38,7 @@ type made struct {
 	Settings  map[string]any   `json:"settings,omitempty"`
 
 	Expose []catalog.Endpoint `json:"expose,omitempty"`
+	Ready  []catalog.Probe    `json:"ready,omitempty"` // of one that the catalog does not have
 }
 
 // add notes the components of a plan beside those that are there already.
@@ -45,7 +46,7 @@ func (r record) add(p plan.Plan) record {
 	r.Profile = p.Profile
 	r.Components = slices.Clone(r.Components)
 	for _, c := range p.Components {
-		m := made{Name: c.Name, Tier: c.Tier, Driver: c.Driver, Namespace: c.Namespace, Timeout: c.Timeout, Settings: c.Settings, Expose: c.Expose}
+		m := made{Name: c.Name, Tier: c.Tier, Driver: c.Driver, Namespace: c.Namespace, Timeout: c.Timeout, Settings: c.Settings, Expose: c.Expose, Ready: c.Ready}
 		for _, n := range c.Needs {
 			m.Needs = append(m.Needs, n.Name)
 		}
@@ -68,7 +69,11 @@ func recorded(cat catalog.Catalog, rec record) []catalog.Component {
 	}
 	var cs []catalog.Component
 	for _, m := range rec.Components {
-		c, _ := cat.Component(m.Name) // for its files and probes, if it is there
+		c, known := cat.Component(m.Name) // for its files and probes, if it is there
+		if !known {
+			// What asks for a file of its directory cannot be asked any more.
+			c.Ready = slices.DeleteFunc(m.Ready, func(p catalog.Probe) bool { return p.Webhook != nil })
+		}
 		c.Name, c.Tier, c.Driver, c.Namespace, c.Timeout, c.Settings, c.Expose = m.Name, m.Tier, m.Driver, m.Namespace, m.Timeout, m.Settings, m.Expose
 		c.Needs = nil
 		for _, n := range m.Needs {

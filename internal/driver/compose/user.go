@@ -41,15 +41,14 @@ type userProject struct {
 	given settings
 	*types.Project
 
-	docs     []composefile.Doc
-	env      engine.Env
-	made     made                // of earlier runs
-	vars     map[string]string   // what the files may use
-	secrets  []string            // names of the generated credentials it uses
-	unset    map[string]string   // variable without a value: how it is written
-	write    map[string]string   // file that is missing: what is generated into it
-	builds   map[string]bool     // services with a build section
-	external map[string][]string // network's name: the keys it has in the files
+	docs    []composefile.Doc
+	env     engine.Env
+	made    made              // of earlier runs
+	vars    map[string]string // what the files may use
+	secrets []string          // names of the generated credentials it uses
+	unset   map[string]string // variable without a value: how it is written
+	write   map[string]string // file that is missing: what is generated into it
+	builds  map[string]bool   // services with a build section
 }
 
 // loadUser reads the files as `docker compose` does, with the same rules for

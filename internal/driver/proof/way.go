@@ -52,7 +52,7 @@ func waysTo(components []catalog.Component, secrets map[string]string) []way {
 				if joined && zone != "" && !e.External {
 					w.add(byZone, host+"."+zone, secrets)
 				}
-				if namespace != "" && !(e.External && e.Clustered) {
+				if namespace != "" && (!e.External || !e.Clustered) {
 					w.add(byService, fmt.Sprintf("%s.%s.svc.cluster.local", e.ExternalService(host), namespace), secrets)
 				}
 				if len(w.targets) > 0 {
