@@ -36,6 +36,9 @@ func choose(cat catalog.Catalog, p catalog.Profile, t Target) ([]catalog.Compone
 				return nil, err
 			}
 		}
+		if cluster == Existing && t.Data != External && c.Tier == "docker" && len(c.Expose) > 0 {
+			return nil, fmt.Errorf("%s would run in Docker on this machine, which pods of an existing cluster do not reach: set data: external, or choose a profile without a data tier", c.Name)
+		}
 		c.Settings = override(c.Settings, p.Settings[c.Name])
 		chosen = append(chosen, c)
 	}
