@@ -88,6 +88,8 @@ func rank(obj *unstructured.Unstructured) int {
 		return 1
 	case "ResourceQuota", "LimitRange", "NetworkPolicy", "PriorityClass", "StorageClass":
 		return 2
+	case "AnalysisTemplate", "ClusterAnalysisTemplate": // a Rollout that names one that is not there is invalid for 20 s
+		return 3
 	case "ServiceAccount", "Secret", "ConfigMap", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding":
 		return 3
 	case "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "ValidatingAdmissionPolicyBinding":

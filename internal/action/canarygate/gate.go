@@ -33,6 +33,7 @@ type gate struct {
 	measuring bool      // a measurement is under way
 	due       time.Time // of the next one
 	look      time.Time // of the next look at pods; zero when they are available
+	invalid   time.Time // since when the spec names something that is not there
 	suspect   *rollout.Trouble
 	trouble   *rollout.Trouble
 }
@@ -81,6 +82,7 @@ func (g *gate) watch(ctx context.Context) error {
 		case m := <-measured:
 			g.count(m)
 		case <-tick.C:
+			g.decision = g.patient(g.decision, time.Now())
 		case <-appear.C:
 			if g.state == nil {
 				g.conclude(Inconclusive, ReasonNotFound, fmt.Sprintf("Rollout %s does not exist %s after the gate began: check its name and namespace, and that it was applied", g.Rollout, g.AppearTimeout))
@@ -112,7 +114,7 @@ func (g *gate) sight(s rollout.Sighting) {
 		return
 	}
 	want := rollout.Expectation{Image: g.image, Container: g.Container, Seen: g.seen}
-	g.decision = rollout.Decide(*s.State, want)
+	g.decision = g.patient(rollout.Decide(*s.State, want), s.Time)
 	container, ok := g.image.Find(s.State.Template(), g.Container)
 	g.seen = g.seen || ok
 	phase, message := rollout.Phase(*s.State)
@@ -211,6 +213,9 @@ func (g *gate) wake(now time.Time) time.Duration {
 	}
 	if !g.look.IsZero() && g.look.Before(next) {
 		next = g.look
+	}
+	if until := g.invalid.Add(invalidPatience); !g.invalid.IsZero() && g.decision.Answer == rollout.Wait && until.Before(next) {
+		next = until
 	}
 	return max(next.Sub(now), 0)
 }
