@@ -5,8 +5,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/kind/pkg/cluster"
 
@@ -39,7 +41,7 @@ func (p *platform) existing(t *testing.T) {
 	}
 	p.kubectl(t, "create", "namespace", "apps")
 	p.kubectl(t, "--namespace", "apps", "create", "configmap", "theirs")
-	before := p.objects(t)
+	before := p.settled(t)
 
 	setup := func(name, changed string) {
 		t.Helper()
@@ -59,6 +61,22 @@ func (p *platform) existing(t *testing.T) {
 	p.external(t, kubeconfig)
 	if after := p.objects(t); after != before {
 		t.Errorf("the cluster had\n%s\nand now has\n%s", before, after)
+	}
+}
+
+// settled is what a young cluster has once its controllers have given every
+// namespace what each one gets.
+func (p *platform) settled(t *testing.T) string {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Second) {
+		objects := p.objects(t)
+		namespaces := strings.Count(objects, "\nNamespace ") + strings.Count(objects[:10], "Namespace")
+		if strings.Count(objects, " kube-root-ca.crt ") == namespaces && regexp.MustCompile(`(?m)^ServiceAccount +apps +default `).MatchString(objects) {
+			return objects
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the cluster has %d namespaces and is not settled:\n%s", namespaces, objects)
+		}
 	}
 }
 
