@@ -36,7 +36,7 @@ func TestUserConfig_Golden(t *testing.T) {
 				t.Fatal(err)
 			}
 			c := ofConfig(t, string(text))
-			c.Settings["config-root"] = "/work"
+			c.Settings["config-root"] = "/home/me/shop"
 			s, err := settings(c)
 			var got []byte
 			if err != nil {
