@@ -18,7 +18,7 @@ var SetupPlatform = Action{
 		{Name: "kind-config", Description: "A kind configuration of your own (nodes, patches, mounts, ports, networking). The platform's name, registries and kubelet settings are merged into it; nodes that name no image get node-image."},
 		{Name: "values-dir", Description: "Directory with values of your own for charts, a file <component>.yaml each, merged over the catalog's."},
 		{Name: "manifests-dir", Description: "Directory with Kubernetes objects of your own, plain or a kustomization, applied after everything else. What leaves the directory leaves the cluster with the next run."},
-		{Name: "data", Kind: Choice, Values: []string{"docker", "external"}, Default: "docker", Description: "docker runs the data tier on this machine; external takes managed services that are there, such as RDS, MSK or S3."},
+		{Name: "data", Kind: Choice, Values: []string{"docker", "external"}, Default: "docker", Description: "docker runs the data tier on this machine; external takes services that others run, which must answer without TLS so far."},
 		{Name: "data-endpoints", Description: "For external data: path of a YAML file with a list endpoints, each with name, hosts and port."},
 		{Name: "data-secrets", Description: "For external data: path of a YAML file with their credentials by name, such as redis-password."},
 		{Name: "node-image", Description: "Image of the kind nodes. The default is the image the profile names."},
