@@ -18,10 +18,10 @@ demo-down: ## Remove all that the demo made, and stop the test bed
 	go run ./testbed/demo -down -out $(OUT)/demo
 
 .PHONY: test
-test: format vet tools lint testbed integration e2e ## Everything that CI runs
+test: format tools lint testbed integration e2e ## Everything that CI runs
 
 .PHONY: check
-check: format vet lint unit ## The quick part: without the test bed
+check: format lint unit ## The quick part: without the test bed
 
 .PHONY: build
 build: ## bin/hyaction
@@ -31,10 +31,6 @@ build: ## bin/hyaction
 format:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)" || { echo 'these files need gofmt'; exit 1; }
 
-.PHONY: vet
-vet:
-	go vet ./...
-
 .PHONY: tools
 tools: ## Build the pinned tools, each from a module of its own
 	@for tool in act actionlint golangci-lint; do \
@@ -42,7 +38,7 @@ tools: ## Build the pinned tools, each from a module of its own
 	done
 
 .PHONY: lint
-lint: ## golangci-lint over the tree
+lint: ## golangci-lint over the tree, go vet among its linters
 	go tool -modfile=tools/golangci-lint/go.mod golangci-lint run
 
 .PHONY: unit
