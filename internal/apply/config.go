@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
+	"sync/atomic"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -26,8 +28,32 @@ func Load(kubeconfig string) (*rest.Config, error) {
 	cfg.QPS = -1
 	cfg.UserAgent = "hyaction"
 	cfg.WarningHandler = rest.NoWarnings{} // the default prints to stderr
+	Count(cfg)
 	return cfg, nil
 }
+
+// requests counts what this process has asked API servers: one number, as what it
+// is for is how hard a whole run leans on them.
+var requests atomic.Int64
+
+// Requests is how many requests this process has sent to API servers. A watch is
+// one, however long it stays open.
+func Requests() int64 { return requests.Load() }
+
+// Count has the requests of a configuration counted by [Requests]; [Load] does.
+func Count(cfg *rest.Config) {
+	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return counter{next} })
+}
+
+type counter struct{ next http.RoundTripper }
+
+func (c counter) RoundTrip(r *http.Request) (*http.Response, error) {
+	requests.Add(1)
+	return c.next.RoundTrip(r)
+}
+
+// WrappedRoundTripper lets client-go reach the transport to close its connections.
+func (c counter) WrappedRoundTripper() http.RoundTripper { return c.next }
 
 // CurrentContext is the name of the context that a kubeconfig file uses.
 func CurrentContext(kubeconfig string) (string, error) {

@@ -4,7 +4,10 @@
 // nothing to do, follows. It prints the times side by side and draws them.
 //
 // Images are on the machine, or in the registry beside the cluster, in both
-// cases: what is compared is the way of installing, not the network.
+// cases: what is compared is the way of installing, not the network. What the
+// cluster runs are small programs whose readiness probes are those of the charts
+// that a real platform is made of (named in catalog/components/*/manifests): they
+// are what makes people wait, and what a wait for each costs.
 //
 // Usage: bench [-out DIR] [-only naive|hyaction]
 package main
@@ -13,6 +16,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -177,6 +181,9 @@ func (b *benchmark) hyaction(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := b.keep(run, text); err != nil {
+			return err
+		}
 		for _, s := range steps {
 			if s.Start.IsZero() {
 				continue
@@ -187,6 +194,21 @@ func (b *benchmark) hyaction(ctx context.Context) error {
 				s.Needs[i] = run + " " + need
 			}
 			b.steps = append(b.steps, s)
+		}
+	}
+	return nil
+}
+
+// keep takes over what a run's report says of its speed.
+func (b *benchmark) keep(run string, text []byte) error {
+	var doc struct{ Facts []report.Fact }
+	if err := json.Unmarshal(text, &doc); err != nil {
+		return fmt.Errorf("report of %s: %w", run, err)
+	}
+	for _, f := range doc.Facts {
+		switch f.Name {
+		case "longest chain", "expected by the plan", "at work at once", "requests to the API server":
+			b.facts = append(b.facts, report.Fact{Name: run + ": " + f.Name, Value: f.Value})
 		}
 	}
 	return nil
@@ -214,10 +236,12 @@ func (b *benchmark) report() error {
 	r := report.Report{Title: "hy-home benchmark: one step after the other, and one graph", Status: report.Passed, Facts: b.facts, Steps: b.steps}
 	var said []string
 	for _, f := range b.facts {
-		said = append(said, f.Name+" "+f.Value)
+		fmt.Println(f.Name, f.Value)
+		if !strings.Contains(f.Name, ":") {
+			said = append(said, f.Name+" "+f.Value)
+		}
 	}
 	r.Verdict = strings.Join(said, ", ")
-	fmt.Println(r.Verdict)
 	data, err := report.JSON(r)
 	if err != nil {
 		return err

@@ -2,8 +2,10 @@ package setupplatform
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/report"
 )
 
@@ -33,6 +35,7 @@ func (r Result) Report(failure error) report.Report {
 	if fact := r.locked(); fact != "" {
 		out.Facts = append(out.Facts, report.Fact{Name: "images by digest", Value: fact})
 	}
+	out.Facts = append(out.Facts, r.speed()...)
 	for _, t := range r.Tables {
 		out.Sections = append(out.Sections, report.Section{Title: t.Title, Table: report.Table{Header: t.Header, Rows: t.Rows}})
 	}
@@ -43,6 +46,30 @@ func (r Result) Report(failure error) report.Report {
 		out.Sections = append(out.Sections, report.Section{Title: "Warnings", Table: report.Table{Header: []string{"what will bite"}, Rows: rows(r.Warnings)}})
 	}
 	return out
+}
+
+// speed says what decided how long the run took, beside what the plan expected.
+func (r Result) speed() []report.Fact {
+	chain := engine.LongestChain(r.Steps)
+	if len(chain) == 0 {
+		return nil
+	}
+	names := make([]string, len(chain))
+	for i, s := range chain {
+		names[i] = fmt.Sprintf("%s %.1f s", s.ID, s.End.Sub(s.Start).Seconds())
+	}
+	took := chain[len(chain)-1].End.Sub(chain[0].Start)
+	facts := []report.Fact{
+		{Name: "longest chain", Value: fmt.Sprintf("%.1f s: %s", took.Seconds(), strings.Join(names, " → "))},
+		{Name: "at work at once", Value: fmt.Sprintf("%.1f on average", engine.Parallelism(r.Steps))},
+	}
+	if r.Changed() { // what the plan expects is how long it takes to make everything
+		facts = append(facts, report.Fact{Name: "expected by the plan", Value: fmt.Sprintf("%.1f s: %s", r.Plan.Takes().Seconds(), strings.Join(r.Plan.Critical(), " → "))})
+	}
+	if r.Requests > 0 {
+		facts = append(facts, report.Fact{Name: "requests to the API server", Value: fmt.Sprintf("%d, %.1f a second", r.Requests, float64(r.Requests)/took.Seconds())})
+	}
+	return facts
 }
 
 func rows(texts []string) [][]string {

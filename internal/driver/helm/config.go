@@ -8,6 +8,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/rest"
 
+	"github.com/buenhyden/hy-home/internal/apply"
 	"github.com/buenhyden/hy-home/internal/engine"
 )
 
@@ -21,6 +22,7 @@ func configure(namespace string, env engine.Env) (*action.Configuration, error) 
 		cfg.QPS = -1 // the API server's own fairness is the limit
 		cfg.UserAgent = "hyaction"
 		cfg.WarningHandler = warnings{env.Log}
+		apply.Count(cfg)
 		return cfg
 	}
 	cfg := new(action.Configuration)
