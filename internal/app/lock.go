@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/driver/helm"
+	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/lock"
 	"github.com/buenhyden/hy-home/internal/registry"
@@ -48,7 +50,7 @@ func (p *program) lockUpdate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			updated, kept, err := lock.Update(cat, old, askRegistries(ctx, mirror))
+			updated, kept, err := lock.Update(cat, old, lock.Sources{Image: askRegistries(ctx, mirror), Chart: askRepositories(ctx)})
 			if err != nil {
 				return fmt.Errorf("update the lock: %w", err)
 			}
@@ -104,6 +106,18 @@ func askRegistries(ctx context.Context, mirror string) func(string) (lock.Image,
 		return lock.Image{}, err
 	}
 	return func(ref string) (lock.Image, error) { return ask(mirror, ref) }
+}
+
+// askRepositories has charts fetched. One that does not answer passes by the next
+// update; one that does not have the chart is the catalog's mistake.
+func askRepositories(ctx context.Context) func(lock.Chart) (string, error) {
+	return func(c lock.Chart) (string, error) {
+		digest, err := helm.Digest(ctx, c)
+		if engine.IsTransient(err) {
+			return "", fmt.Errorf("%w: %w", lock.ErrUnreachable, err)
+		}
+		return digest, err
+	}
 }
 
 // readLock reads a lock file; where there is none, the embedded lock.

@@ -45,6 +45,9 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 	o.RegistryMirror = in.String("registry-mirror")
 	o.DockerUsername, o.DockerPassword = in.String("docker-username"), in.String("docker-password")
 	o.Prefetch = in.Bool("prefetch")
+	if o.ChartDir, err = chartDir(in.String("chart-dir")); err != nil {
+		return err
+	}
 	if o.Lock, err = chosenLock(in.String("lock-file")); err != nil {
 		return err
 	}
@@ -100,6 +103,17 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 	rt.Output("prometheus-url", res.Plan.PrometheusURL())
 	rt.Setenv("KUBECONFIG", res.Kubeconfig)
 	return nil
+}
+
+// chartDir is the input of that name: a directory that is there, or none.
+func chartDir(dir string) (string, error) {
+	if dir == "" {
+		return "", nil
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return "", exit.BadInputf("chart-dir %q is no directory", dir)
+	}
+	return filepath.Abs(dir)
 }
 
 // ownFiles are the inputs that name files of the user's.

@@ -40,6 +40,12 @@ type Prefetcher interface {
 	Prefetch(ctx context.Context, c catalog.Component, image string, env Env) error
 }
 
+// Fetcher is a [Driver] that can have what a component is made from, such as a
+// chart, on this machine before the component's turn has come.
+type Fetcher interface {
+	Fetch(ctx context.Context, c catalog.Component, env Env) (Outcome, error)
+}
+
 // Accountant is a [Driver] that can tell in figures what a component did in the
 // run that has just ended.
 type Accountant interface {
@@ -61,7 +67,8 @@ type Env struct {
 	Shared     bool                // the cluster was there before the platform, and others use it too
 	Values     map[string]string   // fields for templates in the catalog's files: subnets, addresses, image names
 	Secrets    map[string]string   // generated credentials by name; never printed
-	Lock       lock.Lock           // the digests that images are pulled by; its zero value knows none
+	Lock       lock.Lock           // the digests that charts and images must have; its zero value knows none
+	ChartDir   string              // packaged charts that are taken before their repositories'; "" for none
 	Environ    map[string]string   // the caller's variables, for files of the user's own
 	Components []catalog.Component // of the whole plan, for those who work on what all of them offer
 	Mask       func(string)        // hides a secret in all that is printed; never nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -16,12 +17,42 @@ import (
 // chartDir is where a component keeps its chart.
 const chartDir = "chart"
 
-// ChartOf describes the chart in a component's directory; ok is false when it
-// has none.
+// ChartOf describes the chart of a component: in its repository, or in the
+// component's own directory. ok is false when it has none.
 func ChartOf(c catalog.Component) (chart Chart, ok bool, err error) {
-	if c.Files == nil {
+	if chart, ok, err = RemoteChart(c); ok || err != nil || c.Files == nil {
+		return chart, ok, err
+	}
+	return localChart(c)
+}
+
+// RemoteChart is the chart that a component's settings name by repository, chart
+// and version; ok is false when they name none. Its digest is the lock's affair.
+func RemoteChart(c catalog.Component) (chart Chart, ok bool, err error) {
+	text := func(key string) string { s, _ := c.Settings[key].(string); return s }
+	chart = Chart{Component: c.Name, Repository: text("repository"), Name: text("chart"), Version: text("version")}
+	if c.Driver != "helm" || chart.Repository == "" && chart.Name == "" && chart.Version == "" {
 		return Chart{}, false, nil
 	}
+	switch {
+	case !repositoryForm.MatchString(chart.Repository):
+		return Chart{}, false, fmt.Errorf("component %s: settings.repository is %q, want https://... or oci://..., without credentials", c.Name, chart.Repository)
+	case !chartForm.MatchString(chart.Name):
+		return Chart{}, false, fmt.Errorf("component %s: settings.chart is %q, want a chart's plain name", c.Name, chart.Name)
+	case !versionForm.MatchString(chart.Version):
+		return Chart{}, false, fmt.Errorf("component %s: settings.version is %q, want one exact version such as 1.2.3", c.Name, chart.Version)
+	}
+	return chart, true, nil
+}
+
+var (
+	// Plain HTTP is for a registry of this machine, in tests.
+	repositoryForm = regexp.MustCompile(`^((https|oci)://[a-zA-Z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[0-9]+)?(/[a-zA-Z0-9._~/-]*)?$`)
+	chartForm      = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
+	versionForm    = regexp.MustCompile(`^v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$`)
+)
+
+func localChart(c catalog.Component) (chart Chart, ok bool, err error) {
 	text, err := fs.ReadFile(c.Files, chartDir+"/Chart.yaml")
 	if errors.Is(err, fs.ErrNotExist) {
 		return Chart{}, false, nil

@@ -35,7 +35,11 @@ type Chart struct {
 	Component string `yaml:"component"`
 	Name      string `yaml:"chart"`
 	Version   string `yaml:"version"`
-	Digest    string `yaml:"digest"` // see [ChartDigest]
+	// Repository is where it is fetched from, "" for one in the component's own directory.
+	Repository string `yaml:"repository,omitempty"`
+	// Digest is the SHA-256 of the packaged chart as its repository serves it, ""
+	// while that is unknown; of one in a directory it is [ChartDigest].
+	Digest string `yaml:"digest"`
 }
 
 // Image is one image of the catalog; the images of the cluster's nodes are among them.
@@ -99,7 +103,7 @@ func (l Lock) check() error {
 		switch {
 		case c.Component == "" || c.Name == "" || c.Version == "":
 			return fmt.Errorf("chart %q of component %q lacks its component, name or version", c.Name, c.Component)
-		case !digestForm.MatchString(c.Digest):
+		case !digestForm.MatchString(c.Digest) && (c.Digest != "" || c.Repository == ""):
 			return fmt.Errorf("chart of component %s: digest %q is not sha256: and 64 hexadecimal digits", c.Component, c.Digest)
 		case seen["chart "+c.Component]:
 			return fmt.Errorf("the chart of component %s is listed twice", c.Component)
@@ -163,14 +167,31 @@ func (l Lock) Unknown(refs []string) []string {
 
 // CheckChart reports a chart that is not the locked one. A lock without any
 // chart of that component has nothing to say, as for a chart of the user's own.
+// What a repository serves is compared when it is fetched.
 func (l Lock) CheckChart(have Chart) error {
 	for _, want := range l.Charts {
-		if want.Component == have.Component && want != have {
+		if want.Component != have.Component {
+			continue
+		}
+		if have.Repository != "" {
+			have.Digest = want.Digest
+		}
+		if want != have {
 			return fmt.Errorf("chart of component %s is %s %s with digest %s, the lock says %s %s with digest %s: if the change is meant, run `hyaction lock update`",
 				have.Component, have.Name, have.Version, have.Digest, want.Name, want.Version, want.Digest)
 		}
 	}
 	return nil
+}
+
+// DigestOf is the digest that a packaged chart must have, "" if any will do.
+func (l Lock) DigestOf(c Chart) string {
+	for _, want := range l.Charts {
+		if want.Component == c.Component {
+			return want.Digest
+		}
+	}
+	return ""
 }
 
 // Normal is a reference in full: "redis:7" is "docker.io/library/redis:7". A

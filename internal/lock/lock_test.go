@@ -27,7 +27,10 @@ func TestEmbedded_IsOfTheCatalog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	updated, _, err := Update(cat, locked, func(ref string) (Image, error) { return Image{}, ErrUnreachable })
+	updated, _, err := Update(cat, locked, Sources{
+		Image: func(string) (Image, error) { return Image{}, ErrUnreachable },
+		Chart: func(Chart) (string, error) { return "", ErrUnreachable },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +204,7 @@ func TestUpdate(t *testing.T) {
 		}
 		return Image{}, fmt.Errorf("%s: %w", ref, ErrUnreachable)
 	}
-	updated, kept, err := Update(cat, old, ask)
+	updated, kept, err := Update(cat, old, Sources{Image: ask})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,11 +225,11 @@ func TestUpdate(t *testing.T) {
 	}
 
 	answers["docker.io/kindest/node:v1"] = Image{Digest: digestB}
-	if _, _, err := Update(cat, old, ask); err == nil || !strings.Contains(err.Error(), digestA) || !strings.Contains(err.Error(), digestB) {
+	if _, _, err := Update(cat, old, Sources{Image: ask}); err == nil || !strings.Contains(err.Error(), digestA) || !strings.Contains(err.Error(), digestB) {
 		t.Errorf("a digest of the catalog that its registry denies: %v", err)
 	}
 	broken := errors.New("500")
-	if _, _, err := Update(cat, old, func(string) (Image, error) { return Image{}, broken }); !errors.Is(err, broken) {
+	if _, _, err := Update(cat, old, Sources{Image: func(string) (Image, error) { return Image{}, broken }}); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -251,4 +254,46 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("it comes back changed: %v", d)
 		}
 	})
+}
+
+func TestUpdate_AsksRepositoriesForTheirCharts(t *testing.T) {
+	settings := map[string]any{"repository": "https://charts.example", "chart": "web", "version": "1.2.3"}
+	cat := catalog.Catalog{Components: []catalog.Component{{Name: "web", Driver: "helm", Settings: settings}}}
+	asked := Chart{Component: "web", Repository: "https://charts.example", Name: "web", Version: "1.2.3"}
+	updated, kept, err := Update(cat, Lock{}, Sources{Chart: func(c Chart) (string, error) {
+		if c != asked {
+			t.Errorf("asked for %+v", c)
+		}
+		return digestA, nil
+	}})
+	if err != nil || len(kept) != 0 || updated.DigestOf(asked) != digestA {
+		t.Fatal(updated, kept, err)
+	}
+	silent := Sources{Chart: func(Chart) (string, error) { return "", ErrUnreachable }}
+	if again, kept, err := Update(cat, updated, silent); err != nil || again.DigestOf(asked) != digestA || len(kept) != 1 {
+		t.Errorf("out of reach: %+v, kept %v, %v", again, kept, err)
+	}
+	settings["version"] = "1.2.4" // of which the old lock knows nothing
+	if again, _, err := Update(cat, updated, silent); err != nil || again.DigestOf(asked) != "" {
+		t.Errorf("another version: %+v, %v", again, err)
+	}
+}
+
+func TestRemoteChart_RefusesWhatCannotBeFetched(t *testing.T) {
+	for setting, values := range map[string][]string{
+		"repository": {"", "charts.example", "ftp://charts.example", "http://charts.example", "https://user:word@charts.example", "https://charts.example/?a=b"},
+		"chart":      {"", "../web", "web:1", "Web"},
+		"version":    {"", "1", "1.2", "^1.2.3", "1.2.3 || 2.0.0", "latest", ">1.2.3"},
+	} {
+		for _, v := range values {
+			settings := map[string]any{"repository": "oci://registry.example/charts", "chart": "web", "version": "v1.2.3-rc.1"}
+			if _, ok, err := RemoteChart(catalog.Component{Name: "web", Driver: "helm", Settings: settings}); !ok || err != nil {
+				t.Fatal(err)
+			}
+			settings[setting] = v
+			if _, _, err := RemoteChart(catalog.Component{Name: "web", Driver: "helm", Settings: settings}); err == nil || !strings.Contains(err.Error(), "settings."+setting) {
+				t.Errorf("%s %q: %v", setting, v, err)
+			}
+		}
+	}
 }

@@ -13,17 +13,25 @@ import (
 // ErrUnreachable marks the answer about an image whose registry cannot be asked.
 var ErrUnreachable = errors.New("registry not in reach")
 
-// Update makes the lock anew from the catalog: charts from their files, images
-// from what ask answers. An image whose registry is not in reach keeps what the
-// old lock says, and is returned in kept; any other error ends the update.
-func Update(cat catalog.Catalog, old Lock, ask func(ref string) (Image, error)) (updated Lock, kept []string, err error) {
+// Sources are who is asked for what the catalog does not say. Both answer with
+// [ErrUnreachable] when they do not get through.
+type Sources struct {
+	Image func(ref string) (Image, error)
+	Chart func(c Chart) (digest string, err error) // of a chart in a repository
+}
+
+// Update makes the lock anew from the catalog: charts of its own from their
+// files, the others and the images from what the sources answer. What is not in
+// reach keeps what the old lock says, and is returned in kept; any other error
+// ends the update.
+func Update(cat catalog.Catalog, old Lock, ask Sources) (updated Lock, kept []string, err error) {
 	updated, err = Of(cat)
 	if err != nil {
 		return old, nil, err
 	}
 	updated.Head = old.Head
 	for n, want := range updated.Images {
-		answer, err := ask(want.Ref)
+		answer, err := ask.Image(want.Ref)
 		if errors.Is(err, ErrUnreachable) {
 			kept = append(kept, want.Ref)
 			if have, ok := old.Image(want.Ref); ok && (want.Digest == "" || want.Digest == have.Digest) {
@@ -39,7 +47,32 @@ func Update(cat catalog.Catalog, old Lock, ask func(ref string) (Image, error)) 
 		}
 		updated.Images[n] = Image{Ref: want.Ref, Digest: answer.Digest, Size: answer.Size}
 	}
+	for n, want := range updated.Charts {
+		if want.Repository == "" {
+			continue
+		}
+		updated.Charts[n].Digest, err = ask.Chart(want)
+		if errors.Is(err, ErrUnreachable) {
+			kept = append(kept, want.Repository+"/"+want.Name)
+			updated.Charts[n].Digest = old.sameChart(want).Digest
+			continue
+		}
+		if err != nil {
+			return old, nil, err
+		}
+	}
 	return updated, kept, nil
+}
+
+// sameChart is what a lock knows of the same version of the same chart.
+func (l Lock) sameChart(c Chart) Chart {
+	for _, have := range l.Charts {
+		c.Digest = have.Digest
+		if have == c {
+			return have
+		}
+	}
+	return Chart{}
 }
 
 // Of is what the catalog alone tells: its charts, and its images with the

@@ -28,6 +28,7 @@ var SetupPlatform = Action{
 		{Name: "docker-password", Secret: true, Description: "Password or access token of that user."},
 		{Name: "prefetch", Kind: Bool, Default: "true", Description: "Fill the caches with the images of the cluster while it starts."},
 		{Name: "lock-file", Description: "Path of the lock with the digests that charts and images must have, or off to take them as they are named. The default is the lock inside hyaction, which holds upstream's digests: a mirror with images of its own needs a lock of its own (hyaction lock update --registry-mirror)."},
+		{Name: "chart-dir", Description: "Directory with packaged charts (<chart>-<version>.tgz) that are taken before those of their repositories, as where no repository is in reach."},
 		{Name: "state-dir", Description: "Directory for what must outlive the step, such as the kubeconfig. The default is hyaction/<name> in the user's state directory."},
 		{Name: "concurrency", Default: "16", Description: "How many components may be at work at once; of those that could start, the one that most waits for goes first."},
 		{Name: "timeout", Kind: Duration, Default: "20m", Description: "How long the whole platform may take to come up."},

@@ -100,6 +100,9 @@ func forget(dir string) error {
 			return fmt.Errorf("clear the state directory: %w", err)
 		}
 	}
+	if err := os.RemoveAll(filepath.Join(dir, "charts")); err != nil { // that the helm driver fetched
+		return fmt.Errorf("clear the state directory: %w", err)
+	}
 	_ = os.Remove(dir) // not empty is fine
 	return nil
 }

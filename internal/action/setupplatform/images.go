@@ -52,6 +52,27 @@ func (r *run) images(nodes []engine.Node) []engine.Node {
 	return append(pulls, nodes...)
 }
 
+// charts adds the fetches of charts: they too wait for nobody.
+func (r *run) charts(nodes []engine.Node) []engine.Node {
+	var fetches []engine.Node
+	for _, c := range r.plan.Components {
+		f, ok := r.o.Drivers[c.Driver].(engine.Fetcher)
+		if _, remote, err := lock.RemoteChart(c); !ok || !remote || err != nil { // a wrong one was refused before
+			continue
+		}
+		n := engine.Node{ID: "chart " + c.Name, Lane: imageLane, Timeout: pullTimeout}
+		n.Run = func(ctx context.Context, progress func(string)) (engine.Outcome, error) {
+			env := r.env
+			env.Progress = progress
+			return f.Fetch(ctx, c, env)
+		}
+		fetches = append(fetches, n)
+		i := slices.IndexFunc(nodes, func(n engine.Node) bool { return n.ID == c.Name })
+		nodes[i].Needs = append(nodes[i].Needs, n.ID)
+	}
+	return append(fetches, nodes...)
+}
+
 // cache is the component that runs the caches, and its driver.
 func (r *run) cache() (catalog.Component, engine.Prefetcher) {
 	for _, c := range r.plan.Components {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/buenhyden/hy-home/internal/apply"
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
@@ -50,10 +51,11 @@ type Options struct {
 	Files   workspace.Files   // the user's own; the zero value means none
 	Environ map[string]string // variables that the user's files may use
 
-	Catalog catalog.Catalog
-	Lock    lock.Lock                // what its charts and images must be; the zero value checks nothing
-	Drivers map[string]engine.Driver // by the name a component.yaml calls it
-	Machine func(context.Context) (plan.Machine, error)
+	Catalog  catalog.Catalog
+	Lock     lock.Lock                // what its charts and images must be; the zero value checks nothing
+	ChartDir string                   // packaged charts that are taken before their repositories'; "" for none
+	Drivers  map[string]engine.Driver // by the name a component.yaml calls it
+	Machine  func(context.Context) (plan.Machine, error)
 
 	// Pull makes sure that the Docker engine has an image, with the digest if that is
 	// not empty, and reports whether it was pulled. nil leaves it to who needs it.
@@ -76,6 +78,7 @@ type Result struct {
 	Values     map[string]string // the values of the run, see values
 	Warnings   []string          // what may go wrong later, each with its cure
 	Env        engine.Env        // what the drivers were told; holds secrets
+	Requests   int64             // that were sent to the API server
 	Start, End time.Time
 }
 
@@ -134,9 +137,11 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		r.env.Secrets[pull.PasswordSecret] = o.DockerPassword
 	}
 	res.Env = r.env
+	before := apply.Requests()
 	res.Steps, err = engine.Run(ctx, r.up(), engine.Options{
 		Observe: o.Observe, Concurrency: o.Concurrency, Lanes: map[string]int{imageLane: pullsAtOnce},
 	})
+	res.Requests = apply.Requests() - before
 	res.Tables = r.account(ctx)
 	for _, w := range r.warnings {
 		o.Warn(w)
@@ -228,6 +233,7 @@ func (o Options) env(cs []catalog.Component, values map[string]string) engine.En
 		Kubeconfig: filepath.Join(o.StateDir, "kubeconfig"),
 		Values:     values,
 		Lock:       o.Lock,
+		ChartDir:   o.ChartDir,
 		Environ:    o.Environ,
 		Mask:       o.Mask,
 		Warn:       o.Warn,
@@ -282,7 +288,7 @@ func (r *run) up() []engine.Node {
 		}
 		nodes = append(nodes, node)
 	}
-	return r.images(nodes)
+	return r.charts(r.images(nodes))
 }
 
 // makeStateDir makes the state directory for its owner alone: it will hold a

@@ -1,6 +1,8 @@
 package helm
 
 import (
+	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -13,6 +15,7 @@ import (
 	"helm.sh/helm/v3/pkg/chartutil"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/lock"
 )
 
@@ -23,28 +26,17 @@ const (
 
 // load reads the component's chart and values, and hashes both with the digests
 // that its images are pulled by.
-func load(c catalog.Component, l lock.Lock) (*chart.Chart, map[string]any, string, error) {
+func load(ctx context.Context, c catalog.Component, env engine.Env) (*chart.Chart, map[string]any, string, error) {
 	fail := func(err error) (*chart.Chart, map[string]any, string, error) {
 		return nil, nil, "", fmt.Errorf("component %s: chart: %w", c.Name, err)
 	}
-	var files []*loader.BufferedFile
-	hash := sha256.New()
-	// WalkDir goes in lexical order, so the hash is the same from run to run.
-	err := fs.WalkDir(c.Files, chartDir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		data, err := fs.ReadFile(c.Files, path)
-		if err != nil {
-			return err
-		}
-		name := strings.TrimPrefix(path, chartDir+"/")
-		files = append(files, &loader.BufferedFile{Name: name, Data: data})
-		fmt.Fprintf(hash, "%s %d\n%s", name, len(data), data)
-		return nil
-	})
+	files, err := chartFiles(ctx, c, env)
 	if err != nil {
 		return fail(err)
+	}
+	hash := sha256.New()
+	for _, f := range files {
+		fmt.Fprintf(hash, "%s %d\n%s", f.Name, len(f.Data), f.Data)
 	}
 	ch, err := loader.LoadFiles(files)
 	if err != nil {
@@ -56,7 +48,7 @@ func load(c catalog.Component, l lock.Lock) (*chart.Chart, map[string]any, strin
 	}
 	fmt.Fprintf(hash, "%s %d\n%s", valuesFile, len(text), text)
 	for _, image := range c.Images {
-		fmt.Fprintf(hash, "%s\n", l.Pin(image))
+		fmt.Fprintf(hash, "%s\n", env.Lock.Pin(image))
 	}
 	values, err := chartutil.ReadValues(text)
 	if err != nil {
@@ -64,4 +56,33 @@ func load(c catalog.Component, l lock.Lock) (*chart.Chart, map[string]any, strin
 	}
 	// A label value holds 63 characters at most; 40 hexadecimal ones are 160 bits.
 	return ch, values, hex.EncodeToString(hash.Sum(nil))[:40], nil
+}
+
+// chartFiles are the files of the chart, in an order that is the same from run to
+// run: out of its archive, or of the component's own directory.
+func chartFiles(ctx context.Context, c catalog.Component, env engine.Env) ([]*loader.BufferedFile, error) {
+	remote, ok, err := lock.RemoteChart(c)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		data, _, err := archive(ctx, remote, env)
+		if err != nil {
+			return nil, err
+		}
+		return loader.LoadArchiveFiles(bytes.NewReader(data))
+	}
+	var files []*loader.BufferedFile
+	err = fs.WalkDir(c.Files, chartDir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(c.Files, path)
+		if err != nil {
+			return err
+		}
+		files = append(files, &loader.BufferedFile{Name: strings.TrimPrefix(path, chartDir+"/"), Data: data})
+		return nil
+	})
+	return files, err
 }

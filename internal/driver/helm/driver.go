@@ -2,9 +2,10 @@
 // package that imports Helm: version 3 has reached its end of life, and version
 // 4 must be a change of this package alone.
 //
-// The chart lies in the component's directory chart/, its values in values.yaml
-// beside it. The release carries a hash of both, so that a run on a platform
-// that is as wanted touches nothing, not even the release's revision.
+// The chart is fetched from its repository, or lies in the component's directory
+// chart/; its values are in values.yaml beside component.yaml. The release carries
+// a hash of both, so that a run on a platform that is as wanted touches nothing,
+// not even the release's revision.
 package helm
 
 import (
@@ -45,6 +46,12 @@ type Driver struct{}
 // Settings are what component.yaml may say.
 type Settings struct {
 	Release string `yaml:"release"` // "" means the component's name
+
+	// Repository, Chart and Version name a chart that is fetched, as lock.RemoteChart reads them.
+	// Without them it lies in the component's directory.
+	Repository string `yaml:"repository"`
+	Chart      string `yaml:"chart"`
+	Version    string `yaml:"version"`
 }
 
 // Apply installs or upgrades the release and waits until the component's probes
@@ -58,7 +65,7 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 	if err != nil {
 		return "", err
 	}
-	ch, values, hash, err := load(c, env.Lock)
+	ch, values, hash, err := load(ctx, c, env)
 	if err != nil {
 		return "", err
 	}

@@ -61,7 +61,7 @@ func TestApply_PinsImages(t *testing.T) {
 	c.Files.(fstest.MapFS)["chart/templates/pod.yaml"] = &fstest.MapFile{Data: []byte(
 		"apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: web, image: 'quay.io/shop/web:{{ .Values.tag }}'}]}\n")}
 	manifest := func(l lock.Lock) (string, string) {
-		ch, v, hash, err := load(c, l)
+		ch, v, hash, err := load(t.Context(), c, hyengine.Env{Lock: l})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +92,7 @@ func nothingAbsent(context.Context, *release.Release, hyengine.Env) ([]apply.Ref
 func goal(t *testing.T, values string) target {
 	t.Helper()
 	c := component(values)
-	ch, v, hash, err := load(c, lock.Lock{})
+	ch, v, hash, err := load(t.Context(), c, hyengine.Env{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,11 +220,11 @@ func TestLoad_HashCoversChartAndValues(t *testing.T) {
 	}
 	c := component("")
 	c.Files.(fstest.MapFS)["chart/templates/map.yaml"].Data = []byte("# other")
-	if _, _, hash, err := load(c, lock.Lock{}); err != nil || hash == goal(t, "").hash {
+	if _, _, hash, err := load(t.Context(), c, hyengine.Env{}); err != nil || hash == goal(t, "").hash {
 		t.Errorf("a changed template has the same hash %s, %v", hash, err)
 	}
 	delete(c.Files.(fstest.MapFS), "chart/Chart.yaml")
-	if _, _, _, err := load(c, lock.Lock{}); err == nil || !strings.Contains(err.Error(), "component web: chart: Chart.yaml file is missing") {
+	if _, _, _, err := load(t.Context(), c, hyengine.Env{}); err == nil || !strings.Contains(err.Error(), "component web: chart: Chart.yaml file is missing") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -266,7 +266,7 @@ func TestCatalog_ChartsRender(t *testing.T) {
 			continue
 		}
 		t.Run(c.Name, func(t *testing.T) {
-			ch, values, _, err := load(c, lock.Lock{})
+			ch, values, _, err := load(t.Context(), c, hyengine.Env{})
 			if err != nil {
 				t.Fatal(err)
 			}
