@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/buenhyden/hy-home/internal/action/setupplatform"
+	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/spec"
 )
@@ -51,6 +52,7 @@ func (p *program) platformPlan() *cobra.Command {
 	var format string
 	profile, _ := spec.SetupPlatform.Input("profile")
 	var chosen, own string
+	var components, sizes []string
 	cmd := p.command("plan", "Print what setup-platform would make, and check the machine; change nothing",
 		func(ctx context.Context, rt *Runtime, _ []string) error {
 			if !slices.Contains(planFormats, format) {
@@ -64,6 +66,9 @@ func (p *program) platformPlan() *cobra.Command {
 				return err
 			}
 			o.Profile = chosen
+			if o.Choice, err = catalog.ParseChoice(words(components), words(sizes)); err != nil {
+				return err
+			}
 			plan, err := setupplatform.Plan(ctx, o)
 			if err != nil {
 				return err
@@ -82,6 +87,10 @@ func (p *program) platformPlan() *cobra.Command {
 		})
 	cmd.Flags().StringVar(&format, "format", planFormats[0], "form of the plan: "+strings.Join(planFormats, ", "))
 	cmd.Flags().StringVar(&chosen, "profile", profile.Default, profile.Description)
+	for name, into := range map[string]*[]string{"components": &components, "sizes": &sizes} {
+		in, _ := spec.SetupPlatform.Input(name)
+		cmd.Flags().StringArrayVar(into, name, nil, in.Description)
+	}
 	catalogDir, _ := spec.SetupPlatform.Input("catalog-dir")
 	cmd.Flags().StringVar(&own, "catalog-dir", "", catalogDir.Description)
 	return f.add(cmd)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/term"
@@ -35,6 +36,9 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 		return err
 	}
 	o.Profile = in.String("profile")
+	if o.Choice, err = catalog.ParseChoice(words(in.List("components")), words(in.List("sizes"))); err != nil {
+		return err
+	}
 	o.Cluster = in.String("cluster")
 	o.ClusterKubeconfig, o.ClusterContext = in.String("cluster-kubeconfig"), in.String("cluster-context")
 	if err := externalData(&o, in); err != nil {
@@ -104,6 +108,9 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 	rt.Setenv("KUBECONFIG", res.Kubeconfig)
 	return nil
 }
+
+// words takes lines of several words apart: "+kafka -airflow" is one line to write.
+func words(lines []string) []string { return strings.Fields(strings.Join(lines, " ")) }
 
 // chartDir is the input of that name: a directory that is there, or none.
 func chartDir(dir string) (string, error) {

@@ -47,8 +47,12 @@ type Component struct {
 
 	Expose []Endpoint `yaml:"expose"` // what others use of it
 
+	// Size is which of its sizes this is; "" is the own one, [Slim].
+	Size string `yaml:"-"`
 	// Files is the component's own directory.
 	Files fs.FS `yaml:"-"`
+
+	sizes map[string]Component // the others, see [Component.Sized]
 }
 
 // Need is one edge of the graph. Why is shown in the plan: an edge without a

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -25,7 +26,13 @@ func embeddedCatalog(t *testing.T) Catalog {
 
 func each(t *testing.T, check func(t *testing.T, c Component)) {
 	for _, c := range embeddedCatalog(t).Components {
-		t.Run(c.Name, func(t *testing.T) { check(t, c) })
+		for _, size := range c.Sizes() {
+			sized, err := c.Sized(size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Run(strings.TrimSuffix(c.Name+"/"+sized.Size, "/"), func(t *testing.T) { check(t, sized) })
+		}
 	}
 }
 
@@ -78,6 +85,32 @@ func TestConformance_EveryComponentIsInAProfile(t *testing.T) {
 		}
 		if !slices.ContainsFunc(cat.Profiles, func(p Profile) bool { return slices.Contains(p.Components, c.Name) }) {
 			t.Error("no profile chooses it: nothing would ever run it")
+		}
+	})
+}
+
+// Whoever uses a component finds it under the same names at every size.
+func TestConformance_SizesOfferTheSame(t *testing.T) {
+	offers := func(c Component) string {
+		var names []string
+		for _, e := range c.Expose {
+			names = append(names, fmt.Sprintf("%s %s :%d %v", e.Name, e.Protocol, e.Port, e.Clustered))
+		}
+		return strings.Join(names, ", ")
+	}
+	cat := embeddedCatalog(t)
+	each(t, func(t *testing.T, c Component) {
+		base, _ := cat.Component(c.Name)
+		if got, want := offers(c), offers(base); got != want {
+			t.Errorf("it offers %s, at its own size %s", got, want)
+		}
+		for i, e := range base.Expose {
+			if e.Clustered {
+				continue // clients are told who there is
+			}
+			if !slices.Equal(e.Hosts, c.Expose[i].Hosts) {
+				t.Errorf("expose %s: it answers at %v, at its own size at %v", e.Name, c.Expose[i].Hosts, e.Hosts)
+			}
 		}
 	})
 }

@@ -29,6 +29,9 @@ var embedded embed.FS
 //go:embed platform.lock
 var LockFile []byte
 
+// componentFile says what a component is.
+const componentFile = "component.yaml"
+
 // Catalog is everything a platform can be made of.
 type Catalog struct {
 	Components []Component // by name
@@ -41,9 +44,25 @@ type Profile struct {
 	Description string   `yaml:"description"`
 	Components  []string `yaml:"components"` // all of them: what one needs must be listed too
 
+	// Size is that of every component which has it; the others keep their own.
+	Size string `yaml:"size"`
+	// Sizes are those of single components, which must have them.
+	Sizes map[string]string `yaml:"sizes"`
+
 	// Settings replaces single settings of a component: component -> setting -> value.
 	// A setting that the component does not have is an error.
 	Settings map[string]map[string]any `yaml:"settings"`
+}
+
+// SizeOf is the size that the profile gives a component.
+func (p Profile) SizeOf(c Component) string {
+	if size, ok := p.Sizes[c.Name]; ok {
+		return size
+	}
+	if slices.Contains(c.Sizes(), p.Size) {
+		return p.Size
+	}
+	return ""
 }
 
 // Embedded is the catalog inside this binary.
@@ -108,7 +127,7 @@ func (cat Catalog) With(fsys fs.FS) (Catalog, error) {
 
 func loadComponent(fsys fs.FS, dir string) (Component, error) {
 	var c Component
-	file := path.Join(dir, "component.yaml")
+	file := path.Join(dir, componentFile)
 	if err := decodeFile(fsys, file, &c); err != nil {
 		return c, err
 	}
@@ -120,7 +139,8 @@ func loadComponent(fsys fs.FS, dir string) (Component, error) {
 		return c, fmt.Errorf("%s: %w", dir, err)
 	}
 	c.Files = sub
-	return c, nil
+	c.sizes, err = loadSizes(fsys, dir, sub)
+	return c, err
 }
 
 func decodeFile(fsys fs.FS, file string, into any) error {

@@ -41,9 +41,19 @@ func Validate(cat Catalog) []error {
 			faults = append(faults, fmt.Errorf("components/%s/component.yaml: %s", c.Name, fmt.Sprintf(format, args...)))
 		}
 		checkComponent(c, add)
-		for _, n := range c.Needs {
-			if !known[n.Name] {
-				add("needs %q, which is no component", n.Name)
+		for _, size := range c.Sizes() {
+			sized, _ := c.Sized(size) // it is one of them
+			add := add
+			if sized.Size != "" {
+				add = func(format string, args ...any) {
+					faults = append(faults, fmt.Errorf("components/%s/%s/%s/component.yaml: %s", c.Name, sizesDir, size, fmt.Sprintf(format, args...)))
+				}
+				checkComponent(sized, add)
+			}
+			for _, n := range sized.Needs {
+				if !known[n.Name] {
+					add("needs %q, which is no component", n.Name)
+				}
 			}
 		}
 		for _, e := range c.Expose {
@@ -145,6 +155,20 @@ func checkProfile(cat Catalog, p Profile, add func(string, ...any)) {
 				add("chooses %q but not %q, which it needs: %s", name, n.Name, n.Why)
 			}
 		}
+	}
+	for name, size := range p.Sizes {
+		c, _ := cat.Component(name)
+		if !slices.Contains(p.Components, name) {
+			add("has a size for %q, which it does not choose", name)
+		} else if !slices.Contains(c.Sizes(), size) {
+			add("wants %s at size %q; there are: %s", name, size, strings.Join(c.Sizes(), ", "))
+		}
+	}
+	if p.Size != "" && !slices.ContainsFunc(p.Components, func(name string) bool {
+		c, _ := cat.Component(name)
+		return slices.Contains(c.Sizes(), p.Size)
+	}) {
+		add("none of its components has the size %q", p.Size)
 	}
 	for name, settings := range p.Settings {
 		c, _ := cat.Component(name)

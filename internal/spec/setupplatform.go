@@ -7,6 +7,8 @@ var SetupPlatform = Action{
 	Description: "Stand a hybrid platform up on this runner: a Docker Compose data tier beside a kind cluster, joined by one network.",
 	Inputs: []Input{
 		{Name: "profile", Default: "testbed", Description: "Which components to install and at which size; the name of a profile in the catalog."},
+		{Name: "components", Kind: List, Description: "Changes to the profile: +name adds a component and all that it needs, -name leaves one out."},
+		{Name: "sizes", Kind: List, Description: "Sizes of single components, such as redis-cluster=ha; hyaction platform plan says which there are."},
 		{Name: "catalog-dir", Description: "Directory with components/ and profiles/ of your own, which are added to the built-in ones."},
 		{Name: "name", Default: "hy-home", Description: "Name of the platform and of its kind cluster. Two platforms on one machine need two names."},
 		{Name: "cluster", Kind: Choice, Values: []string{"kind", "existing"}, Default: "kind", Description: "kind makes a cluster on this machine; existing takes one that is there and never changes what it had before."},

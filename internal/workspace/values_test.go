@@ -8,8 +8,6 @@ import (
 	"testing"
 	"testing/fstest"
 
-	jsonyaml "sigs.k8s.io/yaml"
-
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/exit"
 )
@@ -27,23 +25,16 @@ func withChart() catalog.Catalog {
 	return c
 }
 
-func TestValues_AreMergedOverTheCatalogs(t *testing.T) {
+func TestValues_LieBesideTheCatalogs(t *testing.T) {
 	root := dir(t, map[string]string{"v/app.yaml": "server: {retention: 30d, args: [b, c]}\nlabels: null\nreplicas: 3\n", "v/notes.txt": "x"})
 	e, err := Extend(withChart(), "all", Files{Root: root, ValuesDir: "v"})
 	if err != nil || len(e.Warnings) > 0 {
 		t.Fatalf("%v, warnings %q", err, e.Warnings)
 	}
-	text, err := fs.ReadFile(e.component("app").Files, "values.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got map[string]any
-	if err := jsonyaml.Unmarshal(text, &got); err != nil {
-		t.Fatal(err)
-	}
-	want := map[string]any{"replicas": 3.0, "server": map[string]any{"retention": "30d", "args": []any{"b", "c"}}, "labels": nil, "since": "2024-01-01"}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got %v, want %v", got, want)
+	for file, want := range map[string]string{catalog.UserValues: "server: {retention: 30d, args: [b, c]}\nlabels: null\nreplicas: 3\n", "values.yaml": "replicas: 1\n"} {
+		if text, err := fs.ReadFile(e.component("app").Files, file); err != nil || !strings.HasPrefix(string(text), want) {
+			t.Errorf("%s: got %q, %v", file, text, err)
+		}
 	}
 	if _, err := fs.ReadFile(e.component("app").Files, "chart/Chart.yaml"); err != nil {
 		t.Errorf("the chart beside it: %v", err)
@@ -155,7 +146,7 @@ func FuzzOverlay(f *testing.F) {
 			return
 		}
 		for _, u := range found {
-			if u.line < 1 || u.path == "" {
+			if u.Line < 1 || u.Path == "" {
 				t.Errorf("a value without a place: %+v", u)
 			}
 		}

@@ -51,7 +51,7 @@ type Extended struct {
 // The catalog handed in stays as it is.
 func Extend(cat catalog.Catalog, profile string, f Files) (Extended, error) {
 	e := Extended{Catalog: catalog.Catalog{Components: slices.Clone(cat.Components), Profiles: slices.Clone(cat.Profiles)}}
-	for _, step := range []func(*Extended, string, Files) error{compose, kindConfig, values, manifests} {
+	for _, step := range []func(*Extended, string, Files) error{compose, kindConfig, ownValues, manifests} {
 		if err := step(&e, profile, f); err != nil {
 			return Extended{}, err
 		}

@@ -63,7 +63,7 @@ func (r *run) charts(nodes []engine.Node) []engine.Node {
 		n := engine.Node{ID: "chart " + c.Name, Lane: imageLane, Timeout: pullTimeout}
 		n.Run = func(ctx context.Context, progress func(string)) (engine.Outcome, error) {
 			env := r.env
-			env.Progress = progress
+			env.Progress, env.Warn = progress, r.warn
 			return f.Fetch(ctx, c, env)
 		}
 		fetches = append(fetches, n)

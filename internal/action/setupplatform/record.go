@@ -35,6 +35,7 @@ type made struct {
 	Namespace string           `json:"namespace,omitempty"`
 	Timeout   catalog.Duration `json:"timeout"`
 	Needs     []string         `json:"needs,omitempty"`
+	Size      string           `json:"size,omitempty"`
 	Settings  map[string]any   `json:"settings,omitempty"`
 
 	Expose []catalog.Endpoint `json:"expose,omitempty"`
@@ -46,7 +47,7 @@ func (r record) add(p plan.Plan) record {
 	r.Profile = p.Profile
 	r.Components = slices.Clone(r.Components)
 	for _, c := range p.Components {
-		m := made{Name: c.Name, Tier: c.Tier, Driver: c.Driver, Namespace: c.Namespace, Timeout: c.Timeout, Settings: c.Settings, Expose: c.Expose, Ready: c.Ready}
+		m := made{Name: c.Name, Tier: c.Tier, Driver: c.Driver, Namespace: c.Namespace, Timeout: c.Timeout, Size: c.Size, Settings: c.Settings, Expose: c.Expose, Ready: c.Ready}
 		for _, n := range c.Needs {
 			m.Needs = append(m.Needs, n.Name)
 		}
@@ -70,6 +71,9 @@ func recorded(cat catalog.Catalog, rec record) []catalog.Component {
 	var cs []catalog.Component
 	for _, m := range rec.Components {
 		c, known := cat.Component(m.Name) // for its files and probes, if it is there
+		if sized, err := c.Sized(m.Size); err == nil {
+			c = sized
+		}
 		if !known {
 			// What asks for a file of its directory cannot be asked any more.
 			c.Ready = slices.DeleteFunc(m.Ready, func(p catalog.Probe) bool { return p.Webhook != nil })

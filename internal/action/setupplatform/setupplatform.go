@@ -46,7 +46,8 @@ type Options struct {
 	// ClusterKubeconfig and ClusterContext say which existing cluster is meant.
 	ClusterKubeconfig, ClusterContext string
 
-	Concurrency int // most components at work at once; 0 means no bound
+	Choice      catalog.Choice // changes the profile; the zero value does not
+	Concurrency int            // most components at work at once; 0 means no bound
 
 	Files   workspace.Files   // the user's own; the zero value means none
 	Environ map[string]string // variables that the user's files may use
@@ -167,7 +168,8 @@ func prepare(ctx context.Context, o Options) (*run, error) {
 		return nil, err
 	}
 	// The profile is looked at before the machine: a typing error needs no engine.
-	if _, err := o.Catalog.Profile(o.Profile); err != nil {
+	var err error
+	if o.Catalog, err = o.Catalog.Choose(o.Profile, o.Choice); err != nil {
 		return nil, err
 	}
 	rec, err := load(o.StateDir)

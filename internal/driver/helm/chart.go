@@ -7,16 +7,17 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"strings"
 
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
-	"helm.sh/helm/v3/pkg/chartutil"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/lock"
+	"github.com/buenhyden/hy-home/internal/values"
 )
 
 const (
@@ -42,20 +43,60 @@ func load(ctx context.Context, c catalog.Component, env engine.Env) (*chart.Char
 	if err != nil {
 		return fail(err)
 	}
-	text, err := fs.ReadFile(c.Files, valuesFile)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	values, err := readValues(c, env, hash)
+	if err != nil {
 		return fail(err)
 	}
-	fmt.Fprintf(hash, "%s %d\n%s", valuesFile, len(text), text)
 	for _, image := range c.Images {
 		fmt.Fprintf(hash, "%s\n", env.Lock.Pin(image))
 	}
-	values, err := chartutil.ReadValues(text)
-	if err != nil {
-		return fail(fmt.Errorf("%s: %w", valuesFile, err))
-	}
 	// A label value holds 63 characters at most; 40 hexadecimal ones are 160 bits.
 	return ch, values, hex.EncodeToString(hash.Sum(nil))[:40], nil
+}
+
+// readValues gives the component's values with the user's own over them, and adds
+// both to the hash.
+func readValues(c catalog.Component, env engine.Env, hash io.Writer) (map[string]any, error) {
+	merged := map[string]any{}
+	for _, file := range []string{valuesFile, catalog.UserValues} {
+		text, err := c.Text(file, catalog.Fields{Name: env.Name, Values: env.Values})
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(hash, "%s %d\n%s", file, len(text), text)
+		over, err := values.Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		merged = values.Merge(merged, over)
+	}
+	return merged, nil
+}
+
+// Unread lists the values of a text that a chart does not read.
+func Unread(ch *chart.Chart, text []byte) ([]values.Unread, error) { return reads(ch).Unread(text) }
+
+// reads is what a loaded chart tells of the values it reads.
+func reads(ch *chart.Chart) values.Chart {
+	var templates strings.Builder
+	for _, t := range ch.Templates {
+		templates.Write(t.Data)
+	}
+	c := values.Chart{Defaults: ch.Values, Templates: templates.String(), Parts: map[string]values.Chart{}}
+	loaded := map[string]values.Chart{}
+	for _, d := range ch.Dependencies() {
+		loaded[d.Name()] = reads(d)
+		c.Parts[d.Name()] = loaded[d.Name()]
+	}
+	for _, d := range ch.Metadata.Dependencies {
+		if part, ok := loaded[d.Name]; ok && d.Alias != "" {
+			c.Parts[d.Alias] = part
+		}
+	}
+	return c
 }
 
 // chartFiles are the files of the chart, in an order that is the same from run to

@@ -1,6 +1,7 @@
 package helm
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/getter"
 	"helm.sh/helm/v3/pkg/registry"
 	"helm.sh/helm/v3/pkg/repo"
@@ -41,14 +43,34 @@ func (d Driver) Fetch(ctx context.Context, c catalog.Component, env engine.Env) 
 	if err != nil || !ok {
 		return engine.Unchanged, err
 	}
-	_, fetched, err := archive(ctx, remote, env)
+	data, fetched, err := archive(ctx, remote, env)
 	if err != nil {
+		return "", err
+	}
+	if err := warnOfUnread(c, data, env); err != nil {
 		return "", err
 	}
 	if fetched {
 		return engine.Created, nil
 	}
 	return engine.Unchanged, nil
+}
+
+// warnOfUnread says which of the user's values the chart does not read.
+func warnOfUnread(c catalog.Component, data []byte, env engine.Env) error {
+	text, err := fs.ReadFile(c.Files, catalog.UserValues)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	ch, err := loader.LoadArchive(bytes.NewReader(data))
+	if err != nil {
+		return fmt.Errorf("component %s: chart: %w", c.Name, err)
+	}
+	unread, err := Unread(ch, text)
+	for _, u := range unread {
+		env.Warn(fmt.Sprintf("values-dir: %s.yaml:%d: chart %s reads no value %s%s", c.Name, u.Line, ch.Name(), u.Path, u.Meant()))
+	}
+	return err
 }
 
 // archive finds the packaged chart: in the directory of the user's, among those

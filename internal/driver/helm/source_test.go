@@ -32,7 +32,9 @@ func packaged(t *testing.T, version string) []byte {
 	t.Helper()
 	path, err := chartutil.Save(&chart.Chart{
 		Metadata:  &chart.Metadata{APIVersion: "v2", Name: "web", Version: version},
-		Templates: []*chart.File{{Name: "templates/a.yaml", Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")}},
+		Raw:       []*chart.File{{Name: "values.yaml", Data: []byte("replicas: 2\n")}},
+		Values:    map[string]any{"replicas": 2},
+		Templates: []*chart.File{{Name: "templates/a.yaml", Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: {host: {{ .Values.server.host | default 1 | quote }} }}\n")}},
 	}, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -101,6 +103,27 @@ func TestFetch_AsksTheRepositoryOnce(t *testing.T) {
 	}
 	if _, _, again, err := load(t.Context(), c, env); err != nil || again != hash {
 		t.Errorf("the same files packed anew make another release: %v", err)
+	}
+}
+
+func TestFetch_SaysWhichOfTheUsersValuesNobodyReads(t *testing.T) {
+	r := &repository{data: packaged(t, "1.2.3")}
+	c, env := remote(r.serve(t), "1.2.3"), quiet(t)
+	c.Files = fstest.MapFS{
+		valuesFile:         {Data: []byte("replicas: 1\nserver: {port: 80}\n")},
+		catalog.UserValues: {Data: []byte("replica: 3\nserver: {host: x}\n")},
+	}
+	var told []string
+	env.Warn = func(text string) { told = append(told, text) }
+	if _, err := (Driver{}).Fetch(t.Context(), c, env); err != nil {
+		t.Fatal(err)
+	}
+	if want := "values-dir: web.yaml:1: chart web reads no value replica (is replicas meant?)"; len(told) != 1 || told[0] != want {
+		t.Errorf("got %q, want %q", told, want)
+	}
+	_, merged, _, err := load(t.Context(), c, env)
+	if err != nil || fmt.Sprint(merged) != "map[replica:3 replicas:1 server:map[host:x port:80]]" {
+		t.Errorf("merged: %v, %v", merged, err)
 	}
 }
 

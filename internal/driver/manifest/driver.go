@@ -1,12 +1,8 @@
 // Package manifest is the driver of components that are plain Kubernetes objects:
 // the files of the component's directory manifests/.
 //
-// A file *.yaml is applied as it is, so that upstream's text stays upstream's.
-// A file *.yaml.tmpl is rendered first by text/template with these fields:
-//
-//	.Name       the platform's name
-//	.Namespace  the component's namespace
-//	.Values     what the platform knows, by name; an unknown name is an error
+// A file *.yaml is applied as it is, a file *.yaml.tmpl is rendered first: see
+// [catalog.Component.Text].
 package manifest
 
 import (
@@ -16,9 +12,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
-	"strings"
-	"text/template"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
@@ -139,23 +132,15 @@ func Objects(c catalog.Component, env engine.Env) ([]*unstructured.Unstructured,
 	if isUsers(c) {
 		return userObjects(c)
 	}
-	plain, err := fs.Glob(c.Files, "manifests/*.yaml")
+	files, err := c.Glob("manifests/*.yaml")
 	if err != nil {
-		return nil, fmt.Errorf("component %s: %w", c.Name, err)
+		return nil, err
 	}
-	templates, err := fs.Glob(c.Files, "manifests/*.yaml.tmpl")
-	if err != nil {
-		return nil, fmt.Errorf("component %s: %w", c.Name, err)
-	}
-	files := slices.Sorted(slices.Values(append(plain, templates...)))
 	var objs []*unstructured.Unstructured
 	for _, file := range files {
-		text, err := fs.ReadFile(c.Files, file)
-		if err == nil && strings.HasSuffix(file, ".tmpl") {
-			text, err = render(file, text, c, env)
-		}
+		text, err := c.Text(file, catalog.Fields{Name: env.Name, Values: env.Values})
 		if err != nil {
-			return nil, fmt.Errorf("component %s: %w", c.Name, err)
+			return nil, err
 		}
 		found, err := apply.Decode(bytes.NewReader(text), file)
 		if err != nil {
@@ -170,17 +155,4 @@ func Objects(c catalog.Component, env engine.Env) ([]*unstructured.Unstructured,
 		return nil, fmt.Errorf("component %s: there is no object in manifests/*.yaml", c.Name)
 	}
 	return objs, nil
-}
-
-func render(file string, text []byte, c catalog.Component, env engine.Env) ([]byte, error) {
-	t, err := template.New(file).Option("missingkey=error").Parse(string(text))
-	if err != nil {
-		return nil, err
-	}
-	var b bytes.Buffer
-	err = t.Execute(&b, struct {
-		Name, Namespace string
-		Values          map[string]string
-	}{env.Name, c.Namespace, env.Values})
-	return b.Bytes(), err
 }

@@ -1,0 +1,36 @@
+package values
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestMerge_ReplacesAllButMappings(t *testing.T) {
+	under, err := Parse([]byte("replicas: 1\nserver: {retention: 15d, args: [a]}\nsince: 2024-01-01\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	over, err := Parse([]byte("server: {retention: 30d, args: [b, c]}\nlabels: null\nreplicas: 3\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"replicas": 3.0, "server": map[string]any{"retention": "30d", "args": []any{"b", "c"}}, "labels": nil, "since": "2024-01-01"}
+	if got := Merge(under, over); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if under["replicas"] != 1.0 {
+		t.Errorf("what lies under was changed: %v", under)
+	}
+}
+
+func TestParse_TakesOneMapping(t *testing.T) {
+	for text, want := range map[string]string{"- a\n": "it must be a mapping of values", "a: 1\na: 2\n": `key "a" already set`, "a: [": "line 1"} {
+		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+	if v, err := Parse([]byte("# nothing\n")); err != nil || len(v) != 0 {
+		t.Errorf("nothing: %v, %v", v, err)
+	}
+}
