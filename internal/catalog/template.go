@@ -22,6 +22,8 @@ type Fields struct {
 	Name      string            // of the platform
 	Namespace string            // of the component
 	Values    map[string]string // what the platform knows, by name; an unknown name is an error
+
+	Namespaces []Namespace // of all components of the platform
 }
 
 // Text is a file of the component, rendered if what is there is its template. One

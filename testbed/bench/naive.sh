@@ -45,6 +45,13 @@ cluster() {
 	kubectl wait --for=condition=Ready nodes --all --timeout=5m
 }
 
+namespaces() {
+	for name in argo-rollouts monitoring shop; do
+		kubectl create namespace "$name"
+		kubectl label namespace "$name" pod-security.kubernetes.io/enforce=restricted
+	done
+}
+
 manifests() { # directory, namespace, kind/name to wait for
 	cat "$1"/manifests/*.yaml | kubectl apply --server-side --namespace "$2" -f -
 	if [ -n "${3:-}" ]; then kubectl rollout status --namespace "$2" --timeout=5m "$3"; fi
@@ -60,10 +67,9 @@ step networks networks
 step redis-cluster redis_cluster
 for name in cache sessions history; do step "$name" compose "$CATALOG/$name"; done
 step kind cluster
-step namespaces manifests "$BUILTIN/namespaces" default
+step namespaces namespaces
 step argo-rollouts manifests "$BUILTIN/argo-rollouts" argo-rollouts deployment/argo-rollouts
 step prometheus chart "$BUILTIN/prometheus" monitoring
-step shop manifests "$CATALOG/shop" shop
 step carts manifests "$CATALOG/carts" shop statefulset/carts
 for name in flags search orders offers; do step "$name" manifests "$CATALOG/$name" shop "deployment/$name"; done
 step gossip manifests "$CATALOG/gossip" shop daemonset/gossip
