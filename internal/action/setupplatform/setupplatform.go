@@ -18,7 +18,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/lock"
 	"github.com/buenhyden/hy-home/internal/plan"
 	"github.com/buenhyden/hy-home/internal/pull"
-	"github.com/buenhyden/hy-home/internal/secrets"
+	"github.com/buenhyden/hy-home/internal/sealed"
 	"github.com/buenhyden/hy-home/internal/workspace"
 )
 
@@ -41,6 +41,8 @@ type Options struct {
 	Data    string
 	Managed []plan.Managed
 	Given   map[string]string
+
+	SealedKeys []sealed.Key // for the controller of Sealed Secrets
 
 	// ClusterKubeconfig and ClusterContext say which existing cluster is meant.
 	ClusterKubeconfig, ClusterContext string
@@ -75,7 +77,7 @@ type Result struct {
 	Kubeconfig string            // path
 	Values     map[string]string // the values of the run, see values
 	Warnings   []string          // what may go wrong later, each with its cure
-	Env        engine.Env        // what the drivers were told; holds secrets
+	Env        engine.Env        // what the drivers were told; holds secrets, and the texts that are made of them
 	Start, End time.Time
 }
 
@@ -124,16 +126,11 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err := r.record.add(r.plan).save(o.StateDir); err != nil {
 		return res, err
 	}
-	if r.env.Secrets, err = secrets.Load(o.StateDir, r.plan.Secrets(), o.Given, o.Mask); err != nil {
+	if err := r.credentials(ctx); err != nil {
 		return res, err
 	}
-	if o.DockerPassword != "" {
-		if r.env.Secrets == nil {
-			r.env.Secrets = map[string]string{}
-		}
-		r.env.Secrets[pull.PasswordSecret] = o.DockerPassword
-	}
 	res.Env = r.env
+	res.Env.Secrets = r.hidden()
 	res.Steps, err = engine.Run(ctx, r.up(), engine.Options{
 		Observe: o.Observe, Concurrency: o.Concurrency, Lanes: map[string]int{imageLane: pullsAtOnce},
 	})
@@ -203,6 +200,12 @@ func prepare(ctx context.Context, o Options) (*run, error) {
 		}
 	}
 	if err := given(p, o.Given); err != nil {
+		return nil, err
+	}
+	if o, err = withSealedKeys(p, o); err != nil {
+		return nil, err
+	}
+	if err := checkSecrets(p.Components); err != nil {
 		return nil, err
 	}
 	values, err := values(p, o)
