@@ -65,7 +65,8 @@ func withCredentials(c catalog.Component, objs []*unstructured.Unstructured) (ca
 		var first error
 		catalog.CheckSecrets(one, func(format string, args ...any) {
 			if first == nil {
-				first = fault("%s", strings.Replace(fmt.Sprintf(format, args...), "is not in the component's secrets", "is not in its annotation "+apply.CredentialsAnnotation, 1))
+				text := strings.TrimPrefix(fmt.Sprintf(format, args...), "kubernetes-secrets "+s.Name+": ")
+				first = fault("%s", strings.Replace(text, "is not in the component's secrets", "is not in its annotation "+apply.CredentialsAnnotation, 1))
 			}
 		})
 		if first != nil {
