@@ -6,7 +6,10 @@ go 1.26.8
 
 tool github.com/bitnami/sealed-secrets/cmd/kubeseal
 
-require github.com/bitnami/sealed-secrets v0.40.0
+require (
+	github.com/bitnami/sealed-secrets v0.40.0
+	github.com/spf13/pflag v1.0.10
+)
 
 // Its new name is not what the module was published under.
 replace github.com/bitnami/sealed-secrets => github.com/bitnami-labs/sealed-secrets v0.40.0
@@ -59,7 +62,6 @@ require (
 	github.com/prometheus/procfs v0.21.1 // indirect
 	github.com/shopspring/decimal v1.4.0 // indirect
 	github.com/spf13/cast v1.7.0 // indirect
-	github.com/spf13/pflag v1.0.10 // indirect
 	github.com/throttled/throttled v2.2.5+incompatible // indirect
 	github.com/x448/float16 v0.8.4 // indirect
 	go.yaml.in/yaml/v2 v2.4.4 // indirect

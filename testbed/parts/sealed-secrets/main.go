@@ -10,7 +10,6 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -20,6 +19,7 @@ import (
 	"time"
 
 	"github.com/bitnami/sealed-secrets/pkg/controller"
+	flag "github.com/spf13/pflag"
 )
 
 // account is where client-go looks, with /var/run being /run.
