@@ -9,6 +9,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/driver/bridge"
 	"github.com/buenhyden/hy-home/internal/driver/cache"
 	"github.com/buenhyden/hy-home/internal/driver/cluster"
+	"github.com/buenhyden/hy-home/internal/driver/credentials"
 	"github.com/buenhyden/hy-home/internal/driver/endpoints"
 	"github.com/buenhyden/hy-home/internal/driver/existing"
 	"github.com/buenhyden/hy-home/internal/driver/external"
@@ -24,17 +25,18 @@ import (
 // it is used.
 func drivers(docker *docker.Engine) map[string]engine.Driver {
 	return map[string]engine.Driver{
-		"network":   network.New(docker),
-		"compose":   composeDriver(docker),
-		"cluster":   cluster.Driver{Docker: docker.Client},
-		"cache":     cache.New(docker),
-		"bridge":    bridge.Driver{Docker: docker.Client},
-		"endpoints": endpoints.Driver{Docker: engineOf(docker)},
-		"external":  external.Driver{},
-		"existing":  existing.Driver{},
-		"helm":      helm.Driver{},
-		"manifest":  manifest.Driver{},
-		"proof":     &proof.Driver{Docker: engineOf(docker), Program: os.Executable},
+		"network":     network.New(docker),
+		"compose":     composeDriver(docker),
+		"cluster":     cluster.Driver{Docker: docker.Client},
+		"cache":       cache.New(docker),
+		"bridge":      bridge.Driver{Docker: docker.Client},
+		"endpoints":   endpoints.Driver{Docker: engineOf(docker)},
+		"external":    external.Driver{},
+		"existing":    existing.Driver{},
+		"helm":        helm.Driver{},
+		"manifest":    manifest.Driver{},
+		"credentials": credentials.Driver{},
+		"proof":       &proof.Driver{Docker: engineOf(docker), Program: os.Executable},
 	}
 }
 

@@ -44,6 +44,9 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 	if err := externalData(&o, in); err != nil {
 		return err
 	}
+	if o.SealedKeys, err = sealedKeys(in.String("sealed-secrets-key-file")); err != nil {
+		return err
+	}
 	o.NodeImage = in.String("node-image")
 	o.ProofImage = in.String("proof-image")
 	o.RegistryMirror = in.String("registry-mirror")

@@ -25,9 +25,10 @@ type mapper struct{ *meta.DefaultRESTMapper }
 func (mapper) Reset() {}
 
 func newMapper() mapper {
-	m := meta.NewDefaultRESTMapper(nil)
+	m := meta.NewDefaultRESTMapper([]schema.GroupVersion{{Version: "v1"}, {Group: "apps", Version: "v1"}, {Group: "apiextensions.k8s.io", Version: "v1"}})
 	m.Add(schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, meta.RESTScopeRoot)
 	m.Add(schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, meta.RESTScopeNamespace)
+	m.Add(schema.GroupVersionKind{Version: "v1", Kind: "Secret"}, meta.RESTScopeNamespace)
 	m.Add(schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}, meta.RESTScopeNamespace)
 	m.Add(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"}, meta.RESTScopeRoot)
 	return mapper{m}
@@ -37,6 +38,7 @@ func newMapper() mapper {
 // resource version alone, as the real one does.
 type cluster struct {
 	client *Client
+	dyn    *fake.FakeDynamicClient
 	order  []string // what was applied, in order
 	fail   error    // answer of the next apply
 }
@@ -46,6 +48,7 @@ func newCluster(o Options) *cluster {
 	dyn := fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{
 		{Version: "v1", Resource: "namespaces"}:                 "NamespaceList",
 		{Version: "v1", Resource: "configmaps"}:                 "ConfigMapList",
+		{Version: "v1", Resource: "secrets"}:                    "SecretList",
 		crdResource:                                             "CustomResourceDefinitionList",
 		{Group: "apps", Version: "v1", Resource: "deployments"}: "DeploymentList",
 	})
@@ -77,7 +80,7 @@ func newCluster(o Options) *cluster {
 		}
 		return true, obj, tracker.Create(patch.GetResource(), obj, obj.GetNamespace())
 	})
-	c.client = newClient(dyn, newMapper(), o)
+	c.client, c.dyn = newClient(dyn, newMapper(), o), dyn
 	return c
 }
 

@@ -28,7 +28,11 @@ func (c *Client) Converge(ctx context.Context, i Inventory, objs []*unstructured
 	if err != nil {
 		return nil, err
 	}
-	if c.asRemembered(ctx, remembered, sum, want) {
+	same, stale, err := c.secrets(ctx, i, marked)
+	if err != nil {
+		return nil, err
+	}
+	if same && c.asRemembered(ctx, remembered, sum, want) {
 		changes := make([]Change, len(marked))
 		for n, obj := range marked {
 			changes[n] = Change{Object: Describe(obj), Action: Unchanged}
@@ -39,6 +43,9 @@ func (c *Client) Converge(ctx context.Context, i Inventory, objs []*unstructured
 	// Both until the work is done: a process that is killed now must be able to
 	// find everything again.
 	if err := c.note(ctx, i, append(slices.Clone(gone), want...), memory{}); err != nil {
+		return nil, err
+	}
+	if err := c.renew(ctx, stale); err != nil {
 		return nil, err
 	}
 	changes, err := c.Apply(ctx, marked)

@@ -31,11 +31,12 @@ type memory struct {
 	versions map[string]string // of each, by its [Ref]
 }
 
-// digest is the same for the same objects in the same order.
+// digest is the same for the same objects in the same order, but for the content
+// of Secrets.
 func digest(objs []*unstructured.Unstructured) (string, error) {
 	sum := sha256.New()
 	for _, obj := range objs {
-		text, err := json.Marshal(obj.Object) // sorts the keys
+		text, err := json.Marshal(withoutContent(obj).Object) // sorts the keys
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", Describe(obj), err)
 		}

@@ -14,7 +14,7 @@ type Component struct {
 	Name        string `yaml:"name"` // equals the directory's name; upstream's own name
 	Description string `yaml:"description"`
 	Tier        string `yaml:"tier"`   // docker, cluster or bridge: the lane it is drawn in
-	Driver      string `yaml:"driver"` // network, compose, cluster, helm, manifest, bridge, endpoints or proof
+	Driver      string `yaml:"driver"` // network, compose, cluster, helm, manifest, credentials, bridge, endpoints or proof
 
 	// Provides is a second name that others may need it by: "cluster". Where the
 	// cluster is another one, another component provides it.
@@ -32,6 +32,10 @@ type Component struct {
 	Images  []string `yaml:"images"`  // every image it pulls, with its tag
 	Ports   []int    `yaml:"ports"`   // TCP ports of the machine that it listens on
 	Secrets []string `yaml:"secrets"` // generated credentials it uses: "redis-password"
+	// KubernetesSecrets are made from them in the cluster before all else of the
+	// component. Their values go that way only, never through a chart's values.
+	KubernetesSecrets []KubernetesSecret `yaml:"kubernetes-secrets"`
+
 	Timeout Duration `yaml:"timeout"` // of one attempt; required
 	// Takes is how long it takes once its needs are done and its images are there,
 	// measured on two processors; it decides what starts, and is pulled, first.

@@ -71,7 +71,7 @@ func TestConformance_WhatTalksToTheClusterComesAfterTheBridge(t *testing.T) {
 		return visit(name)
 	}
 	each(t, func(t *testing.T, c Component) {
-		if slices.Contains([]string{"manifest", "helm", "endpoints", "proof"}, c.Driver) && !after(c.Name, "infra-bridge") {
+		if slices.Contains([]string{"manifest", "helm", "credentials", "endpoints", "proof"}, c.Driver) && !after(c.Name, "infra-bridge") {
 			t.Error("it does not come after infra-bridge: let it need namespaces, which does")
 		}
 	})

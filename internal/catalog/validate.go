@@ -63,6 +63,9 @@ func Validate(cat Catalog) []error {
 			exposed[e.Name] = c.Name
 		}
 	}
+	checkSecretsOnce(cat.Components, func(c Component, format string, args ...any) {
+		faults = append(faults, fmt.Errorf("components/%s/component.yaml: %s", c.Name, fmt.Sprintf(format, args...)))
+	})
 	for i, p := range cat.Profiles {
 		if slices.ContainsFunc(cat.Profiles[:i], func(other Profile) bool { return other.Name == p.Name }) {
 			faults = append(faults, fmt.Errorf("profiles/%s.yaml: there are two profiles of this name", p.Name))
@@ -122,6 +125,7 @@ func checkComponent(c Component, add func(string, ...any)) {
 			add("secret %q must be lower case letters, digits and dashes", name)
 		}
 	}
+	CheckSecrets(c, add)
 	for _, e := range c.Expose {
 		checkEndpoint(c, e, add)
 	}

@@ -75,3 +75,29 @@ func TestCollect_LeavesOthersAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A Secret is not even asked for: what is not read cannot be written.
+func TestCollect_NeverReadsSecrets(t *testing.T) {
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "apps", Name: "db"}, Data: map[string][]byte{"password": []byte("hunter2")}}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "apps", Name: "bad"}, Spec: corev1.PodSpec{Containers: []corev1.Container{{
+		Name: "c", EnvFrom: []corev1.EnvFromSource{{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "db"}}}},
+	}}}}
+	client := fake.NewClientset(secret, pod)
+	for _, namespaces := range [][]string{nil, {"apps", "kube-system"}} {
+		if err := collect(t.Context(), client, namespaces, func(name, text string) {
+			if strings.Contains(text, "hunter2") || strings.Contains(text, "aHVudGVyMg") {
+				t.Errorf("%s shows what is in a Secret:\n%s", name, text)
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(client.Actions()) < 8 {
+		t.Errorf("only %d questions were seen", len(client.Actions()))
+	}
+	for _, a := range client.Actions() {
+		if a.GetResource().Resource == "secrets" {
+			t.Errorf("it asks for Secrets: %s %s", a.GetVerb(), a.GetNamespace())
+		}
+	}
+}

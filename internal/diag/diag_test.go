@@ -3,7 +3,9 @@ package diag
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -114,5 +116,28 @@ func TestWriter_KeepsTheEndOfALongText(t *testing.T) {
 	got, err := os.ReadFile(filepath.Join(w.dir, "log"))
 	if err != nil || !strings.HasSuffix(string(got), "the fault") || !strings.HasPrefix(string(got), "(9 bytes before this are left out)") {
 		t.Errorf("got %.60q, %v", got, err)
+	}
+}
+
+// What is made of a credential is hidden in each form that a log, a URL or a
+// Secret can show it in.
+func TestWriter_HidesSecretsInEveryForm(t *testing.T) {
+	key := "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAtwenty\nab\n-----END RSA PRIVATE KEY-----\n"
+	secrets := map[string]string{"db-password": `a"b/c`, "apps/db/dsn": `postgresql://n8n:a"b/c@pg:5432/n8n`, "key": key}
+	w := newWriter(t.TempDir(), secrets)
+	text := "words ab stay\n"
+	for _, value := range secrets {
+		quoted, _ := json.Marshal(value)
+		text += strings.Join([]string{value, string(quoted), url.QueryEscape(value), base64.StdEncoding.EncodeToString([]byte(value)), "    " + strings.ReplaceAll(value, "\n", "\n    ")}, "\n") + "\n"
+	}
+	w.write("", "log", text)
+	got, err := os.ReadFile(filepath.Join(w.dir, "log"))
+	if err != nil || !strings.Contains(string(got), "words ab stay") {
+		t.Fatalf("%v:\n%s", err, got)
+	}
+	for _, shown := range []string{`a"b/c`, `a\"b`, "a%22b", base64.StdEncoding.EncodeToString([]byte(secrets["apps/db/dsn"])), base64.StdEncoding.EncodeToString([]byte(key)), "MIIEow"} {
+		if strings.Contains(string(got), shown) {
+			t.Errorf("it shows %s:\n%s", shown, got)
+		}
 	}
 }

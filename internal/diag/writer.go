@@ -37,8 +37,12 @@ func newWriter(dir string, secrets map[string]string) *writer {
 	return &writer{dir: dir, hide: hide(secrets)}
 }
 
+// shortestLine of a secret of several lines that is hidden on its own: a shorter
+// one may be any word.
+const shortestLine = 16
+
 // hide replaces the secrets' values, also as they look in JSON, in a URL and in
-// the data of a Kubernetes Secret.
+// the data of a Kubernetes Secret, and the single lines of a longer one.
 func hide(secrets map[string]string) *strings.Replacer {
 	var pairs []string
 	for name, value := range secrets {
@@ -47,6 +51,14 @@ func hide(secrets map[string]string) *strings.Replacer {
 		}
 		quoted, _ := json.Marshal(value) // a string can always be written
 		forms := []string{value, strings.Trim(string(quoted), `"`), url.QueryEscape(value), base64.StdEncoding.EncodeToString([]byte(value))}
+		if lines := strings.Split(value, "\n"); len(lines) > 1 {
+			// A private key, which may be indented where it is shown.
+			for _, line := range lines {
+				if line = strings.TrimSpace(line); len(line) >= shortestLine {
+					forms = append(forms, line)
+				}
+			}
+		}
 		for _, form := range slices.Compact(forms) {
 			pairs = append(pairs, form, "<"+name+">")
 		}

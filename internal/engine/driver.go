@@ -30,6 +30,13 @@ type Describer interface {
 	Describe(ctx context.Context, c catalog.Component, env Env) (catalog.Component, error)
 }
 
+// Recaller is a [Driver] of a cluster that may be there before the run. Recall
+// reads what the platform has generated before from the cluster, if there is one:
+// nothing is an answer too. It changes nothing.
+type Recaller interface {
+	Recall(ctx context.Context, c catalog.Component, env Env) (map[string]string, error)
+}
+
 // ErrMismatch marks what is not what the lock says it must be.
 var ErrMismatch = errors.New("not as locked")
 
@@ -66,7 +73,8 @@ type Env struct {
 	Kubeconfig string              // path; the cluster driver writes it, the others read it
 	Shared     bool                // the cluster was there before the platform, and others use it too
 	Values     map[string]string   // fields for templates in the catalog's files: subnets, addresses, image names
-	Secrets    map[string]string   // generated credentials by name; never printed
+	Secrets    map[string]string   // credentials by name, generated and given; never printed
+	Generated  map[string]string   // all that the platform has generated, also for earlier profiles; never printed
 	Lock       lock.Lock           // the digests that charts and images must have; its zero value knows none
 	ChartDir   string              // packaged charts that are taken before their repositories'; "" for none
 	Environ    map[string]string   // the caller's variables, for files of the user's own

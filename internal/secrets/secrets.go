@@ -22,17 +22,38 @@ const file = "secrets.json"
 // which no config file, URL or shell needs to escape.
 const size = 24
 
+// Stored reports whether dir has secrets of an earlier run.
+func Stored(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, file))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// Restore stores secrets that were found elsewhere in a dir that has none. mask is
+// called with every value first.
+func Restore(dir string, found map[string]string, mask func(string)) error {
+	if len(found) == 0 {
+		return nil
+	}
+	for _, value := range found {
+		mask(value)
+	}
+	return write(filepath.Join(dir, file), found)
+}
+
 // Load gives the secrets of these names from dir, and makes and stores the ones
 // that are not there yet. Those given are taken as they are, and are not stored.
 // mask is called with every value before Load returns it, so that it can never
-// be printed. Secrets that nobody asks for stay stored.
-func Load(dir string, names []string, given map[string]string, mask func(string)) (map[string]string, error) {
+// be printed. Secrets that nobody asks for stay stored: all is what there is.
+func Load(dir string, names []string, given map[string]string, mask func(string)) (wanted, all map[string]string, err error) {
 	path := filepath.Join(dir, file)
 	stored, err := read(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	wanted := make(map[string]string, len(names))
+	for _, value := range stored {
+		mask(value)
+	}
+	wanted = make(map[string]string, len(names))
 	made := false
 	for _, name := range names {
 		if value, ok := given[name]; ok {
@@ -42,17 +63,17 @@ func Load(dir string, names []string, given map[string]string, mask func(string)
 		}
 		if stored[name] == "" {
 			stored[name] = random()
+			mask(stored[name])
 			made = true
 		}
-		mask(stored[name])
 		wanted[name] = stored[name]
 	}
 	if made {
 		if err := write(path, stored); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return wanted, nil
+	return wanted, stored, nil
 }
 
 // random is a new secret. crypto/rand never fails: it ends the process instead.

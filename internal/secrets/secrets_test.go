@@ -13,7 +13,7 @@ func TestLoad_MakesOnceAndKeeps(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	var masked []string
 	mask := func(s string) { masked = append(masked, s) }
-	first, err := Load(dir, []string{"redis-password", "db-password"}, nil, mask)
+	first, _, err := Load(dir, []string{"redis-password", "db-password"}, nil, mask)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,14 +23,17 @@ func TestLoad_MakesOnceAndKeeps(t *testing.T) {
 	if !slices.Contains(masked, first["redis-password"]) || !slices.Contains(masked, first["db-password"]) {
 		t.Error("a secret was not masked")
 	}
-	second, err := Load(dir, []string{"redis-password", "new"}, nil, mask)
+	second, all, err := Load(dir, []string{"redis-password", "new"}, nil, mask)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if second["redis-password"] != first["redis-password"] || second["new"] == "" || len(second) != 2 {
 		t.Error("a stored secret changed, or more than asked for came back")
 	}
-	third, err := Load(dir, []string{"db-password"}, nil, mask)
+	if len(all) != 3 || all["db-password"] != first["db-password"] {
+		t.Error("what nobody asks for is not among all there is")
+	}
+	third, _, err := Load(dir, []string{"db-password"}, nil, mask)
 	if err != nil || third["db-password"] != first["db-password"] {
 		t.Errorf("a secret nobody asked for in between was lost (%v)", err)
 	}
@@ -38,7 +41,7 @@ func TestLoad_MakesOnceAndKeeps(t *testing.T) {
 
 func TestLoad_OnlyTheOwnerMayRead(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
-	if _, err := Load(dir, []string{"a"}, nil, func(string) {}); err != nil {
+	if _, _, err := Load(dir, []string{"a"}, nil, func(string) {}); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]os.FileMode{dir: 0o700, filepath.Join(dir, file): 0o600} {
@@ -59,11 +62,38 @@ func TestLoad_DamagedFileIsNotReplacedNorQuoted(t *testing.T) {
 	if err := os.WriteFile(path, []byte(`{"a":"hunter2`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Load(dir, []string{"a"}, nil, func(string) {})
+	_, _, err := Load(dir, []string{"a"}, nil, func(string) {})
 	if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "platform down") {
 		t.Errorf("got %v", err)
 	}
 	if text, _ := os.ReadFile(path); string(text) != `{"a":"hunter2` {
 		t.Error("the damaged file was changed")
+	}
+}
+
+func TestRestore(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	if Stored(dir) {
+		t.Error("an empty directory has secrets")
+	}
+	var masked []string
+	mask := func(s string) { masked = append(masked, s) }
+	for _, found := range []map[string]string{nil, {"a": "from elsewhere"}} {
+		if err := Restore(dir, found, mask); err != nil || Stored(dir) != (found != nil) {
+			t.Errorf("%d found: stored is %v, %v", len(found), Stored(dir), err)
+		}
+	}
+	if len(masked) != 1 {
+		t.Errorf("%d values were masked, want 1", len(masked))
+	}
+	got, _, err := Load(dir, []string{"a", "b"}, map[string]string{"c": "given"}, mask)
+	if err != nil || got["a"] != "from elsewhere" || got["b"] == "" {
+		t.Errorf("what was restored is not there (%v)", err)
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, file)); err != nil || strings.Contains(string(text), "given") {
+		t.Errorf("a given secret was stored (%v)", err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, file)); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 }

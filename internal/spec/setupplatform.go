@@ -23,6 +23,7 @@ var SetupPlatform = Action{
 		{Name: "data", Kind: Choice, Values: []string{"docker", "external"}, Default: "docker", Description: "docker runs the data tier on this machine; external takes services that others run, which must answer without TLS so far."},
 		{Name: "data-endpoints", Description: "For external data: path of a YAML file with a list endpoints, each with name, hosts and port."},
 		{Name: "data-secrets", Description: "For external data: path of a YAML file with their credentials by name, such as redis-password."},
+		{Name: "sealed-secrets-key-file", Description: "Path of the keys of Sealed Secrets that the infra repository's secrets are sealed for: what kubectl get secret -l sealedsecrets.bitnami.com/sealed-secrets-key -o yaml printed of another cluster, or a certificate and its RSA key in PEM. They are in the cluster before the controller starts, so that what was sealed for them opens. Needs a profile with sealed-secrets, such as gitops."},
 		{Name: "node-image", Description: "Image of the kind nodes. The default is the image the profile names."},
 		{Name: "proof-image", Description: "Image that holds hyaction at /hyaction, for the proof that pods reach the data tier. Needed where the nodes are not made here; a kind node is given the image by itself."},
 		{Name: "registry-mirror", Description: "URL of a registry, as the nodes reach it, that is asked for the images of the cluster in place of their own registries: by the caches, or where the profile has none by each node, which then tries the own one too."},

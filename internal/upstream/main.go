@@ -1,5 +1,5 @@
-// Command upstream writes the manifests that the catalog takes from other
-// projects, from their Go modules: the module proxy and go.sum's database vouch
+// Command upstream writes the manifests and charts that the catalog takes from
+// other projects, from their Go modules: the module proxy and go.sum's database vouch
 // for what a download from a release page would not.
 //
 //	go run ./internal/upstream
@@ -7,7 +7,8 @@
 // Two things are changed, and said at the head of each file. The descriptions
 // in CRD schemas are left out, which makes three megabytes a third of one and
 // changes nothing that the API server checks. And images get the version as
-// their tag, as upstream's release does, and need not be pulled again.
+// their tag, as upstream's release does, and need not be pulled again. A chart stays
+// as it is, without what nothing of ours reads.
 package main
 
 import (
@@ -16,9 +17,12 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -35,6 +39,16 @@ var sources = []source{
 	{"argo-rollouts", "github.com/argoproj/argo-rollouts", "v1.10.1", "manifests/install.yaml", "Apache-2.0"},
 }
 
+// charts are those that lie in a module, dir being their place there.
+var charts = []chart{
+	{source{"sealed-secrets", "github.com/bitnami-labs/sealed-secrets", "v0.40.0", "helm/sealed-secrets", "Apache-2.0"}, []string{"README.md", "artifacthub-repo.yml", "dashboards"}},
+}
+
+type chart struct {
+	source
+	without []string // files and directories of it
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -44,6 +58,52 @@ func main() {
 			os.Exit(1)
 		}
 	}
+	for _, c := range charts {
+		if err := c.copy(ctx, filepath.Join("internal/catalog/components", c.component)); err != nil {
+			fmt.Fprintln(os.Stderr, "upstream:", err)
+			os.Exit(1)
+		}
+	}
+}
+
+// copy writes the chart into a component's directory, with a note of where it is
+// from beside it: the chart's own files are upstream's to the letter.
+func (c chart) copy(ctx context.Context, to string) error {
+	root, err := download(ctx, c.source)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", c.module, c.version, err)
+	}
+	from := filepath.Join(root, filepath.FromSlash(c.file))
+	if err := os.RemoveAll(filepath.Join(to, "chart")); err != nil {
+		return err
+	}
+	err = filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(from, path)
+		switch {
+		case err != nil:
+			return err
+		case slices.Contains(c.without, filepath.ToSlash(name)) && entry.IsDir():
+			return fs.SkipDir
+		case slices.Contains(c.without, filepath.ToSlash(name)):
+			return nil
+		case entry.IsDir():
+			return os.MkdirAll(filepath.Join(to, "chart", name), 0o755)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, "chart", name), text, 0o644)
+	})
+	if err != nil {
+		return err
+	}
+	note := fmt.Sprintf("chart/ is https://%s/tree/%s/%s\nLicense %s, unchanged but without: %s\nWritten by `go run ./internal/upstream`: do not edit.\n",
+		c.module, c.version, c.file, c.license, strings.Join(c.without, ", "))
+	return os.WriteFile(filepath.Join(to, "UPSTREAM"), []byte(note), 0o644)
 }
 
 func write(ctx context.Context, s source, dir string) error {
@@ -71,15 +131,22 @@ func write(ctx context.Context, s source, dir string) error {
 
 // fetch returns the file of the module, downloaded and checked by the go command.
 func fetch(ctx context.Context, s source) ([]byte, error) {
-	res, err := run.Exec{}.Run(ctx, run.Cmd{Name: "go", Args: []string{"mod", "download", "-json", s.module + "@" + s.version}})
+	dir, err := download(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	var module struct{ Dir string }
-	if err := json.Unmarshal([]byte(res.Stdout), &module); err != nil {
-		return nil, err
+	return os.ReadFile(filepath.Join(dir, filepath.FromSlash(s.file)))
+}
+
+// download returns the directory of the module.
+func download(ctx context.Context, s source) (string, error) {
+	res, err := run.Exec{}.Run(ctx, run.Cmd{Name: "go", Args: []string{"mod", "download", "-json", s.module + "@" + s.version}})
+	if err != nil {
+		return "", err
 	}
-	return os.ReadFile(filepath.Join(module.Dir, filepath.FromSlash(s.file)))
+	var module struct{ Dir string }
+	err = json.Unmarshal([]byte(res.Stdout), &module)
+	return module.Dir, err
 }
 
 // split separates the CRDs, shrunk to a JSON document a line, from the other

@@ -19,7 +19,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/lock"
 	"github.com/buenhyden/hy-home/internal/plan"
 	"github.com/buenhyden/hy-home/internal/pull"
-	"github.com/buenhyden/hy-home/internal/secrets"
+	"github.com/buenhyden/hy-home/internal/sealed"
 	"github.com/buenhyden/hy-home/internal/workspace"
 )
 
@@ -42,6 +42,8 @@ type Options struct {
 	Data    string
 	Managed []plan.Managed
 	Given   map[string]string
+
+	SealedKeys []sealed.Key // for the controller of Sealed Secrets
 
 	// ClusterKubeconfig and ClusterContext say which existing cluster is meant.
 	ClusterKubeconfig, ClusterContext string
@@ -78,7 +80,7 @@ type Result struct {
 	Kubeconfig string            // path
 	Values     map[string]string // the values of the run, see values
 	Warnings   []string          // what may go wrong later, each with its cure
-	Env        engine.Env        // what the drivers were told; holds secrets
+	Env        engine.Env        // what the drivers were told; holds secrets, and the texts that are made of them
 	Requests   int64             // that were sent to the API server
 	Start, End time.Time
 }
@@ -128,16 +130,11 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err := r.record.add(r.plan).save(o.StateDir); err != nil {
 		return res, err
 	}
-	if r.env.Secrets, err = secrets.Load(o.StateDir, r.plan.Secrets(), o.Given, o.Mask); err != nil {
+	if err := r.credentials(ctx); err != nil {
 		return res, err
 	}
-	if o.DockerPassword != "" {
-		if r.env.Secrets == nil {
-			r.env.Secrets = map[string]string{}
-		}
-		r.env.Secrets[pull.PasswordSecret] = o.DockerPassword
-	}
 	res.Env = r.env
+	res.Env.Secrets = r.hidden()
 	before := apply.Requests()
 	res.Steps, err = engine.Run(ctx, r.up(), engine.Options{
 		Observe: o.Observe, Concurrency: o.Concurrency, Lanes: map[string]int{imageLane: pullsAtOnce},
@@ -210,6 +207,12 @@ func prepare(ctx context.Context, o Options) (*run, error) {
 		}
 	}
 	if err := given(p, o.Given); err != nil {
+		return nil, err
+	}
+	if o, err = withSealedKeys(p, o); err != nil {
+		return nil, err
+	}
+	if err := checkSecrets(p.Components); err != nil {
 		return nil, err
 	}
 	values, err := values(p, o)

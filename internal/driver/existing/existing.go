@@ -25,6 +25,7 @@ import (
 
 	"github.com/buenhyden/hy-home/internal/apply"
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/credential"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
 )
@@ -58,6 +59,15 @@ func (d Driver) Preflight(ctx context.Context, cs []catalog.Component, _ engine.
 		}
 	}
 	return nil
+}
+
+// Recall reads the platform's credentials from the cluster.
+func (d Driver) Recall(ctx context.Context, c catalog.Component, env engine.Env) (map[string]string, error) {
+	_, cfg, err := load(c)
+	if err != nil {
+		return nil, err
+	}
+	return credential.Recall(ctx, cfg, env.Name)
 }
 
 // Apply writes the kubeconfig that all other components work with.

@@ -3,9 +3,10 @@
 // 4 must be a change of this package alone.
 //
 // The chart is fetched from its repository, or lies in the component's directory
-// chart/; its values are in values.yaml beside component.yaml. The release carries
-// a hash of both, so that a run on a platform that is as wanted touches nothing,
-// not even the release's revision.
+// chart/; its values are in values.yaml beside component.yaml, and no credential
+// in either: the chart names the Secrets that the component's kubernetes-secrets
+// make. The release carries a hash of both, so that a run on a platform that is as
+// wanted touches nothing, not even the release's revision.
 package helm
 
 import (
@@ -73,6 +74,13 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 	if err != nil {
 		return "", err
 	}
+	prepared, err := before(ctx, c, ch, env)
+	if err != nil {
+		if apply.IsTransient(err) {
+			err = engine.Transient(err)
+		}
+		return "", err
+	}
 	outcome, err := d.converge(ctx, cfg, target{name, c.Namespace, ch, values, hash, absent, pins{env.Lock}}, env)
 	if err != nil {
 		err = fmt.Errorf("helm: release %s of chart %s %s: %w", name, ch.Name(), ch.Metadata.Version, err)
@@ -88,6 +96,9 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 	probes, err := ready.New(restConfig)
 	if err != nil {
 		return "", err
+	}
+	if outcome == engine.Unchanged && prepared != apply.Unchanged {
+		outcome = engine.Configured
 	}
 	return outcome, probes.Wait(ctx, c, env.Progress)
 }
@@ -150,6 +161,7 @@ func install(ctx context.Context, cfg *action.Configuration, t target, env engin
 	i.Labels = map[string]string{inputsLabel: t.hash, holderLabel(env): t.name}
 	i.Timeout = hookTimeout
 	i.PostRenderer = t.pins
+	i.SkipCRDs = true // see before
 	_, err := i.RunWithContext(ctx, t.chart, t.values)
 	return err
 }
@@ -162,14 +174,16 @@ func upgrade(ctx context.Context, cfg *action.Configuration, t target, env engin
 	u.Timeout = hookTimeout
 	u.MaxHistory = maxHistory
 	u.PostRenderer = t.pins
+	u.SkipCRDs = true
 	u.ResetValues = true // what the component says is all there is
 	u.CleanupOnFail = true
 	_, err := u.RunWithContext(ctx, t.name, t.chart, t.values)
 	return err
 }
 
-// Remove uninstalls the release. A cluster that is gone holds none.
-func (d Driver) Remove(_ context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
+// Remove uninstalls the release and what came before it. A cluster that is gone
+// holds none.
+func (d Driver) Remove(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
 	name, err := releaseName(c)
 	if err != nil {
 		return "", err
@@ -181,19 +195,28 @@ func (d Driver) Remove(_ context.Context, c catalog.Component, env engine.Env) (
 	if err != nil {
 		return "", err
 	}
-	if outcome, stays, err := letGo(cfg, name, env); err != nil || stays {
+	outcome, stays, err := letGo(cfg, name, env)
+	if err != nil {
 		return outcome, err
 	}
-	removed, err := uninstall(cfg, name)
-	switch {
-	case utilnet.IsConnectionRefused(err):
-		return engine.Unchanged, nil
-	case err != nil:
-		return "", fmt.Errorf("helm: uninstall release %s: %w", name, err)
-	case removed:
-		return engine.Removed, nil
+	if !stays {
+		removed, err := uninstall(cfg, name)
+		switch {
+		case utilnet.IsConnectionRefused(err):
+			return engine.Unchanged, nil
+		case err != nil:
+			return "", fmt.Errorf("helm: uninstall release %s: %w", name, err)
+		case removed:
+			outcome = engine.Removed
+		default:
+			outcome = engine.Unchanged
+		}
 	}
-	return engine.Unchanged, nil
+	cleared, err := after(ctx, c, env)
+	if cleared {
+		outcome = engine.Removed
+	}
+	return outcome, err
 }
 
 // absent is what the release made and the cluster no longer has. Helm itself
@@ -237,7 +260,15 @@ func (d Driver) Status(ctx context.Context, c catalog.Component, env engine.Env)
 	if err != nil {
 		return "", err
 	}
-	if len(missing) > 0 {
+	client, err := connect(c, env)
+	if err != nil {
+		return "", err
+	}
+	_, gone, err := client.Missing(ctx, apply.Inventory{Owner: env.Name, Part: c.Name})
+	if err != nil {
+		return "", err
+	}
+	if missing = append(missing, gone...); len(missing) > 0 {
 		return fmt.Sprintf("%d objects are missing: %s", len(missing), missing[0]), nil
 	}
 	restConfig, err := apply.Load(env.Kubeconfig)

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/buenhyden/hy-home/internal/apply"
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/credential"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/ready"
 )
@@ -32,6 +34,11 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 	if err != nil {
 		return "", err
 	}
+	secrets, err := credential.Objects(c, env.Secrets)
+	if err != nil {
+		return "", err
+	}
+	objs = append(objs, secrets...)
 	client, cfg, err := connect(c, env)
 	if err != nil {
 		return "", err
@@ -130,7 +137,8 @@ func connect(c catalog.Component, env engine.Env) (*apply.Client, *rest.Config, 
 // Objects reads and renders the component's manifests, in the order of the files' names.
 func Objects(c catalog.Component, env engine.Env) ([]*unstructured.Unstructured, error) {
 	if isUsers(c) {
-		return userObjects(c)
+		objs, err := userObjects(c)
+		return slices.DeleteFunc(objs, asksForCredentials), err
 	}
 	files, err := c.Glob("manifests/*.yaml")
 	if err != nil {

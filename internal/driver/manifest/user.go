@@ -45,21 +45,28 @@ func (d Driver) Preflight(_ context.Context, cs []catalog.Component, _ engine.En
 		if !isUsers(c) {
 			continue
 		}
-		if _, err := userObjects(c); err != nil {
+		objs, err := userObjects(c)
+		if err != nil {
+			return err
+		}
+		if _, err := withCredentials(c, objs); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Describe fills in the images of the user's objects, and that their workloads
-// have to become ready.
+// Describe fills in the images of the user's objects, the credentials that their
+// Secrets ask for, and that their workloads have to become ready.
 func (d Driver) Describe(_ context.Context, c catalog.Component, _ engine.Env) (catalog.Component, error) {
 	if !isUsers(c) {
 		return c, nil
 	}
 	objs, err := userObjects(c)
 	if err != nil {
+		return c, err
+	}
+	if c, err = withCredentials(c, objs); err != nil {
 		return c, err
 	}
 	c.Images = kustomize.Images(objs)

@@ -111,3 +111,60 @@ func TestBed_NamespacesOfThePlatformStayAsTheyAre(t *testing.T) {
 		}
 	}
 }
+
+// A Secret of the user's gets the platform's credentials, and what reads it a new
+// pod when they change.
+func TestBed_UsersSecretGetsCredentials(t *testing.T) {
+	bed := plaintest.Start(t)
+	ns := bed.Namespace(t)
+	client, err := kubernetes.NewForConfig(bed.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := users(t, map[string]string{
+		"m/secret.yaml": strings.ReplaceAll(asking, "namespace: shop", "namespace: "+ns),
+		"m/app.yaml": `apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: reader, namespace: ` + ns + `}
+spec:
+  selector: {matchLabels: {app: reader}}
+  template:
+    metadata: {labels: {app: reader}}
+    spec: {containers: [{name: main, image: "example.com/x:v1", env: [{name: URL, valueFrom: {secretKeyRef: {name: shop-db, key: url}}}]}]}
+`,
+	})
+	d := Driver{}
+	if c, err = d.Describe(t.Context(), c, engine.Env{}); err != nil {
+		t.Fatal(err)
+	}
+	env := engine.Env{Name: "asking", Kubeconfig: bed.Kubeconfig, Progress: func(string) {}, Log: slog.New(slog.DiscardHandler)}
+	for _, step := range []struct {
+		password string
+		want     engine.Outcome
+		url      string
+	}{
+		{"a/b", engine.Created, "redis://:a%2Fb@redis-external.platform:6379"},
+		{"a/b", engine.Unchanged, "redis://:a%2Fb@redis-external.platform:6379"},
+		{"new", engine.Configured, "redis://:new@redis-external.platform:6379"},
+		{"new", engine.Unchanged, "redis://:new@redis-external.platform:6379"},
+	} {
+		env.Secrets = map[string]string{"redis-password": step.password, "shop-key": "k"}
+		if got, err := d.Apply(t.Context(), c, env); err != nil || got != step.want {
+			t.Fatalf("%s: got %s, %v; want %s", step.password, got, err, step.want)
+		}
+		secret, err := client.CoreV1().Secrets(ns).Get(t.Context(), "shop-db", metav1.GetOptions{})
+		if err != nil || string(secret.Data["url"]) != step.url || string(secret.Data["key"]) != "k" || len(secret.Annotations) != 1 {
+			t.Errorf("%s: the Secret has %v, %v", step.password, secret.Annotations, err)
+		}
+		set, err := client.AppsV1().StatefulSets(ns).Get(t.Context(), "reader", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if restarted := set.Spec.Template.Annotations["kubectl.kubernetes.io/restartedAt"] != ""; restarted != (step.password == "new") {
+			t.Errorf("%s: restarted is %v", step.password, restarted)
+		}
+	}
+	if got, err := d.Remove(t.Context(), c, env); err != nil || got != engine.Removed {
+		t.Errorf("remove: %s, %v", got, err)
+	}
+}

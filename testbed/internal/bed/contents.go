@@ -26,7 +26,7 @@ type imageOf struct {
 }
 
 // plainParts are the parts that a plain bed runs.
-func plainParts() []string { return []string{"kubernetes", "argo-rollouts", "kwok"} }
+func plainParts() []string { return []string{"kubernetes", "argo-rollouts", "kwok", "sealed-secrets"} }
 
 func (b *Bed) contents() (*contents, error) {
 	c := &contents{parts: map[string]*artifact.Artifact{}}

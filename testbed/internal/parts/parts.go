@@ -28,6 +28,7 @@ type Part struct {
 	Name     string // its directory
 	Programs []Program
 	Version  string // of Kubernetes, put into the programs; "" puts nothing
+	Trimmed  bool   // built with -trimpath, as it shares its packages with the main module and not with kubernetes
 }
 
 // Program is one executable of a part.
@@ -51,6 +52,9 @@ func All() []Part {
 		{Name: "argo-rollouts", Programs: []Program{
 			{"rollouts-controller", "github.com/argoproj/argo-rollouts/cmd/rollouts-controller"},
 		}},
+		{Name: "sealed-secrets", Programs: []Program{
+			{"sealed-secrets-controller", "."}, {"kubeseal", "github.com/bitnami/sealed-secrets/cmd/kubeseal"},
+		}, Trimmed: true},
 		{Name: "distribution", Programs: []Program{{"registry", "."}}},
 		{Name: "kwok", Programs: []Program{{"kwok", "sigs.k8s.io/kwok/cmd/kwok"}}},
 	}
@@ -63,6 +67,9 @@ func (p Part) Artifact(runner run.Runner, root string) (*artifact.Artifact, erro
 	r.Words(runtime.Version(), runtime.GOARCH, p.ldflags())
 	for _, program := range p.Programs {
 		r.Words(program.Name, program.Package)
+	}
+	if p.Trimmed {
+		r.Words("trimmed")
 	}
 	if err := r.Files(os.DirFS(dir), decides); err != nil {
 		return nil, fmt.Errorf("part %s: %w", p.Name, err)
@@ -86,12 +93,16 @@ func decides(path string) bool {
 // what several parts compile in one version is compiled once: their go.mod files
 // are held to the versions of kubernetes for that.
 //
-// There is no -trimpath, unlike everywhere else: with it the version that go.mod
+// There is no -trimpath but in trimmed parts, unlike everywhere else: with it the version that go.mod
 // requires becomes a part of a package's identity, not the one that replaces it,
 // and every part would compile client-go for itself.
 func (p Part) build(ctx context.Context, runner run.Runner, dir, out string, progress func(string)) error {
 	progress("go mod download")
-	env := []string{"CGO_ENABLED=0", "GOFLAGS=-buildvcs=false -mod=readonly", "GOWORK=off"}
+	goflags := "GOFLAGS=-buildvcs=false -mod=readonly"
+	if p.Trimmed {
+		goflags += " -trimpath"
+	}
+	env := []string{"CGO_ENABLED=0", goflags, "GOWORK=off"}
 	if _, err := runner.Run(ctx, run.Cmd{Name: "go", Args: []string{"mod", "download"}, Dir: dir, Env: env}); err != nil {
 		return err
 	}
