@@ -173,7 +173,7 @@ func TestRun_OneSecretOfTwoComponentsIsBadInput(t *testing.T) {
 	w, o := setup(t)
 	for _, i := range []int{0, 2} {
 		c := &o.Catalog.Components[i]
-		c.Tier, c.Namespace = "cluster", "apps"
+		c.Tier, c.Driver, c.Namespace = "cluster", "helm", "apps"
 		c.KubernetesSecrets = []catalog.KubernetesSecret{{Name: "login", Data: map[string]string{"k": "v"}}}
 	}
 	_, err := Run(t.Context(), o)
