@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -151,6 +152,39 @@ func TestConformance_Expose(t *testing.T) {
 				if _, ok := file.Services[host]; !ok {
 					t.Errorf("expose %s: %s is no service of compose.yaml", e.Name, host)
 				}
+			}
+		}
+	})
+}
+
+// A Secret that is made for a component is one that its chart or manifests name,
+// and what it holds is nowhere in their text.
+func TestConformance_KubernetesSecrets(t *testing.T) {
+	each(t, func(t *testing.T, c Component) {
+		var text strings.Builder
+		err := fs.WalkDir(c.Files, ".", func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || path == "component.yaml" || strings.HasPrefix(path, "chart/") {
+				return err
+			}
+			file, err := fs.ReadFile(c.Files, path)
+			text.Write(file)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range c.KubernetesSecrets {
+			if !strings.Contains(text.String(), s.Name) {
+				t.Errorf("kubernetes-secrets %s: nothing in its values or manifests names it", s.Name)
+			}
+			if len(s.Credentials()) == 0 {
+				t.Errorf("kubernetes-secrets %s: there is no credential in it: write it as a manifest", s.Name)
+			}
+		}
+		for _, name := range c.Secrets {
+			if c.Tier == "cluster" && !slices.ContainsFunc(c.KubernetesSecrets, func(s KubernetesSecret) bool { return slices.Contains(s.Credentials(), name) }) &&
+				!slices.ContainsFunc(c.Expose, func(e Endpoint) bool { return slices.Contains(slices.Collect(maps.Values(e.Secrets)), name) }) {
+				t.Errorf("secret %s reaches nothing: no Kubernetes Secret and no endpoint of the component uses it", name)
 			}
 		}
 	})

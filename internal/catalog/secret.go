@@ -113,6 +113,10 @@ func Expand(text string, credentials map[string]string) (expanded, missing strin
 	return expanded, missing
 }
 
+// makeSecrets are the drivers that make what kubernetes-secrets asks for: anywhere
+// else it would be ignored in silence.
+var makeSecrets = []string{"helm", "manifest"}
+
 // CheckSecrets reports what is wrong in a component's kubernetes-secrets.
 func CheckSecrets(c Component, add func(format string, args ...any)) {
 	for i, s := range c.KubernetesSecrets {
@@ -120,8 +124,8 @@ func CheckSecrets(c Component, add func(format string, args ...any)) {
 			add("kubernetes-secrets %s: %s", s.Name, fmt.Sprintf(format, args...))
 		}
 		switch {
-		case c.Tier == "docker":
-			say("a component of the docker tier has no Kubernetes Secrets: its services get their credentials as variables")
+		case !slices.Contains(makeSecrets, c.Driver):
+			say("driver %s makes none, want one of %s", c.Driver, strings.Join(makeSecrets, ", "))
 		case s.In(c) == "":
 			say("namespace is missing, and the component has none")
 		case !nameForm.MatchString(s.In(c)):

@@ -42,7 +42,7 @@ func TestLoad_KubernetesSecretsNameTheFault(t *testing.T) {
 		{"bad key", cluster + "kubernetes-secrets: [{name: a, data: {'a b': v}}]\n", `data has the key "a b"`},
 		{"empty", cluster + "kubernetes-secrets: [{name: a}]\n", "kubernetes-secrets a: data is empty"},
 		{"twice", cluster + "kubernetes-secrets: [{name: a, data: {k: v}}, {name: a, namespace: apps, data: {k: v}}]\n", "kubernetes-secrets a: it is there twice"},
-		{"docker tier", strings.Replace(cluster, "tier: cluster", "tier: docker", 1) + "kubernetes-secrets: [{name: a, data: {k: v}}]\n", "a component of the docker tier has no Kubernetes Secrets"},
+		{"driver", strings.Replace(cluster, "driver: helm", "driver: compose", 1) + "kubernetes-secrets: [{name: a, data: {k: v}}]\n", "kubernetes-secrets a: driver compose makes none, want one of helm, manifest"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := Load(tree("components/db/component.yaml", tt.text))

@@ -15,16 +15,16 @@ import (
 	"path/filepath"
 )
 
-// file holds all secrets of a platform in its state directory.
-const file = "secrets.json"
+// File holds all secrets of a platform in its state directory.
+const File = "secrets.json"
 
 // size of a secret in random bytes: 192 bits, 32 characters of A-Z a-z 0-9 - _
-// which no config file, URL or shell needs to escape.
+// which no config File, URL or shell needs to escape.
 const size = 24
 
 // Stored reports whether dir has secrets of an earlier run.
 func Stored(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, file))
+	_, err := os.Stat(filepath.Join(dir, File))
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
@@ -37,7 +37,7 @@ func Restore(dir string, found map[string]string, mask func(string)) error {
 	for _, value := range found {
 		mask(value)
 	}
-	return write(filepath.Join(dir, file), found)
+	return write(filepath.Join(dir, File), found)
 }
 
 // Load gives the secrets of these names from dir, and makes and stores the ones
@@ -45,7 +45,7 @@ func Restore(dir string, found map[string]string, mask func(string)) error {
 // mask is called with every value before Load returns it, so that it can never
 // be printed. Secrets that nobody asks for stay stored: all is what there is.
 func Load(dir string, names []string, given map[string]string, mask func(string)) (wanted, all map[string]string, err error) {
-	path := filepath.Join(dir, file)
+	path := filepath.Join(dir, File)
 	stored, err := read(path)
 	if err != nil {
 		return nil, nil, err
@@ -110,7 +110,7 @@ func write(path string, stored map[string]string) error {
 		return fmt.Errorf("store the generated secrets: %w", err)
 	}
 	// CreateTemp makes it 0600 from the start.
-	tmp, err := os.CreateTemp(filepath.Dir(path), file+".*")
+	tmp, err := os.CreateTemp(filepath.Dir(path), File+".*")
 	if err != nil {
 		return fmt.Errorf("store the generated secrets: %w", err)
 	}

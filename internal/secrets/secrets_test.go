@@ -44,7 +44,7 @@ func TestLoad_OnlyTheOwnerMayRead(t *testing.T) {
 	if _, _, err := Load(dir, []string{"a"}, nil, func(string) {}); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]os.FileMode{dir: 0o700, filepath.Join(dir, file): 0o600} {
+	for path, want := range map[string]os.FileMode{dir: 0o700, filepath.Join(dir, File): 0o600} {
 		info, err := os.Stat(path)
 		if err != nil || info.Mode().Perm() != want {
 			t.Errorf("%s has mode %v (%v), want %v", path, info.Mode().Perm(), err, want)
@@ -58,7 +58,7 @@ func TestLoad_OnlyTheOwnerMayRead(t *testing.T) {
 
 func TestLoad_DamagedFileIsNotReplacedNorQuoted(t *testing.T) {
 	dir := t.TempDir()
-	path := filepath.Join(dir, file)
+	path := filepath.Join(dir, File)
 	if err := os.WriteFile(path, []byte(`{"a":"hunter2`), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -90,10 +90,10 @@ func TestRestore(t *testing.T) {
 	if err != nil || got["a"] != "from elsewhere" || got["b"] == "" {
 		t.Errorf("what was restored is not there (%v)", err)
 	}
-	if text, err := os.ReadFile(filepath.Join(dir, file)); err != nil || strings.Contains(string(text), "given") {
+	if text, err := os.ReadFile(filepath.Join(dir, File)); err != nil || strings.Contains(string(text), "given") {
 		t.Errorf("a given secret was stored (%v)", err)
 	}
-	if info, err := os.Stat(filepath.Join(dir, file)); err != nil || info.Mode().Perm() != 0o600 {
+	if info, err := os.Stat(filepath.Join(dir, File)); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 }

@@ -30,6 +30,7 @@ func TestPlatform(t *testing.T) {
 		{"Start_FromWhateverAnEarlierRunLeft", p.clean},
 		{"Demo_PromotesTheGoodReleaseAndStopsTheBadOne", p.demo},
 		{"SecondRun_ChangesNothing", p.secondRun},
+		{"LostCredentials_AreFoundInTheCluster", p.lostCredentials},
 		{"Pulls_CrossTheWireOnceForAllNodes", p.pulls},
 		{"Workflow_WalksTheSameWayThroughActions", p.workflow},
 		{"Down_RemovesWhatItMadeAndNothingElse", p.down},
@@ -82,6 +83,23 @@ func (p *platform) secondRun(t *testing.T) {
 	out := p.hyaction(t, p.setup(t)...)
 	if !strings.Contains(out, "\nchanged=false\n") {
 		t.Errorf("a second run changed something:\n%s", out)
+	}
+}
+
+// lostCredentials runs once more as if on another machine: other credentials than
+// those that the data services know would make these anew.
+func (p *platform) lostCredentials(t *testing.T) {
+	file := filepath.Join(p.state(t), "secrets.json")
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	p.secondRun(t)
+	if after, err := os.ReadFile(file); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the credentials are not those of before (%v)", err)
 	}
 }
 

@@ -51,7 +51,11 @@ func (r *run) credentials(ctx context.Context) (err error) {
 func (r *run) recall(ctx context.Context) (map[string]string, error) {
 	for _, c := range r.plan.Components {
 		if d, ok := r.o.Drivers[c.Driver].(engine.Recaller); ok {
-			return d.Recall(ctx, c, r.env)
+			found, err := d.Recall(ctx, c, r.env)
+			if err != nil {
+				return nil, fmt.Errorf("%w: there is no %s here, and the credentials that the data services know may be in that cluster: bring it back, or run `hyaction platform down` first", err, secrets.File)
+			}
+			return found, nil
 		}
 	}
 	return nil, nil

@@ -67,7 +67,7 @@ func TestRun_DoesNotReplaceCredentialsThatItCannotRead(t *testing.T) {
 	w, o := setup(t)
 	o.Drivers["cluster"] = &remembering{world: w, fault: errors.New("look for the platform's credentials in the cluster: no route to host")}
 	_, err := Run(t.Context(), o)
-	if err == nil || !strings.Contains(err.Error(), "no route to host") || len(w.calls) > 0 {
+	if err == nil || !strings.Contains(err.Error(), "no route to host: there is no secrets.json here") || len(w.calls) > 0 {
 		t.Errorf("got %v; made %v", err, w.calls)
 	}
 	if _, err := os.Stat(filepath.Join(o.StateDir, "secrets.json")); !os.IsNotExist(err) {
@@ -173,7 +173,7 @@ func TestRun_OneSecretOfTwoComponentsIsBadInput(t *testing.T) {
 	w, o := setup(t)
 	for _, i := range []int{0, 2} {
 		c := &o.Catalog.Components[i]
-		c.Tier, c.Namespace = "cluster", "apps"
+		c.Tier, c.Driver, c.Namespace = "cluster", "helm", "apps"
 		c.KubernetesSecrets = []catalog.KubernetesSecret{{Name: "login", Data: map[string]string{"k": "v"}}}
 	}
 	_, err := Run(t.Context(), o)

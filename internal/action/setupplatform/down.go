@@ -14,6 +14,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/pull"
+	"github.com/buenhyden/hy-home/internal/secrets"
 )
 
 // Down removes what the platform made, in the reverse order of the graph, and
@@ -95,7 +96,7 @@ func insideCluster(cs []catalog.Component) map[string]bool {
 // forget removes what the state directory holds of a platform that is gone, and
 // the directory itself unless reports or diagnostics are left in it.
 func forget(dir string) error {
-	for _, name := range []string{recordFile, "secrets.json", "kubeconfig"} {
+	for _, name := range []string{recordFile, secrets.File, "kubeconfig"} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("clear the state directory: %w", err)
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/buenhyden/hy-home/internal/apply"
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/credential"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/testbed/plain/plaintest"
@@ -116,6 +117,41 @@ func TestPreflight_RefusesInOneSentence(t *testing.T) {
 		err := Driver{}.Preflight(t.Context(), []catalog.Component{component(tt.kubeconfig, tt.context)}, env(t))
 		if err == nil || !strings.Contains(err.Error(), tt.want) || exit.Code(err) != tt.code {
 			t.Errorf("%q: got exit code %d, %v; want %q", tt.context, exit.Code(err), err, tt.want)
+		}
+	}
+}
+
+// What a platform has generated is read through the user's kubeconfig, before the
+// state directory has one.
+func TestBed_Recall(t *testing.T) {
+	bed := plaintest.Start(t)
+	kubeconfig := theirs(t, bed)
+	e := env(t)
+	recall := func(context string) (map[string]string, error) {
+		return Driver{}.Recall(t.Context(), component(kubeconfig, context), e)
+	}
+	if got, err := recall("admin"); err != nil || got != nil {
+		t.Errorf("of a cluster without any: %d, %v", len(got), err)
+	}
+	store := credential.Store(e.Name, map[string]string{"redis-password": "a"})
+	client, err := apply.New(bed.Config, apply.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Apply(t.Context(), store); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := client.Delete(context.WithoutCancel(t.Context()), store); err != nil {
+			t.Error(err)
+		}
+	})
+	if got, err := recall("admin"); err != nil || len(got) != 1 || got["redis-password"] != "a" {
+		t.Errorf("got %d, %v", len(got), err)
+	}
+	for _, name := range []string{"nobody", "silent"} {
+		if got, err := recall(name); err == nil || got != nil || !strings.Contains(err.Error(), "look for the platform's credentials in the cluster") {
+			t.Errorf("%s: got %d, %v", name, len(got), err)
 		}
 	}
 }
