@@ -120,6 +120,16 @@ func loadComponent(fsys fs.FS, dir string) (Component, error) {
 		return c, fmt.Errorf("%s: %w", dir, err)
 	}
 	c.Files = sub
+	for i, e := range c.Expose {
+		if e.CAFile == "" {
+			continue
+		}
+		text, err := fs.ReadFile(sub, e.CAFile)
+		if err != nil || !HasCertificate(text) {
+			return c, fmt.Errorf("%s: expose %s: ca-file %q is no file of the component with a certificate in PEM", file, e.Name, e.CAFile)
+		}
+		c.Expose[i].CA = string(text)
+	}
 	return c, nil
 }
 
