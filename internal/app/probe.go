@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -16,15 +17,22 @@ import (
 )
 
 // probe is what a proof runs in a pod or in a container of the data tier: it is
-// no command for people. What to speak to comes by the environment, as it holds
-// passwords; what was answered goes to stdout as one line of JSON.
+// no command for people. What to speak to comes by a file or the environment, as it
+// holds passwords; what was answered goes to stdout as one line of JSON.
 func (p *program) probe() *cobra.Command {
-	var listen string
-	cmd := p.command("probe", "Speak to each endpoint of HYACTION_TARGETS in its protocol, for a proof",
+	var listen, file string
+	cmd := p.command("probe", "Speak to each of the targets in its protocol, for a proof",
 		func(ctx context.Context, rt *Runtime, _ []string) error {
-			var targets []speak.Target
-			if err := json.Unmarshal([]byte(rt.Getenv("HYACTION_TARGETS")), &targets); err != nil {
-				return exit.BadInputf("HYACTION_TARGETS is no JSON list of targets: hyaction setup-platform starts this command where it is needed")
+			text := []byte(rt.Getenv("HYACTION_TARGETS"))
+			if file != "" {
+				var err error
+				if text, err = os.ReadFile(file); err != nil {
+					return exit.BadInputf("targets: %w", err)
+				}
+			}
+			targets, err := speak.Unpack(text)
+			if err != nil {
+				return exit.BadInputf("there are no targets: hyaction setup-platform starts this command where it is needed")
 			}
 			called := make(chan struct{})
 			if listen != "" {
@@ -48,6 +56,7 @@ func (p *program) probe() *cobra.Command {
 			return nil
 		})
 	cmd.Hidden = true
+	cmd.Flags().StringVar(&file, "targets", "", "read the targets from this file in place of HYACTION_TARGETS")
 	cmd.Flags().StringVar(&listen, "listen", "", "answer one HTTP request at this address before ending")
 	return cmd
 }

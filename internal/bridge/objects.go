@@ -90,10 +90,13 @@ func alias(namespace string, e catalog.Endpoint, host string) *unstructured.Unst
 // without one, Istio has to guess from the first bytes, and a server that speaks
 // first is never guessed.
 func portName(e catalog.Endpoint) string {
-	if e.Protocol == catalog.HTTP || e.Protocol == catalog.S3 {
-		return "http-" + e.Name
+	if e.Protocol != catalog.HTTP && e.Protocol != catalog.S3 {
+		return "tcp-" + e.Name
 	}
-	return "tcp-" + e.Name
+	if e.TLS {
+		return "https-" + e.Name
+	}
+	return "http-" + e.Name
 }
 
 func (s *service) objects(namespace, name string) []*unstructured.Unstructured {

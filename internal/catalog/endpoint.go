@@ -32,6 +32,18 @@ const (
 
 var secretParts = []string{Password, AccessKey, SecretKey}
 
+// SASL is how clients log in to Kafka.
+type SASL string
+
+// The ways to log in that are spoken here; "" is none.
+const (
+	SASLPlain    SASL = "plain"
+	SASLScram256 SASL = "scram-sha-256"
+	SASLScram512 SASL = "scram-sha-512"
+)
+
+var saslMechanisms = []SASL{SASLPlain, SASLScram256, SASLScram512}
+
 // Endpoint is one thing that a component offers to others over the network.
 type Endpoint struct {
 	Name     string   `yaml:"name"` // unique in the catalog: "redis"
@@ -50,10 +62,22 @@ type Endpoint struct {
 	Published int  `yaml:"published"` // port of the machine it is reached at; 0 for none
 	NodePort  int  `yaml:"node-port"` // cluster tier: port of every node that containers reach it at; 0 for none
 
+	TLS bool `yaml:"tls"` // it is spoken over TLS, and the certificate is always checked
+	// CAFile holds the certificates of those who may sign the endpoint's own, in PEM:
+	// a file of the component, or beside data-endpoints. "" means the public ones.
+	CAFile string `yaml:"ca-file"`
+	CA     string `yaml:"-"` // what CAFile holds
+	// ServerName is whom the certificate is for; "" means the host. It is for hosts
+	// that are addresses.
+	ServerName string `yaml:"server-name"`
+
 	Path     string            `yaml:"path"`     // http: of a GET; "" means "/"
 	Status   int               `yaml:"status"`   // http: that the GET answers; 0 means 200
-	User     string            `yaml:"user"`     // redis, postgres: who logs in
+	SASL     SASL              `yaml:"sasl"`     // kafka
+	User     string            `yaml:"user"`     // http, redis, postgres, kafka: who logs in
 	Database string            `yaml:"database"` // postgres; "" means the user's name
+	Region   string            `yaml:"region"`   // s3; "" means that of whoever answers
+	Bucket   string            `yaml:"bucket"`   // s3: where an object may be put, read and deleted; "" for nowhere
 	Secrets  map[string]string `yaml:"secrets"`  // part of the credential -> name of a secret of the component
 }
 
@@ -61,10 +85,13 @@ type Endpoint struct {
 // host:port.
 func (e Endpoint) Address(host string, port int) string {
 	address := host + ":" + strconv.Itoa(port) // hosts are names and IPv4 addresses
-	if e.Protocol == HTTP || e.Protocol == S3 {
-		return "http://" + address
+	switch {
+	case e.Protocol != HTTP && e.Protocol != S3:
+		return address
+	case e.TLS:
+		return "https://" + address
 	}
-	return address
+	return "http://" + address
 }
 
 // Addresses joins the addresses of several hosts, in the form that clients of
@@ -106,10 +133,10 @@ func checkEndpoint(c Component, e Endpoint, add func(string, ...any)) {
 	if e.Protocol == Kafka && !e.Clustered {
 		add("expose %s: Kafka always sends its clients to its brokers by name: set clustered", e.Name)
 	}
-	for part, name := range e.Secrets {
-		if !slices.Contains(secretParts, part) {
-			add("expose %s: secrets has %q, want one of %s", e.Name, part, strings.Join(secretParts, ", "))
-		}
+	for _, fault := range e.AccessFaults() {
+		add("expose %s: %s", e.Name, fault)
+	}
+	for _, name := range e.Secrets {
 		if !slices.Contains(c.Secrets, name) {
 			add("expose %s: secret %q is not in the component's secrets", e.Name, name)
 		}

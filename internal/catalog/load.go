@@ -139,8 +139,26 @@ func loadComponent(fsys fs.FS, dir string) (Component, error) {
 		return c, fmt.Errorf("%s: %w", dir, err)
 	}
 	c.Files = sub
+	if err := c.readCertificates(file); err != nil {
+		return c, err
+	}
 	c.sizes, err = loadSizes(fsys, dir, sub)
 	return c, err
+}
+
+// readCertificates takes the files that endpoints name as their CA in.
+func (c *Component) readCertificates(file string) error {
+	for i, e := range c.Expose {
+		if e.CAFile == "" {
+			continue
+		}
+		text, err := fs.ReadFile(c.Files, e.CAFile)
+		if err != nil || !HasCertificate(text) {
+			return fmt.Errorf("%s: expose %s: ca-file %q is no file of the component with a certificate in PEM", file, e.Name, e.CAFile)
+		}
+		c.Expose[i].CA = string(text)
+	}
+	return nil
 }
 
 func decodeFile(fsys fs.FS, file string, into any) error {

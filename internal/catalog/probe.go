@@ -4,13 +4,14 @@ package catalog
 //
 // In the cluster tier object, crd, api-service and ca-bundle are watched, all at
 // once. When they hold, what can only be asked is asked: webhook, http, tcp,
-// exec, load-balancer. The docker tier knows http, tcp and exec.
+// exec, load-balancer. The docker tier knows speak, http, tcp and exec.
 type Probe struct {
 	Object       *ObjectProbe       `yaml:"object"`        // a workload has rolled out, a Job has completed, a custom resource is as it should be
 	CRD          string             `yaml:"crd"`           // a CustomResourceDefinition is Established: its name
 	APIService   string             `yaml:"api-service"`   // an APIService is Available: "v1beta1.metrics.k8s.io"
 	CABundle     *CABundleProbe     `yaml:"ca-bundle"`     // the API server was told whom to trust
 	Webhook      *WebhookProbe      `yaml:"webhook"`       // an admission webhook answers a dry-run create
+	Speak        *SpeakProbe        `yaml:"speak"`         // every host of an endpoint does what its protocol is for: SQL, an S3 round trip, a whole Redis cluster
 	HTTP         *HTTPProbe         `yaml:"http"`          // an endpoint answers with a status and a text
 	TCP          *TCPProbe          `yaml:"tcp"`           // a port is open and answers as its protocol wants
 	Exec         *ExecProbe         `yaml:"exec"`          // a command in a container prints what is wanted: SQL, an S3 round trip, a topic that was made
@@ -57,6 +58,15 @@ type WebhookProbe struct {
 	Refuses  string `yaml:"refuses"`  // part of the webhook's refusal; "" means that it accepts
 }
 
+// SpeakProbe holds the conversation that the proof of the bridge holds, but from
+// this machine with the containers: each host of an endpoint that the component
+// exposes is logged in to with the endpoint's own credentials, and those that it
+// sends its clients to as well.
+type SpeakProbe struct {
+	Endpoint string `yaml:"endpoint"` // its name in expose
+	Bucket   string `yaml:"bucket"`   // s3: an object is put into it, read and deleted; "" means the endpoint's
+}
+
 // HTTPProbe is a GET: through the API server's service proxy in the cluster
 // tier, straight to the container or a URL in the docker tier.
 type HTTPProbe struct {
@@ -97,7 +107,7 @@ func (p Probe) Kind() string {
 	kind := ""
 	for name, set := range map[string]bool{
 		"object": p.Object != nil, "crd": p.CRD != "", "api-service": p.APIService != "", "ca-bundle": p.CABundle != nil,
-		"webhook": p.Webhook != nil, "http": p.HTTP != nil, "tcp": p.TCP != nil, "exec": p.Exec != nil, "load-balancer": p.LoadBalancer != nil,
+		"webhook": p.Webhook != nil, "speak": p.Speak != nil, "http": p.HTTP != nil, "tcp": p.TCP != nil, "exec": p.Exec != nil, "load-balancer": p.LoadBalancer != nil,
 	} {
 		if set && kind != "" {
 			return ""

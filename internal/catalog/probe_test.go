@@ -15,6 +15,10 @@ func TestCheckProbes_WhatWouldHoldThoughNothingIsReady(t *testing.T) {
 		}
 		return c.Ready
 	}
+	exposed := []Endpoint{
+		{Name: "s3", Protocol: S3, Secrets: map[string]string{AccessKey: "a", SecretKey: "b"}},
+		{Name: "pg", Protocol: Postgres},
+	}
 	for _, tt := range []struct{ name, tier, ready, want string }{
 		{"good workload", "cluster", "- object: {kind: Deployment, name: web}", ""},
 		{"good custom resource", "cluster", "- object: {kind: Certificate, api-version: cert-manager.io/v1, selector: app=web, condition: Ready}", ""},
@@ -31,15 +35,19 @@ func TestCheckProbes_WhatWouldHoldThoughNothingIsReady(t *testing.T) {
 		{"http with a url in the cluster", "cluster", "- http: {url: 'http://a'}", "asked by service, not by url"},
 		{"http without a port", "docker", "- http: {service: minio}", `service is "minio", want name:port`},
 		{"tcp says and hears nothing", "docker", "- tcp: {service: 'redis:6379', send: PING}", "sends something and expects nothing"},
+		{"speaks to what is exposed", "docker", "- speak: {endpoint: s3, bucket: loki}", ""},
+		{"speaks to what is not exposed", "docker", "- speak: {endpoint: redis}", `the component exposes no endpoint "redis"`},
+		{"a bucket of PostgreSQL", "docker", "- speak: {endpoint: pg, bucket: loki}", "a bucket is for an endpoint of S3 with access-key and secret-key"},
+		{"speaks in the cluster", "cluster", "- speak: {endpoint: s3}", "it is for the docker tier"},
 		{"exec in the cluster by service", "cluster", "- exec: {services: [a], command: [b]}", "the cluster tier wants pods"},
 		{"exec in the docker tier by pods", "docker", "- exec: {pods: app=a, command: [b]}", "the docker tier wants services"},
-		{"workload in the docker tier", "docker", "- object: {kind: Deployment, name: web}", "the docker tier has only http, tcp, exec"},
+		{"workload in the docker tier", "docker", "- object: {kind: Deployment, name: web}", "the docker tier has only speak, http, tcp, exec"},
 		{"load balancer without a port", "cluster", "- load-balancer: {service: web}", "port is 0"},
 		{"nothing", "cluster", "- {}", "must have exactly one of object"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var faults []string
-			c := Component{Tier: tt.tier, Namespace: "shop", Ready: probes(tt.ready), Files: fstest.MapFS{"pool.yaml": {}}}
+			c := Component{Tier: tt.tier, Namespace: "shop", Ready: probes(tt.ready), Expose: exposed, Files: fstest.MapFS{"pool.yaml": {}}}
 			checkProbes(c, func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) })
 			if got := strings.Join(faults, "; "); !strings.Contains(got, tt.want) || (tt.want == "") != (got == "") {
 				t.Errorf("got %q, want %q", got, tt.want)

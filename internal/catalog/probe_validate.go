@@ -9,8 +9,8 @@ import (
 )
 
 var (
-	probeKinds = []string{"object", "crd", "api-service", "ca-bundle", "webhook", "http", "tcp", "exec", "load-balancer"}
-	dockerOnly = []string{"http", "tcp", "exec"} // all that the docker tier knows
+	probeKinds = []string{"object", "crd", "api-service", "ca-bundle", "webhook", "speak", "http", "tcp", "exec", "load-balancer"}
+	dockerOnly = []string{"speak", "http", "tcp", "exec"} // all that the docker tier knows
 	caKinds    = []string{"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration", "CustomResourceDefinition", "APIService"}
 )
 
@@ -75,6 +75,13 @@ func (p Probe) faults(c Component, docker bool) (faults []string) {
 		if c.Files != nil {
 			_, err := fs.Stat(c.Files, p.Webhook.Manifest)
 			want(err == nil, "manifest %q is no file of the component", p.Webhook.Manifest)
+		}
+	case p.Speak != nil:
+		want(docker, "it is for the docker tier: pods are spoken to by the proof")
+		i := slices.IndexFunc(c.Expose, func(e Endpoint) bool { return e.Name == p.Speak.Endpoint })
+		if want(i >= 0, "the component exposes no endpoint %q", p.Speak.Endpoint); i >= 0 {
+			e := c.Expose[i]
+			want(p.Speak.Bucket == "" || e.Protocol == S3 && e.Secrets[AccessKey] != "", "a bucket is for an endpoint of S3 with access-key and secret-key in its secrets")
 		}
 	case p.HTTP != nil:
 		want((p.HTTP.Service == "") != (p.HTTP.URL == ""), "it wants either a service or a url")

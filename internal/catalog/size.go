@@ -67,6 +67,9 @@ func loadSizes(fsys fs.FS, dir string, files fs.FS) (map[string]Component, error
 			return nil, fmt.Errorf("%s: %w", at, err)
 		}
 		c.Size, c.Files = e.Name(), over{own, files}
+		if err := c.readCertificates(path.Join(at, componentFile)); err != nil {
+			return nil, err
+		}
 		sizes[c.Size] = c
 	}
 	return sizes, nil

@@ -2,9 +2,11 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -30,9 +32,23 @@ type Managed struct {
 	Name  string   `yaml:"name"`  // as the catalog exposes it: "redis"
 	Hosts []string `yaml:"hosts"` // DNS names or addresses; several only for clustered services or addresses
 	Port  int      `yaml:"port"`  // 0 leaves the catalog's
-	User  string   `yaml:"user"`  // "" leaves the catalog's
 
-	Database string `yaml:"database"` // "" leaves the catalog's
+	// TLS is never left to the catalog: it tells of containers, and this is another
+	// server, with a certificate of its own.
+	TLS        bool   `yaml:"tls"`
+	CAFile     string `yaml:"ca-file"`     // whom to trust; "" means the public authorities
+	CA         string `yaml:"-"`           // what CAFile holds
+	ServerName string `yaml:"server-name"` // that the certificate is for; "" means the host
+
+	// What is "" is left as it is in the catalog.
+	SASL     catalog.SASL `yaml:"sasl"`
+	User     string       `yaml:"user"`
+	Database string       `yaml:"database"`
+	Region   string       `yaml:"region"`
+	Bucket   string       `yaml:"bucket"`
+	// Secrets are the names in data-secrets of parts that the catalog's endpoint has
+	// no credential for, or another: password: kafka-password.
+	Secrets map[string]string `yaml:"secrets"`
 }
 
 var hostForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
@@ -58,6 +74,8 @@ func ParseManaged(text []byte) ([]Managed, error) {
 			return nil, fmt.Errorf("endpoint %s has no hosts", m.Name)
 		case m.Port < 0 || m.Port > 65535:
 			return nil, fmt.Errorf("endpoint %s: port is %d, want 1 to 65535", m.Name, m.Port)
+		case m.ServerName != "" && !hostForm.MatchString(m.ServerName):
+			return nil, fmt.Errorf("endpoint %s: server-name %q is no DNS name", m.Name, m.ServerName)
 		}
 		for _, host := range m.Hosts {
 			address, err := netip.ParseAddr(host)
@@ -90,11 +108,22 @@ func elsewhere(c catalog.Component, managed []Managed) (catalog.Component, error
 		if m.Port != 0 {
 			e.Port = m.Port
 		}
-		if m.User != "" {
-			e.User = m.User
+		e.TLS, e.CAFile, e.CA, e.ServerName = m.TLS, m.CAFile, m.CA, m.ServerName
+		e.SASL = cmp.Or(m.SASL, e.SASL)
+		e.User = cmp.Or(m.User, e.User)
+		e.Database = cmp.Or(m.Database, e.Database)
+		e.Region = cmp.Or(m.Region, e.Region)
+		e.Bucket = cmp.Or(m.Bucket, e.Bucket)
+		if len(m.Secrets) > 0 {
+			e.Secrets = maps.Clone(e.Secrets)
+			if e.Secrets == nil {
+				e.Secrets = map[string]string{}
+			}
+			maps.Copy(e.Secrets, m.Secrets)
+			c.Secrets = slices.Concat(c.Secrets, slices.Sorted(maps.Values(m.Secrets)))
 		}
-		if m.Database != "" {
-			e.Database = m.Database
+		if faults := e.AccessFaults(); len(faults) > 0 {
+			return c, fmt.Errorf("endpoint %s of data-endpoints: %s", e.Name, faults[0])
 		}
 		c.Expose[i] = e
 	}

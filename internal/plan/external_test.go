@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,6 +54,41 @@ func TestNew_ManagedServicesMustBeListed(t *testing.T) {
 	}
 }
 
+// How a managed service is got into is its own; what is not said is as in the catalog.
+func TestNew_ManagedServicesHaveTheirOwnTLSAndCredentials(t *testing.T) {
+	managed, err := ParseManaged([]byte(`endpoints:
+  - {name: db, hosts: [db.example.com], tls: true, server-name: pg.example.com, user: shop, secrets: {password: rds-password}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	managed[0].CA = "pem"
+	p, err := New(dataTier(), Target{Profile: "test", Data: External, Managed: managed}, Machine{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, _ := p.Find("db")
+	if e := db.Expose[0]; !e.TLS || e.CA != "pem" || e.ServerName != "pg.example.com" || e.Secrets["password"] != "rds-password" {
+		t.Errorf("endpoint %+v", e)
+	}
+	if !slices.Contains(p.Secrets(), "rds-password") {
+		t.Errorf("the plan asks for %q", p.Secrets())
+	}
+	if own, _ := dataTier().Component("db"); own.Expose[0].Secrets["password"] != "db-password" {
+		t.Error("the catalog was changed")
+	}
+	for fault, m := range map[string]Managed{
+		"ca-file is given, but tls is not set":            {CAFile: "ca.pem"},
+		"sasl is for Kafka, and the protocol is postgres": {SASL: catalog.SASLPlain, User: "a"},
+		`secrets has "pasword", want one of password`:     {Secrets: map[string]string{"pasword": "x"}},
+		"bucket is for S3, and the protocol is postgres":  {Bucket: "loki"},
+	} {
+		m.Name, m.Hosts = "db", []string{"db.example.com"}
+		if _, err := New(dataTier(), Target{Profile: "test", Data: External, Managed: []Managed{m}}, Machine{}); err == nil || !strings.Contains(err.Error(), "endpoint db of data-endpoints: "+fault) {
+			t.Errorf("got %v, want %q", err, fault)
+		}
+	}
+}
+
 func TestParseManaged_Refuses(t *testing.T) {
 	for text, want := range map[string]string{
 		"endpoints: [{hosts: [a]}]":                                 "endpoint 1 has no name",
@@ -62,6 +98,8 @@ func TestParseManaged_Refuses(t *testing.T) {
 		"endpoints: [{name: a, hosts: ['::1']}]":                    `host "::1" is no DNS name and no IPv4 address`,
 		"endpoints: [{name: a, hosts: ['-x']}]":                     "is no DNS name",
 		"endpoints: [{name: a, hosts: [b], port: 70000}]":           "port is 70000",
+		"endpoints: [{name: a, hosts: [b], server-name: 'a b'}]":    `server-name "a b" is no DNS name`,
+		"endpoints: [{name: a, hosts: [b], tls-verify: false}]":     "field tls-verify not found",
 		"endpoints: [{name: a, host: b}]":                           "field host not found",
 		"[":                                                         "line 1",
 	} {

@@ -76,6 +76,15 @@ func Load(dir string, names []string, given map[string]string, mask func(string)
 	return wanted, stored, nil
 }
 
+// Stored gives all secrets that dir has, and makes none. mask is called as by [Load].
+func Stored(dir string, mask func(string)) (map[string]string, error) {
+	stored, err := read(filepath.Join(dir, file))
+	for _, value := range stored {
+		mask(value)
+	}
+	return stored, err
+}
+
 // random is a new secret. crypto/rand never fails: it ends the process instead.
 func random() string {
 	b := make([]byte, size)

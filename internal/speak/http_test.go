@@ -1,87 +1,70 @@
 package speak
 
 import (
+	"io"
+	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
-	"strconv"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/testbed/servers"
 )
 
-func web(t *testing.T, h http.HandlerFunc) int {
-	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
-	u, err := url.Parse(s.URL)
-	if err != nil {
-		t.Fatal(err)
+// web serves a page that anybody may read at /ready, and others.
+func web(t *testing.T, id *servers.Identity, h http.HandlerFunc) int {
+	t.Helper()
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	if id != nil {
+		s.TLS = id.Config(t)
+		s.StartTLS()
+	} else {
+		s.Start()
 	}
-	port, _ := strconv.Atoi(u.Port())
-	return port
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().(*net.TCPAddr).Port
+}
+
+func pages(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/ready":
+	case "/mine":
+		if user, password, ok := r.BasicAuth(); !ok || user != "app" || password != servers.Password {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	case "/busy":
+		w.WriteHeader(http.StatusServiceUnavailable)
+	case "/away":
+		http.Redirect(w, r, "/ready", http.StatusFound)
+	default:
+		w.WriteHeader(http.StatusNotFound)
+	}
 }
 
 func TestHTTP(t *testing.T) {
-	port := web(t, func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/ready":
-		case "/busy":
-			w.WriteHeader(http.StatusServiceUnavailable)
-		case "/away":
-			http.Redirect(w, r, "/ready", http.StatusFound)
-		default:
-			w.WriteHeader(http.StatusNotFound)
-		}
-	})
-	for _, tt := range []struct {
-		path        string
-		status      int
-		said, fault string
-	}{
-		{"/ready", 0, "200 for GET /ready", ""},
-		{"", 404, "404 for GET /", ""},
-		{"/none", 0, "", "GET /none answers 404, want 200"},
-		{"/busy", 0, "", "GET /busy answers 503, want 200"},
-		{"/away", 0, "", "GET /away answers 302, want 200"},
+	port := web(t, nil, pages)
+	for _, c := range []talk{
+		{name: "ready", port: port, target: Target{Path: "/ready"}, said: "200 for GET /ready"},
+		{name: "another status", port: port, target: Target{Status: 404}, said: "404 for GET /"},
+		{name: "not there", port: port, target: Target{Path: "/none"}, fault: "GET /none answers 404, want 200", final: true},
+		{name: "busy", port: port, target: Target{Path: "/busy"}, fault: "GET /busy answers 503, want 200"},
+		{name: "elsewhere", port: port, target: Target{Path: "/away"}, fault: "GET /away answers 302, want 200", final: true},
+		{name: "with a password", port: port, target: Target{Path: "/mine", User: "app", Password: servers.Password}, said: "200 for GET /mine"},
+		{name: "with a wrong one", port: port, target: Target{Path: "/mine", User: "app", Password: "guess"}, fault: "it wants another user or password", final: true},
+		{name: "TLS to who has none", port: port, target: Target{TLS: true}, fault: "it speaks no TLS at this port", final: true},
+		{name: "something else", port: saying(t, "SSH-2.0-OpenSSH_9.9\r\n"), fault: "GET /: "},
 	} {
-		expect(t, talk(t, Target{Protocol: catalog.HTTP, Port: port, Path: tt.path, Status: tt.status}), tt.said, tt.fault)
+		c.run(t, catalog.HTTP)
 	}
 }
 
-func TestS3(t *testing.T) {
-	list := `<?xml version="1.0"?><ListAllMyBucketsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Buckets><Bucket><Name>loki</Name></Bucket><Bucket><Name>tempo</Name></Bucket></Buckets></ListAllMyBucketsResult>`
-	port := web(t, func(w http.ResponseWriter, r *http.Request) {
-		auth := r.Header.Get("Authorization")
-		switch {
-		case auth == "":
-			w.WriteHeader(http.StatusForbidden)
-			_, _ = w.Write([]byte("<Error><Code>AccessDenied</Code></Error>"))
-		case !strings.HasPrefix(auth, "AWS4-HMAC-SHA256 Credential=key/"):
-			w.WriteHeader(http.StatusForbidden)
-			_, _ = w.Write([]byte("<Error><Code>InvalidAccessKeyId</Code></Error>"))
-		default:
-			_, _ = w.Write([]byte(list))
-		}
+func TestHTTP_OverTLS(t *testing.T) {
+	right := Target{Path: "/mine", User: "app", Password: servers.Password}
+	overTLS(t, catalog.HTTP, right, "200 for GET /mine", func(id *servers.Identity) int {
+		port := web(t, id, pages)
+		talk{name: "without TLS to who wants it", port: port, target: right, final: true, fault: "GET /mine answers 400, want 200 (it speaks TLS at this port: set tls)"}.run(t, catalog.HTTP)
+		return port
 	})
-	expect(t, talk(t, Target{Protocol: catalog.S3, Port: port}), "denies who has no keys", "")
-	expect(t, talk(t, Target{Protocol: catalog.S3, Port: port, AccessKey: "key", SecretKey: "s"}), "2 buckets", "")
-	expect(t, talk(t, Target{Protocol: catalog.S3, Port: port, AccessKey: "kez", SecretKey: "s"}), "", "403 InvalidAccessKeyId")
-	page := web(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html><p>nginx</html>")) })
-	expect(t, talk(t, Target{Protocol: catalog.S3, Port: page}), "", "not in S3's words: <html>")
-}
-
-// The example "GET Bucket Lifecycle" of Amazon's page on signatures in headers
-// has the same form as ours, but for its query.
-func TestSign_AmazonsExample(t *testing.T) {
-	r, err := http.NewRequest(http.MethodGet, "http://examplebucket.s3.amazonaws.com/?lifecycle=", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sign(r, "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", time.Date(2013, 5, 24, 0, 0, 0, 0, time.UTC))
-	const want = "Signature=fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"
-	if got := r.Header.Get("Authorization"); !strings.HasSuffix(got, want) {
-		t.Errorf("got %s, want %s", got, want)
-	}
 }

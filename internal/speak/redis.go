@@ -1,191 +1,106 @@
 package speak
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
-	"strconv"
 	"strings"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // speakRedis writes a value and reads it back. A node of a cluster that does not
 // hold the key names the one that does; that name has to be resolved and opened
 // too, as it is what clients are told.
-func speakRedis(ctx context.Context, c *conn, t Target) (string, error) {
-	r, err := logIn(c, t)
-	if err != nil {
-		return "", err
+func speakRedis(ctx context.Context, d *dialer) (string, error) {
+	by := d.target.Name
+	r := forRedis(d, by, d.target.Port)
+	defer r.Close()
+	if err := r.Ping(ctx).Err(); err != nil {
+		return "", redisCause(err)
 	}
-	if t.Clustered {
-		info, err := r.ask("CLUSTER", "INFO")
+	if d.target.Clustered {
+		info, err := r.ClusterInfo(ctx).Result()
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("CLUSTER INFO: %w", redisCause(err))
 		}
 		if !strings.Contains(info, "cluster_state:ok") {
-			return "", fmt.Errorf("the cluster is not whole: %s", printable(info)) // it heals by itself
+			return "", passing("the cluster is not whole: %s", printable(info)) // it heals by itself
 		}
 	}
 	key, value := "hyaction:proof:"+rand.Text(), rand.Text()
-	by := t.Name
-	_, err = r.ask("SET", key, value, "EX", "60")
-	if host, port, moved := movedTo(err); moved && t.Clustered {
-		if host != "" { // none means: the one that was asked, at another port
-			by = host
+	err := write(ctx, r, key, value)
+	if to, moved := redis.IsMovedError(err); moved && d.target.Clustered {
+		if strings.HasPrefix(to, ":") { // no name means: the one that was asked, at another port
+			to = by + to
 		}
-		there, err := open(ctx, by, port)
+		host, port, err := split(to)
 		if err != nil {
-			return "", fmt.Errorf("it sends its clients on: %w", err)
+			return "", err
 		}
-		defer there.Close()
-		if r, err = logIn(there, t); err != nil {
-			return "", fmt.Errorf("%s, where it sends its clients: %w", by, err)
+		by = host
+		r = forRedis(d, host, port)
+		defer r.Close()
+		if err := r.Ping(ctx).Err(); err != nil {
+			return "", fmt.Errorf("it sends its clients on to %s: %w", to, redisCause(err))
 		}
-		if _, err := r.ask("SET", key, value, "EX", "60"); err != nil {
-			return "", fmt.Errorf("%s, where it sends its clients: %w", by, err)
+		if err := write(ctx, r, key, value); err != nil {
+			return "", fmt.Errorf("%s, where it sends its clients: %w", host, redisCause(err))
 		}
 	} else if err != nil {
-		return "", err
+		return "", redisCause(err)
 	}
-	got, err := r.ask("GET", key)
-	if err != nil {
-		return "", err
-	}
-	if got != value {
+	got, err := r.Get(ctx, key).Result()
+	switch {
+	case err != nil && !errors.Is(err, redis.Nil):
+		return "", fmt.Errorf("GET: %w", redisCause(err))
+	case got != value:
 		return "", refuse("what was written is not what is read")
 	}
-	_, _ = r.ask("DEL", key) // else it goes by itself
+	_ = r.Del(ctx, key).Err() // else it goes by itself
 	return "SET and GET by " + by, nil
 }
 
-func logIn(c *conn, t Target) (*redis, error) {
-	r := &redis{c, bufio.NewReader(c)}
-	switch {
-	case t.Password == "":
-	case t.User == "":
-		if _, err := r.ask("AUTH", t.Password); err != nil {
-			return nil, err
-		}
-	default:
-		if _, err := r.ask("AUTH", t.User, t.Password); err != nil {
-			return nil, err
-		}
-	}
-	pong, err := r.ask("PING")
-	if err == nil && pong != "PONG" {
-		err = refuse("PING is answered by %q", printable(pong))
-	}
-	return r, err
+func write(ctx context.Context, r *redis.Client, key, value string) error {
+	return r.Set(ctx, key, value, oneTry).Err()
 }
 
-// movedTo reads "MOVED 3999 redis-node-2:6379".
-func movedTo(err error) (host string, port int, ok bool) {
-	var said *redisError
+// forRedis is a client that tries nothing twice: who asks again is decided here.
+func forRedis(d *dialer, host string, port int) *redis.Client {
+	return redis.NewClient(&redis.Options{
+		Addr: hostPort(host, port), Dialer: d.dialTo,
+		Username: d.target.User, Password: d.target.Password,
+		Protocol: 2, DisableIdentity: true, MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+		MaxRetries: -1, DialerRetries: 1, PoolSize: 1, ContextTimeoutEnabled: true, DialTimeout: oneTry,
+	})
+}
+
+// quiet keeps the library from printing: what it knows comes back as an error.
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
+
+func init() { redis.SetLogger(quiet{}) }
+
+// redisPasses are the errors of a server or cluster that is on its way.
+var redisPasses = []string{"CLUSTERDOWN", "LOADING", "MASTERDOWN", "TRYAGAIN", "MOVED", "ASK"}
+
+// redisCause makes every error that a server answers a refusal, but for those that
+// pass: a wrong password stays wrong.
+func redisCause(err error) error {
+	var said redis.Error
 	if !errors.As(err, &said) {
-		return "", 0, false
+		if text := err.Error(); strings.HasPrefix(text, "redis: can't parse") || strings.HasPrefix(text, "redis: invalid reply") {
+			return stranger("this is not Redis: %s", printable(text))
+		}
+		return cause(err)
 	}
-	words := strings.Fields(said.text)
-	if len(words) != 3 || words[0] != "MOVED" {
-		return "", 0, false
-	}
-	colon := strings.LastIndexByte(words[2], ':')
-	if colon < 0 {
-		return "", 0, false
-	}
-	port, err = strconv.Atoi(words[2][colon+1:])
-	return words[2][:colon], port, err == nil && port > 0 && port < 65536
-}
-
-// redis is one connection that speaks RESP2.
-type redis struct {
-	to   io.Writer
-	from *bufio.Reader
-}
-
-// redisError is an error that the server answered.
-type redisError struct{ command, text string }
-
-func (e *redisError) Error() string { return e.command + ": " + printable(e.text) }
-
-// passing are the errors of a cluster that is on its way.
-var passing = []string{"CLUSTERDOWN", "LOADING", "MASTERDOWN", "TRYAGAIN", "MOVED", "ASK"}
-
-// Unwrap makes every other error a refusal: a wrong password stays wrong.
-func (e *redisError) Unwrap() error {
-	for _, word := range passing {
-		if strings.HasPrefix(e.text, word+" ") {
-			return nil
+	for _, word := range redisPasses {
+		if strings.HasPrefix(said.Error(), word+" ") {
+			return passing("%s", printable(said.Error()))
 		}
 	}
-	return &refusal{e.Error()}
-}
-
-// ask sends a command and returns its answer, which has to be one text.
-func (r *redis) ask(words ...string) (string, error) {
-	var b strings.Builder
-	fmt.Fprintf(&b, "*%d\r\n", len(words))
-	for _, w := range words {
-		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(w), w)
-	}
-	if _, err := io.WriteString(r.to, b.String()); err != nil {
-		return "", fmt.Errorf("%s: %w", words[0], cause(err))
-	}
-	text, isError, err := readRESP(r.from)
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("%s: %w", words[0], cause(err))
-	case isError:
-		return "", &redisError{words[0], text}
-	}
-	return text, nil
-}
-
-// readRESP reads a simple string, an error, a number or a bulk string; a missing
-// value is "".
-func readRESP(r *bufio.Reader) (text string, isError bool, err error) {
-	line, err := readLine(r)
-	if err != nil {
-		return "", false, err
-	}
-	switch line[0] {
-	case '+', ':':
-		return line[1:], false, nil
-	case '-':
-		return line[1:], true, nil
-	case '$':
-		n, err := strconv.Atoi(line[1:])
-		if err != nil || n < -1 || n > maxText {
-			return "", false, refuse("this is not Redis: a text of %s bytes", printable(line[1:]))
-		}
-		if n == -1 {
-			return "", false, nil
-		}
-		b := make([]byte, n+2)
-		if _, err := io.ReadFull(r, b); err != nil {
-			return "", false, err
-		}
-		if string(b[n:]) != "\r\n" {
-			return "", false, refuse("this is not Redis: a text goes on after its end")
-		}
-		return string(b[:n]), false, nil
-	}
-	return "", false, refuse("this is not Redis: %s", printable(line))
-}
-
-// readLine reads up to "\r\n"; a server that never ends its line is none.
-func readLine(r *bufio.Reader) (string, error) {
-	line, err := r.ReadSlice('\n')
-	if errors.Is(err, bufio.ErrBufferFull) {
-		return "", refuse("this is not Redis: a line without end")
-	}
-	if err != nil {
-		return "", err
-	}
-	text, ok := strings.CutSuffix(string(line), "\r\n")
-	if !ok || text == "" {
-		return "", refuse("this is not Redis: %q", printable(string(line)))
-	}
-	return text, nil
+	return refuse("%s", printable(said.Error()))
 }

@@ -1,19 +1,16 @@
 // Package speak proves that an endpoint is what it is said to be: it resolves the
-// name, opens the connection, and holds the shortest conversation of its protocol
-// that a wrong server, a wrong password or a wrong address cannot pass.
+// name, opens the connection, checks the certificate where there is TLS, and holds
+// the shortest conversation of its protocol that a wrong server, a wrong password
+// or a wrong address cannot pass.
 //
-// It speaks the protocols itself instead of starting a client for each, so that
-// one small program does in a pod what would need an image per protocol there.
+// The protocols are spoken by the clients that applications use as well; what is
+// here is the conversation, and what its faults mean. One small program so does in
+// a pod what would need an image per protocol there.
 package speak
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net"
 	"net/netip"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -27,14 +24,24 @@ type Target struct {
 	Name     string           `json:"name"` // that is dialled
 	Port     int              `json:"port"`
 
-	Clustered bool   `json:"clustered,omitempty"` // the others that it names must answer too
-	Path      string `json:"path,omitempty"`      // http
-	Status    int    `json:"status,omitempty"`    // http; 0 means 200
-	User      string `json:"user,omitempty"`
-	Database  string `json:"database,omitempty"`
-	Password  string `json:"password,omitempty"`
-	AccessKey string `json:"access-key,omitempty"`
-	SecretKey string `json:"secret-key,omitempty"`
+	TLS bool   `json:"tls,omitempty"`
+	CA  string `json:"ca,omitempty"` // PEM: whom to trust; "" means the roots of this machine, or Mozilla's where it has none
+	// ServerName is the host that the certificate must be for, and that a server
+	// by HTTP is asked for; "" means Name. Behind a Service's name it is the
+	// managed service's own: nobody has a certificate for the Service.
+	ServerName string `json:"server-name,omitempty"`
+
+	Clustered bool         `json:"clustered,omitempty"` // the others that it names must answer too
+	Path      string       `json:"path,omitempty"`      // http
+	Status    int          `json:"status,omitempty"`    // http; 0 means 200
+	SASL      catalog.SASL `json:"sasl,omitempty"`      // kafka
+	User      string       `json:"user,omitempty"`
+	Database  string       `json:"database,omitempty"`
+	Password  string       `json:"password,omitempty"`
+	Region    string       `json:"region,omitempty"` // s3
+	Bucket    string       `json:"bucket,omitempty"` // s3: for an object that is put, read and deleted; "" for none
+	AccessKey string       `json:"access-key,omitempty"`
+	SecretKey string       `json:"secret-key,omitempty"`
 }
 
 // Answer is what became of one [Target].
@@ -43,7 +50,7 @@ type Answer struct {
 	Name     string        `json:"name"`
 	Address  string        `json:"address"` // that the name resolved to; "" if it did not
 	Took     time.Duration `json:"took"`    // of the last try: resolve, open and speak
-	Said     string        `json:"said"`    // "PONG, SET and GET by redis-node-2"
+	Said     string        `json:"said"`    // "SET and GET by redis-node-2"
 	Fault    string        `json:"fault"`   // "" if it holds
 }
 
@@ -78,14 +85,9 @@ func one(ctx context.Context, t Target, patience time.Duration, turn chan struct
 	start := time.Now()
 	for {
 		turn <- struct{}{}
-		answer, err := try(ctx, t)
+		answer, err := try(ctx, t, nil)
 		<-turn
-		if err == nil {
-			return answer
-		}
-		answer.Fault = err.Error()
-		var refused *refusal
-		if errors.As(err, &refused) || time.Since(start)+pause > patience {
+		if err == nil || isFinal(err) || time.Since(start)+pause > patience {
 			return answer
 		}
 		select {
@@ -96,108 +98,49 @@ func one(ctx context.Context, t Target, patience time.Duration, turn chan struct
 	}
 }
 
-func try(ctx context.Context, t Target) (answer Answer, err error) {
+// Once holds the conversation a single time, for at most 5 s. Names that hosts
+// knows are not looked up: on the machine of an engine nobody else knows the names
+// of its containers.
+func Once(ctx context.Context, t Target, hosts map[string]netip.Addr) (Answer, error) {
+	return try(ctx, t, hosts)
+}
+
+func try(ctx context.Context, t Target, hosts map[string]netip.Addr) (answer Answer, err error) {
 	ctx, cancel := context.WithTimeout(ctx, oneTry)
 	defer cancel()
 	answer = Answer{Endpoint: t.Endpoint, Name: t.Name}
+	d := &dialer{target: t, hosts: hosts}
 	start := time.Now()
-	defer func() { answer.Took = time.Since(start) }()
-	c, err := open(ctx, t.Name, t.Port)
-	if err != nil {
-		return answer, err
+	answer.Said, err = d.speak(ctx)
+	answer.Took, answer.Address = time.Since(start), d.first()
+	if err != nil && !t.TLS && answer.Address != "" && mayBeTLS(err) && d.speaksTLS(ctx) {
+		err = refuse("%v (it speaks TLS at this port: set tls)", err)
 	}
-	defer c.Close()
-	answer.Address = c.address.String()
-	switch t.Protocol {
-	case catalog.TCP:
-		answer.Said, err = speakTCP(c)
-	case catalog.HTTP:
-		answer.Said, err = speakHTTP(ctx, c, t)
-	case catalog.S3:
-		answer.Said, err = speakS3(ctx, c, t)
-	case catalog.Redis:
-		answer.Said, err = speakRedis(ctx, c, t)
-	case catalog.Postgres:
-		answer.Said, err = speakPostgres(c, t)
-	case catalog.Kafka:
-		answer.Said, err = speakKafka(ctx, c, t)
-	default:
-		err = refuse("nobody here speaks %s", t.Protocol)
+	if err != nil {
+		answer.Fault = err.Error()
 	}
 	return answer, err
 }
 
-// refusal is an answer that asking again will not change.
-type refusal struct{ text string }
-
-func (r *refusal) Error() string { return r.text }
-
-func refuse(format string, args ...any) error { return &refusal{fmt.Sprintf(format, args...)} }
-
-// conn is an open connection whose deadline is that of the try.
-type conn struct {
-	net.Conn
-	address netip.AddrPort
-}
-
-// open resolves and connects in two steps, so that a fault says which it was.
-func open(ctx context.Context, name string, port int) (*conn, error) {
-	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip4", name)
-	if err != nil {
-		var dns *net.DNSError
-		if errors.As(err, &dns) && dns.IsNotFound {
-			return nil, fmt.Errorf("the name %s is unknown", name)
+func (d *dialer) speak(ctx context.Context) (string, error) {
+	if d.target.TLS {
+		if err := d.trust(); err != nil {
+			return "", err
 		}
-		return nil, fmt.Errorf("resolve %s: %w", name, err)
 	}
-	address := netip.AddrPortFrom(found[0].Unmap(), uint16(port))
-	c, err := new(net.Dialer).DialContext(ctx, "tcp4", address.String())
-	if err != nil {
-		return nil, fmt.Errorf("open %s at %s: %w", name, address, cause(err))
+	switch d.target.Protocol {
+	case catalog.TCP:
+		return speakTCP(ctx, d)
+	case catalog.HTTP:
+		return speakHTTP(ctx, d)
+	case catalog.S3:
+		return speakS3(ctx, d)
+	case catalog.Redis:
+		return speakRedis(ctx, d)
+	case catalog.Postgres:
+		return speakPostgres(ctx, d)
+	case catalog.Kafka:
+		return speakKafka(ctx, d)
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		_ = c.SetDeadline(deadline)
-	}
-	return &conn{c, address}, nil
-}
-
-// cause leaves out the addresses that are told already.
-func cause(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		if op.Timeout() {
-			return errors.New("no answer")
-		}
-		return op.Err
-	}
-	return err
-}
-
-// closedAtOnce is how soon a connection that nobody serves is closed again, as by
-// a port that is published for a container in which nothing listens.
-const closedAtOnce = 200 * time.Millisecond
-
-func speakTCP(c *conn) (string, error) {
-	_ = c.SetReadDeadline(time.Now().Add(closedAtOnce))
-	var one [1]byte
-	_, err := c.Read(one[:])
-	var timeout net.Error
-	if err != nil && (!errors.As(err, &timeout) || !timeout.Timeout()) {
-		return "", fmt.Errorf("the connection was closed at once: %w", cause(err))
-	}
-	return "open", nil
-}
-
-// maxText bounds whatever a server may make us keep.
-const maxText = 1 << 20
-
-func hostPort(host string, port int) string { return host + ":" + strconv.Itoa(port) }
-
-// printable is a server's text, cut to what fits into a table.
-func printable(s string) string {
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r == ' ' || r == '�' }), " ")
-	if runes := []rune(s); len(runes) > 120 {
-		s = string(runes[:120]) + "…"
-	}
-	return s
+	return "", refuse("nobody here speaks %s", d.target.Protocol)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/secrets"
 )
 
 // Inspector is a driver that can tell how a component is, without changing
@@ -45,9 +46,13 @@ func Status(ctx context.Context, o Options) ([]State, error) {
 			states = append(states, State{Component: c})
 		}
 	}
+	env := o.env(cs, nil)
+	if env.Secrets, err = secrets.Stored(o.StateDir, o.Mask); err != nil {
+		return nil, err
+	}
 	var all sync.WaitGroup
 	for i := range states {
-		all.Go(func() { states[i].Text = o.ask(ctx, states[i].Component, o.env(cs, nil)) })
+		all.Go(func() { states[i].Text = o.ask(ctx, states[i].Component, env) })
 	}
 	all.Wait()
 	return states, ctx.Err()

@@ -109,7 +109,7 @@ func (d *Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env)
 	if err != nil {
 		return "", err
 	}
-	if asWanted(project, before) && d.holds(ctx, cli, c, before) {
+	if asWanted(project, before) && d.holds(ctx, cli, c, env, before) {
 		return engine.Unchanged, nil
 	}
 	env.Progress("start " + plural(len(project.Services), "container"))
@@ -129,9 +129,9 @@ func (d *Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env)
 }
 
 // holds reports that every probe holds at the first try.
-func (d *Driver) holds(ctx context.Context, cli *client.Client, c catalog.Component, cs []state) bool {
+func (d *Driver) holds(ctx context.Context, cli *client.Client, c catalog.Component, env engine.Env, cs []state) bool {
 	for _, p := range c.Ready {
-		if check(ctx, cli, p, cs) != nil {
+		if check(ctx, cli, c, env, p, cs) != nil {
 			return false
 		}
 	}
@@ -148,7 +148,7 @@ func (d *Driver) probe(ctx context.Context, cli *client.Client, c catalog.Compon
 	for _, p := range c.Ready {
 		var last error
 		for {
-			err := check(ctx, cli, p, cs)
+			err := check(ctx, cli, c, env, p, cs)
 			if err == nil {
 				break
 			}
@@ -219,7 +219,7 @@ func (d *Driver) Status(ctx context.Context, c catalog.Component, env engine.Env
 		}
 	}
 	for _, p := range c.Ready {
-		if fault := check(ctx, cli, p, cs); fault != nil {
+		if fault := check(ctx, cli, c, env, p, cs); fault != nil {
 			return fault.Error(), nil //nolint:nilerr // the fault is the answer
 		}
 	}

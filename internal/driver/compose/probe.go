@@ -18,6 +18,7 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/engine"
 )
 
 // checkTimeout bounds one try of a probe: a command that hangs must not use up
@@ -25,10 +26,12 @@ import (
 const checkTimeout = 5 * time.Second
 
 // check tries a probe once; the error says what does not hold yet.
-func check(ctx context.Context, cli *client.Client, p catalog.Probe, cs []state) error {
+func check(ctx context.Context, cli *client.Client, c catalog.Component, env engine.Env, p catalog.Probe, cs []state) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	switch {
+	case p.Speak != nil:
+		return checkSpeak(ctx, cli, c, env, *p.Speak, cs)
 	case p.Exec != nil:
 		return checkExec(ctx, cli, *p.Exec, cs)
 	case p.HTTP != nil:
@@ -36,7 +39,7 @@ func check(ctx context.Context, cli *client.Client, p catalog.Probe, cs []state)
 	case p.TCP != nil:
 		return checkTCP(ctx, cli, *p.TCP, cs)
 	}
-	return errors.New("a Compose component can only have exec, http and tcp probes")
+	return errors.New("a Compose component can only have speak, exec, http and tcp probes")
 }
 
 func checkExec(ctx context.Context, cli *client.Client, p catalog.ExecProbe, cs []state) error {

@@ -77,9 +77,11 @@ func (d *Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env)
 		name: c.Name + "-" + newID(), namespace: c.Namespace, image: s.Image,
 		platform: env.Name, progress: env.Progress,
 	}
-	if r.targets, err = json.Marshal(targets(ways)); err != nil {
+	all := targets(ways)
+	if r.targets, err = speak.Pack(all); err != nil {
 		return "", fmt.Errorf("write the targets: %w", err)
 	}
+	r.count = len(all)
 	side, err := d.place(ctx, env, s, &r)
 	if err != nil {
 		return "", err
@@ -179,7 +181,7 @@ type dockerSide struct {
 
 // call runs the program in a container, which calls a port of a node.
 func (d *dockerSide) call(ctx context.Context, platform string, t speak.Target) (speak.Answer, error) {
-	text, err := json.Marshal([]speak.Target{t})
+	text, err := speak.Pack([]speak.Target{t})
 	if err != nil {
 		return speak.Answer{}, err
 	}
@@ -248,17 +250,15 @@ func (r run) await(ctx context.Context, client kubernetes.Interface) ([]speak.An
 	if pod.Status.Phase != corev1.PodSucceeded {
 		return nil, fmt.Errorf("pod %s/%s failed: %s", r.namespace, r.name, lastLine(string(raw), pod.Status.Reason+pod.Status.Message))
 	}
-	var all []speak.Target
-	if err := json.Unmarshal(r.targets, &all); err != nil {
-		return nil, err
-	}
-	return read(string(raw), len(all))
+	return read(string(raw), r.count)
 }
 
 // read takes the answers out of what the program printed.
 func read(out string, want int) ([]speak.Answer, error) {
 	var answers []speak.Answer
-	if err := json.Unmarshal([]byte(out), &answers); err != nil || len(answers) != want {
+	// Before it may be what a library had to complain of.
+	trimmed := strings.TrimSpace(out)
+	if err := json.Unmarshal([]byte(trimmed[strings.LastIndexByte(trimmed, '\n')+1:]), &answers); err != nil || len(answers) != want {
 		return nil, errors.New("the proof gave no answers: " + lastLine(out, "it printed nothing"))
 	}
 	return answers, nil

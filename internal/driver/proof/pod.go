@@ -20,7 +20,8 @@ type run struct {
 	node                   string // that has the image; "" for any
 	entry                  string // node that is called back at
 	platform               string
-	targets                []byte // JSON; holds passwords
+	targets                []byte // as speak packs them; holds passwords
+	count                  int    // of them
 	progress               func(string)
 }
 
@@ -30,7 +31,8 @@ const (
 	nobody = 65534
 
 	listenPort = 8080
-	targetsKey = "HYACTION_TARGETS"
+	targetsKey = "targets.json"
+	targetsDir = "/run/hyaction"
 	proofLabel = "hyaction.buenhyden.github.io/proof"
 )
 
@@ -108,12 +110,12 @@ func (r run) pod(callable bool) *corev1.Pod {
 				RunAsNonRoot: &yes, RunAsUser: &user, RunAsGroup: &user,
 				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 			},
+			Volumes: []corev1.Volume{{Name: "targets", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: r.name}}}},
 			Containers: []corev1.Container{{
 				Name: "proof", Image: r.image, ImagePullPolicy: corev1.PullIfNotPresent,
-				Command: []string{bridge.ProgramPath, "probe"},
-				Env: []corev1.EnvVar{{Name: targetsKey, ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
-					LocalObjectReference: corev1.LocalObjectReference{Name: r.name}, Key: targetsKey,
-				}}}},
+				Command: []string{bridge.ProgramPath, "probe", "--targets=" + targetsDir + "/" + targetsKey},
+				// A file, as a variable may have 128 KiB: authorities have more.
+				VolumeMounts: []corev1.VolumeMount{{Name: "targets", MountPath: targetsDir, ReadOnly: true}},
 				SecurityContext: &corev1.SecurityContext{
 					AllowPrivilegeEscalation: &no, ReadOnlyRootFilesystem: &yes,
 					Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},

@@ -115,13 +115,14 @@ func TestTable_HasALineForEachHost(t *testing.T) {
 
 func example(t *testing.T) run {
 	t.Helper()
-	text, err := json.Marshal(targets(waysTo(components, map[string]string{"redis-password": password})))
+	all := targets(waysTo(components, map[string]string{"redis-password": password}))
+	text, err := speak.Pack(all)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return run{
 		name: "bridge-proof-abcd1234", namespace: "apps", image: "hyaction.local/hyaction:0", node: "lab-worker",
-		platform: "lab", targets: text, progress: func(string) {},
+		platform: "lab", targets: text, count: len(all), progress: func(string) {},
 	}
 }
 
@@ -188,10 +189,10 @@ func TestPod_HoldsNoSecretAndKeepsRestricted(t *testing.T) {
 	if *s.AllowPrivilegeEscalation || s.Capabilities.Drop[0] != "ALL" || !*p.RunAsNonRoot || p.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
 		t.Errorf("security contexts %v, %v", p, s)
 	}
-	if got := c.Env[0].ValueFrom.SecretKeyRef; got.Name != r.name || got.Key != "HYACTION_TARGETS" {
+	if got := pod.Spec.Volumes[0].Secret; got.SecretName != r.name || c.VolumeMounts[0].Name != pod.Spec.Volumes[0].Name || c.VolumeMounts[0].MountPath != "/run/hyaction" {
 		t.Errorf("the targets come from %v", got)
 	}
-	if got := strings.Join(c.Command, " "); got != "/hyaction probe --listen=:8080" {
+	if got := strings.Join(c.Command, " "); got != "/hyaction probe --targets=/run/hyaction/targets.json --listen=:8080" {
 		t.Errorf("it runs %q", got)
 	}
 	if sel := r.service().Spec.Selector; sel[proofLabel] != pod.Labels[proofLabel] || pod.Spec.NodeSelector[corev1.LabelHostname] != "lab-worker" {
@@ -200,7 +201,7 @@ func TestPod_HoldsNoSecretAndKeepsRestricted(t *testing.T) {
 }
 
 func TestRead(t *testing.T) {
-	if got, err := read(`[{"endpoint":"a"},{"endpoint":"b"}]`+"\n", 2); err != nil || got[1].Endpoint != "b" {
+	if got, err := read("a word on stderr\n"+`[{"endpoint":"a"},{"endpoint":"b"}]`+"\n", 2); err != nil || got[1].Endpoint != "b" {
 		t.Errorf("got %v, %v", got, err)
 	}
 	for out, want := range map[string]string{"": "it printed nothing", "[]": "[]", "x\npanic: out of memory\n": "panic: out of memory"} {
@@ -247,5 +248,18 @@ func TestWaysTo_ManagedServices(t *testing.T) {
 	want := []string{"pg.acme.example", "pg-external.platform.svc.cluster.local", "b-1.acme.example"}
 	if got := names(waysTo([]catalog.Component{db, components[3]}, nil)); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q", got)
+	}
+}
+
+// Behind the Service's name the certificate is still the managed service's own.
+func TestWaysTo_ACertificateIsThatOfTheHost(t *testing.T) {
+	db := catalog.Component{Name: "db", Tier: "docker", Driver: "external", Expose: []catalog.Endpoint{
+		{Name: "pg", Protocol: catalog.Postgres, Hosts: []string{"pg.acme.example"}, Port: 5432, External: true, TLS: true, CA: "-----"},
+		{Name: "s3", Protocol: catalog.S3, Hosts: []string{"10.0.0.7"}, Port: 443, External: true, TLS: true, ServerName: "s3.acme.example"},
+	}}
+	for _, got := range targets(waysTo([]catalog.Component{db, components[3]}, nil)) {
+		if want := got.Endpoint + ".acme.example"; got.ServerName != want || !got.TLS || (got.CA == "") != (got.Endpoint == "s3") {
+			t.Errorf("%s as %s: %+v", got.Endpoint, got.Name, got)
+		}
 	}
 }

@@ -65,15 +65,8 @@ func waysTo(components []catalog.Component, secrets map[string]string) []way {
 }
 
 func (w *way) add(by, name string, secrets map[string]string) {
-	e := w.endpoint
 	w.by = append(w.by, by)
-	w.targets = append(w.targets, speak.Target{
-		Endpoint: e.Name, Protocol: e.Protocol, Name: name, Port: e.Port, Clustered: e.Clustered,
-		Path: e.Path, Status: e.Status, User: e.User, Database: e.Database,
-		Password:  secrets[e.Secrets[catalog.Password]],
-		AccessKey: secrets[e.Secrets[catalog.AccessKey]],
-		SecretKey: secrets[e.Secrets[catalog.SecretKey]],
-	})
+	w.targets = append(w.targets, speak.To(w.endpoint, w.host, name, secrets))
 }
 
 func targets(ways []way) []speak.Target {
