@@ -64,6 +64,8 @@ var walls = []wall{
 	{of: "internal/...", but: []string{"internal/driver/cluster"}, ban: []string{"sigs.k8s.io/kind/..."}, why: "its home is driver/cluster"},
 	{of: "internal/...", but: []string{"internal/driver/compose"}, ban: []string{"github.com/docker/compose/...", "github.com/docker/cli/...", "github.com/compose-spec/..."},
 		why: "its home is driver/compose"},
+	{of: "internal/...", but: []string{"internal/driver/compose"}, ban: []string{"github.com/docker/buildx/...", "github.com/moby/buildkit/..."},
+		why: "its home is driver/compose: both come in with Compose's library, in the versions that it names"},
 	{of: "internal/...", but: []string{"internal/docker", "internal/bridge", "internal/driver/bridge", "internal/driver/cache", "internal/driver/cluster", "internal/driver/compose", "internal/driver/network"},
 		ban: []string{"github.com/docker/docker/..."}, why: "the engine's client ends in docker, bridge and the drivers of the docker tier: actions and the cluster tier do not know it"},
 	{of: "internal/...", but: []string{"internal/kustomize"}, ban: []string{"sigs.k8s.io/kustomize/..."}, why: "its home is kustomize"},

@@ -12,7 +12,7 @@ var SetupPlatform = Action{
 		{Name: "cluster", Kind: Choice, Values: []string{"kind", "existing"}, Default: "kind", Description: "kind makes a cluster on this machine; existing takes one that is there and never changes what it had before."},
 		{Name: "cluster-kubeconfig", Description: "For an existing cluster: path of a kubeconfig whose user is cluster-admin."},
 		{Name: "cluster-context", Description: "For an existing cluster: the context to use. The default is the file's current one."},
-		{Name: "compose-files", Kind: List, Description: "Compose files of your own, in order, that become a part of the platform. Relative paths start at the working directory."},
+		{Name: "compose-files", Kind: List, Description: "Compose files of your own, in order, that become a part of the platform. Relative paths start at the working directory. What has a build section is built in every run, from the builder's cache where nothing changed, unless its pull_policy says otherwise."},
 		{Name: "env-files", Kind: List, Description: "Files with the variables that the Compose files use. The default is .env beside the first of them."},
 		{Name: "compose-profiles", Kind: List, Description: "Compose profiles to start, in addition to the services without a profile."},
 		{Name: "kind-config", Description: "A kind configuration of your own (nodes, patches, mounts, ports, networking). The platform's name, registries and kubelet settings are merged into it; nodes that name no image get node-image."},
