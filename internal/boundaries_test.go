@@ -66,7 +66,7 @@ var walls = []wall{
 		why: "its home is driver/compose"},
 	{of: "internal/...", but: []string{"internal/driver/compose"}, ban: []string{"github.com/docker/buildx/...", "github.com/moby/buildkit/..."},
 		why: "its home is driver/compose: both come in with Compose's library, in the versions that it names"},
-	{of: "internal/...", but: []string{"internal/docker", "internal/bridge", "internal/driver/bridge", "internal/driver/cache", "internal/driver/cluster", "internal/driver/compose", "internal/driver/network"},
+	{of: "internal/...", but: []string{"internal/docker", "internal/bridge", "internal/driver/bridge", "internal/driver/cache", "internal/driver/cluster", "internal/driver/compose", "internal/driver/network", "internal/driver/registry"},
 		ban: []string{"github.com/docker/docker/..."}, why: "the engine's client ends in docker, bridge and the drivers of the docker tier: actions and the cluster tier do not know it"},
 	{of: "internal/...", but: []string{"internal/kustomize"}, ban: []string{"sigs.k8s.io/kustomize/..."}, why: "its home is kustomize"},
 	{of: "internal/...", but: []string{"internal/registry"}, ban: []string{"github.com/google/go-containerregistry/..."}, why: "its home is registry"},

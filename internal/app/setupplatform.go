@@ -98,6 +98,7 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 	}
 	rt.Output("endpoints", string(endpoints))
 	rt.Output("prometheus-url", res.Plan.PrometheusURL())
+	rt.Output("registry", res.Values[setupplatform.RegistryValue])
 	rt.Setenv("KUBECONFIG", res.Kubeconfig)
 	return nil
 }

@@ -42,6 +42,7 @@ var SetupPlatform = Action{
 		{Name: "infra-subnet", Description: "IPv4 subnet of the network of the data tier."},
 		{Name: "endpoints", Description: "What the platform offers, as a JSON list: name, component, protocol, and its address from pods (cluster), from containers (docker) and from the machine (host), each empty where there is no way."},
 		{Name: "prometheus-url", Description: "URL of Prometheus as pods reach it, for an AnalysisTemplate. Empty if the profile has none."},
+		{Name: "registry", Description: "Registry of this machine as it stands in names of images, localhost:5001: what is pushed there, the nodes pull by the same name. Empty if the profile has none, or the cluster was there before."},
 		{Name: "report-json", Description: "Path of the report of the run as JSON."},
 		{Name: "report-html", Description: "Path of the report of the run as one self-contained HTML page."},
 		{Name: "diagnostics", Description: "Path of the folder that explains a failure: the cause, events, logs, states. Only set by a run that failed."},
