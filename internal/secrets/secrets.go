@@ -13,6 +13,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/buenhyden/hy-home/internal/disk"
 )
 
 // file holds all secrets of a platform in its state directory.
@@ -88,18 +90,7 @@ func write(path string, stored map[string]string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("store the generated secrets: %w", err)
 	}
-	// CreateTemp makes it 0600 from the start.
-	tmp, err := os.CreateTemp(filepath.Dir(path), file+".*")
-	if err != nil {
-		return fmt.Errorf("store the generated secrets: %w", err)
-	}
-	defer os.Remove(tmp.Name()) // gone already when all went well
-	_, err = tmp.Write(append(text, '\n'))
-	err = errors.Join(err, tmp.Sync(), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
+	if err := disk.WriteFile(path, append(text, '\n')); err != nil {
 		return fmt.Errorf("store the generated secrets: %w", err)
 	}
 	return nil
