@@ -31,6 +31,7 @@ func TestPlatform(t *testing.T) {
 		{"Demo_PromotesTheGoodReleaseAndStopsTheBadOne", p.demo},
 		{"SecondRun_ChangesNothing", p.secondRun},
 		{"Pulls_CrossTheWireOnceForAllNodes", p.pulls},
+		{"Pulls_GoToUpstreamWithoutTheCache", p.fallback},
 		{"Workflow_WalksTheSameWayThroughActions", p.workflow},
 		{"Down_RemovesWhatItMadeAndNothingElse", p.down},
 		{"Killed_AtAnyPointTheNextRunMakesItWhole", p.killed},

@@ -138,6 +138,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		}
 		r.env.Secrets[pull.PasswordSecret] = o.DockerPassword
 	}
+	r.env.Warn = r.warn // the console is the engine's until the run is over
 	res.Env = r.env
 	res.Steps, err = engine.Run(ctx, r.explained(r.up()), engine.Options{
 		Observe: o.Observe, Concurrency: o.Concurrency, Lanes: map[string]int{imageLane: pullsAtOnce},
