@@ -1,8 +1,12 @@
 package registry
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"path"
 	"strconv"
 
 	"github.com/containerd/errdefs"
@@ -57,16 +61,26 @@ func (s settings) same(ctx context.Context, cli *client.Client, ref string, have
 	return len(b) == 1 && b[0].HostPort == strconv.Itoa(s.Port), nil
 }
 
+// configFile is copied into the container: what an image brings along differs.
+const configFile = "/etc/hy-home/registry.yml"
+
+// config lets a job take back what it pushed.
+const config = `version: 0.1
+log: {level: warn}
+storage:
+  filesystem: {rootdirectory: /var/lib/registry}
+  delete: {enabled: true}
+http: {addr: ":5000"}
+`
+
 // start makes the container where there is none, and starts it.
-func (s settings) start(ctx context.Context, cli *client.Client, image string) error {
-	labels := map[string]string{docker.PlatformLabel: shared}
+func (s settings) start(ctx context.Context, cli *client.Client, image string, labels map[string]string) error {
 	_, err := cli.ContainerCreate(ctx,
 		&container.Config{
-			Image: image, ExposedPorts: nat.PortSet{servePort: {}}, Labels: labels,
-			Env: []string{
-				"REGISTRY_STORAGE_DELETE_ENABLED=true", // a job may take back what it pushed
-				"OTEL_TRACES_EXPORTER=none",            // else each start complains of a tracing service that is not there
-			},
+			Image: image, Entrypoint: []string{"registry"}, Cmd: []string{"serve", configFile},
+			ExposedPorts: nat.PortSet{servePort: {}}, Labels: labels,
+			// Without it each start complains of a tracing service that is not there.
+			Env: []string{"OTEL_TRACES_EXPORTER=none"},
 		},
 		&container.HostConfig{
 			NetworkMode:  container.NetworkMode(s.Network),
@@ -84,10 +98,24 @@ func (s settings) start(ctx context.Context, cli *client.Client, image string) e
 	if err != nil && !errdefs.IsConflict(err) {
 		return fmt.Errorf("make container %s: %w", s.Container, err)
 	}
+	if err := cli.CopyToContainer(ctx, s.Container, "/", archive(), container.CopyToContainerOptions{}); err != nil {
+		return fmt.Errorf("configure container %s: %w", s.Container, err)
+	}
 	if err := cli.ContainerStart(ctx, s.Container, container.StartOptions{}); err != nil {
 		return fmt.Errorf("start container %s: %w", s.Container, err)
 	}
 	return nil
+}
+
+// archive is a tar of the configuration, rooted at /. Writes to memory cannot fail.
+func archive() io.Reader {
+	var b bytes.Buffer
+	t := tar.NewWriter(&b)
+	_ = t.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: path.Dir(configFile)[1:] + "/", Mode: 0o755})
+	_ = t.WriteHeader(&tar.Header{Name: configFile[1:], Mode: 0o644, Size: int64(len(config))})
+	_, _ = io.WriteString(t, config)
+	_ = t.Close()
+	return &b
 }
 
 // Remove takes the registry away with what it holds, unless it is somebody else's

@@ -140,7 +140,7 @@ func (d *Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env)
 		}
 	}
 	env.Progress("start " + s.Container + " on " + s.address())
-	if err := s.start(ctx, cli, c.Images[0]); err != nil {
+	if err := s.start(ctx, cli, c.Images[0], map[string]string{docker.PlatformLabel: shared}); err != nil {
 		return "", err
 	}
 	return outcome, s.answers(ctx, cli)

@@ -196,10 +196,15 @@ func TestEngine_PlatformsShareOneAndTheLastTakesItAway(t *testing.T) {
 func TestEngine_OneThatIsThereIsUsedAsItIs(t *testing.T) {
 	b := setup(t)
 	// Somebody else's, which is not where the nodes look at first.
-	made, err := b.cli.ContainerCreate(t.Context(), &container.Config{Image: b.c.Images[0]}, &container.HostConfig{NetworkMode: "bridge"}, nil, nil, b.s.Container)
-	if err != nil {
+	other := b.s
+	other.Network = "bridge"
+	if err := other.start(t.Context(), b.cli, b.c.Images[0], nil); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		_ = b.cli.ContainerRemove(context.Background(), b.s.Container, container.RemoveOptions{Force: true})
+		_ = b.cli.VolumeRemove(context.Background(), b.s.Container, true)
+	})
 	refused := func(want string) {
 		t.Helper()
 		_, err := b.Apply(t.Context(), b.c, b.env(t, "one"))
@@ -207,46 +212,27 @@ func TestEngine_OneThatIsThereIsUsedAsItIs(t *testing.T) {
 			t.Errorf("got %v, want bad input with %q", err, want)
 		}
 	}
-	refused("is created: start it, or remove it")
-	if err := b.cli.ContainerStart(t.Context(), made.ID, container.StartOptions{}); err != nil {
-		t.Fatal(err)
-	}
 	refused("is not on network " + b.s.Network)
-	if err := b.cli.ContainerRemove(t.Context(), made.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}); err != nil {
+	timeout := 0
+	if err := b.cli.ContainerStop(t.Context(), b.s.Container, container.StopOptions{Timeout: &timeout}); err != nil {
 		t.Fatal(err)
 	}
-	// Now as the platform itself would make it, but for the labels.
-	if err := b.s.start(t.Context(), b.cli, b.c.Images[0]); err != nil {
+	refused("is exited: start it, or remove it")
+	if err := b.cli.ContainerRemove(t.Context(), b.s.Container, container.RemoveOptions{Force: true}); err != nil {
 		t.Fatal(err)
 	}
-	have, err := b.cli.ContainerInspect(t.Context(), b.s.Container)
+	if err := b.s.start(t.Context(), b.cli, b.c.Images[0], nil); err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := b.cli.ContainerInspect(t.Context(), b.s.Container)
 	if err != nil {
 		t.Fatal(err)
 	}
-	have.Config.Labels = map[string]string{}
-	if err := b.cli.ContainerRemove(t.Context(), have.ID, container.RemoveOptions{Force: true}); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.cli.VolumeRemove(t.Context(), b.s.Container, false); err != nil {
-		t.Fatal(err)
-	}
-	have.HostConfig.Mounts[0].VolumeOptions.Labels = nil
-	again, err := b.cli.ContainerCreate(t.Context(), have.Config, have.HostConfig, &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{b.s.Network: {}}}, nil, b.s.Container)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := b.cli.ContainerStart(t.Context(), again.ID, container.StartOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = b.cli.ContainerRemove(context.Background(), again.ID, container.RemoveOptions{Force: true})
-		_ = b.cli.VolumeRemove(context.Background(), b.s.Container, true)
-	})
 	b.apply(t, "one", engine.Unchanged)
 	b.status(t, "one", "ready")
 	b.remove(t, "one", engine.Unchanged)
 	after, err := b.cli.ContainerInspect(t.Context(), b.s.Container)
-	if err != nil || !after.State.Running || after.ID != again.ID {
+	if err != nil || !after.State.Running || after.ID != theirs.ID {
 		t.Errorf("a registry of somebody else's did not survive: %v", err)
 	}
 	if _, err := b.cli.VolumeInspect(t.Context(), b.s.Container); err != nil {
