@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
@@ -26,17 +27,23 @@ import (
 )
 
 // secondEngine runs a Docker engine of its own beside the machine's, with its data
-// in a directory, and without networks: it only pulls.
+// in a directory; it only pulls. It is handed the first one's bridge, as an engine
+// that is told to have none (--bridge none) removes the device docker0 at its
+// start, whoever it belongs to.
 func secondEngine(t *testing.T, data string) *docker.Engine {
 	t.Helper()
 	program, err := exec.LookPath("dockerd")
 	if err != nil {
 		testkit.Missing(t, "no dockerd: %v", err)
 	}
+	const bridge = "docker0"
+	if _, err := net.InterfaceByName(bridge); err != nil {
+		testkit.Missing(t, "no device %s: %v", bridge, err)
+	}
 	dir := t.TempDir()
 	var said bytes.Buffer
 	cmd := exec.Command(program, "--host", "unix://"+dir+"/sock", "--data-root", data, "--exec-root", dir+"/exec", "--pidfile", dir+"/pid",
-		"--bridge", "none", "--iptables=false", "--ip6tables=false", "--storage-driver", "vfs")
+		"--bridge", bridge, "--iptables=false", "--ip6tables=false", "--storage-driver", "vfs")
 	cmd.Stdout, cmd.Stderr = &said, &said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	cmd.WaitDelay = 10 * time.Second
