@@ -52,6 +52,7 @@ func All() []Part {
 			{"rollouts-controller", "github.com/argoproj/argo-rollouts/cmd/rollouts-controller"},
 		}},
 		{Name: "distribution", Programs: []Program{{"registry", "."}}},
+		{Name: "s3-server", Programs: []Program{{"s3-server", "."}}},
 		{Name: "kwok", Programs: []Program{{"kwok", "sigs.k8s.io/kwok/cmd/kwok"}}},
 	}
 }
