@@ -74,6 +74,10 @@ var walls = []wall{
 	{of: "internal/...", but: []string{"internal/gitrepo"}, ban: []string{"github.com/go-git/..."}, why: "its home is gitrepo"},
 	{of: "internal/...", but: []string{"internal/judge"}, ban: []string{"github.com/expr-lang/..."}, why: "its home is judge"},
 	{of: "internal/...", but: []string{"internal/promql"}, ban: []string{"github.com/prometheus/..."}, why: "its home is promql"},
+	{of: "internal/...", but: []string{"internal/speak"},
+		ban: []string{"github.com/jackc/...", "github.com/twmb/...", "github.com/redis/...", "github.com/minio/...", "golang.org/x/crypto/x509roots/..."},
+		why: "its home is speak: what is asked of a data service is asked there, with names, certificates and faults as they are meant here"},
+	{of: "...", ban: []string{"github.com/twmb/franz-go/pkg/kfake"}, through: true, why: "kfake is a broker for tests, and does not belong into the binary"},
 	{of: "internal/action/...", ban: []string{"k8s.io/client-go/...", "github.com/docker/..."}, why: "an action decides; clusters and engines are reached through the rooms"},
 }
 
