@@ -29,11 +29,11 @@ func TestIsFull(t *testing.T) {
 
 func TestExplain_AddsTheRoomOnce(t *testing.T) {
 	other := errors.New("connection reset")
-	if err := Explain(other, t.TempDir()); err != other {
+	if err := Explain(other, t.TempDir()); err.Error() != other.Error() {
 		t.Errorf("got %v", err)
 	}
 	full := errors.New("write /x: no space left on device")
-	if err := Explain(full, "/nowhere"); err != full {
+	if err := Explain(full, "/nowhere"); err.Error() != full.Error() {
 		t.Errorf("got %v, and nothing can be said of it", err)
 	}
 	dir := t.TempDir()
