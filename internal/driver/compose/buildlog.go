@@ -82,7 +82,7 @@ func (l *buildLog) explain(cause string) string {
 		return cause
 	}
 	l.failed.line(l.failed.rest, l.say)
-	if l.failed.rest = ""; l.failed.last == "" || strings.Contains(cause, l.failed.last) {
+	if l.failed.rest = ""; l.failed.last == "" || strings.HasSuffix(cause, l.failed.last) {
 		return cause
 	}
 	return cause + ": " + l.failed.last

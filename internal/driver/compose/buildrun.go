@@ -150,6 +150,10 @@ func imageID(ctx context.Context, cli *client.Client, name string) (string, erro
 	return i.ID, nil
 }
 
+// noTag is what engines before 25 call an image that a newer one has taken the name
+// from; later ones give it no name at all.
+const noTag = "<none>:<none>"
+
 // removeImages removes the images that were built under names of ours, also those
 // that newer ones have taken the name from. One that others use stays.
 func removeImages(ctx context.Context, cli *client.Client, project, platform string, progress func(string)) (removed bool, err error) {
@@ -160,7 +164,7 @@ func removeImages(ctx context.Context, cli *client.Client, project, platform str
 	}
 	for _, i := range list {
 		names := slices.DeleteFunc(slices.Clone(i.RepoTags), func(tag string) bool { return !strings.HasPrefix(tag, project+api.Separator) })
-		if len(i.RepoTags) == 0 {
+		if len(i.RepoTags) == 0 || slices.Equal(i.RepoTags, []string{noTag}) {
 			names = []string{i.ID}
 		}
 		for _, name := range names {

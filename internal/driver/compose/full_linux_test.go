@@ -51,7 +51,7 @@ func TestEngine_AContainerWhoseDiskIsFull(t *testing.T) {
 services:
   db:
     image: docker.io/library/redis:7.0.15
-    command: [sh, -c, "echo starting; head -c 1048576 /dev/zero > /data/dump.rdb"]
+    command: [sh, -c, "echo starting; dd if=/dev/zero of=/data/dump.rdb bs=65536 count=16"]
     restart: unless-stopped
     network_mode: none
     tmpfs: ["/data:size=65536"]
