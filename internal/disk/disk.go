@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -51,16 +52,21 @@ func (e *fullError) Unwrap() error { return e.error }
 
 // Explain adds to the error of a full file system how much is left where: in each
 // of the directories that can be looked at. Any other error, and one that has been
-// explained, stays as it is.
+// explained, stays as it is. It is what is left now: who failed to write may have
+// taken away what it had written.
 func Explain(err error, dirs ...string) error {
 	var explained *fullError
 	if !IsFull(err) || errors.As(err, &explained) {
 		return err
 	}
+	// Where the error says what could not be written, the others have no part in it.
+	if named := slices.DeleteFunc(slices.Clone(dirs), func(dir string) bool { return dir == "" || !strings.Contains(err.Error(), dir) }); len(named) > 0 {
+		dirs = named
+	}
 	var rooms []string
 	for _, dir := range dirs {
 		if free, total := Room(dir); total > 0 {
-			rooms = append(rooms, fmt.Sprintf("%s has %s of %s left", dir, size(free), size(total)))
+			rooms = append(rooms, fmt.Sprintf("%s has %s of %s left now", dir, size(free), size(total)))
 		}
 	}
 	if len(rooms) == 0 {

@@ -38,8 +38,13 @@ func TestExplain_AddsTheRoomOnce(t *testing.T) {
 	}
 	dir := t.TempDir()
 	once := Explain(full, dir, "/nowhere")
-	if text := once.Error(); !strings.HasPrefix(text, "write /x: no space left on device: "+dir+" has ") || !strings.HasSuffix(text, " left: make room, then run it again") {
+	if text := once.Error(); !strings.HasPrefix(text, "write /x: no space left on device: "+dir+" has ") || !strings.HasSuffix(text, " left now: make room, then run it again") {
 		t.Errorf("got %s", text)
+	}
+	elsewhere := t.TempDir()
+	here := Explain(errors.New("write "+dir+"/x: no space left on device"), elsewhere, dir)
+	if text := here.Error(); strings.Contains(text, elsewhere) || !strings.Contains(text, ": "+dir+" has ") {
+		t.Errorf("it is %s that is full: %s", dir, text)
 	}
 	if twice := Explain(fmt.Errorf("pull: %w", once), dir); strings.Count(twice.Error(), "make room") != 1 {
 		t.Errorf("explained twice: %v", twice)

@@ -44,7 +44,7 @@ func TestRun_AFullStateDirectory(t *testing.T) {
 				} else {
 					atRecord++
 				}
-				if !disk.IsFull(err) || !strings.Contains(err.Error(), "of 128Ki left: make room, then run it again") || strings.Contains(err.Error(), "\n") {
+				if !disk.IsFull(err) || !strings.Contains(err.Error(), "of 128Ki left now: make room, then run it again") || strings.Contains(err.Error(), "\n") {
 					t.Errorf("got %v", err)
 				}
 				if len(w.calls) > 0 {
