@@ -24,7 +24,21 @@ type Fields struct {
 	Values    map[string]string // what the platform knows, by name; an unknown name is an error
 
 	Namespaces []Namespace // of all components of the platform
+	Components []string    // names of the platform's components, see [Fields.Has]
 }
+
+// FieldsOf is what templates may use in a platform of some components.
+func FieldsOf(name string, values map[string]string, cs []Component) Fields {
+	f := Fields{Name: name, Values: values, Namespaces: Namespaces(cs)}
+	for _, c := range cs {
+		f.Components = append(f.Components, c.Name)
+	}
+	return f
+}
+
+// Has reports whether a component is part of the platform: for what a file says of
+// others only where they are there.
+func (f Fields) Has(component string) bool { return slices.Contains(f.Components, component) }
 
 // Text is a file of the component, rendered if what is there is its template. One
 // that is not there in either form is [fs.ErrNotExist].
