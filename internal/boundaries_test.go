@@ -64,7 +64,9 @@ var walls = []wall{
 	{of: "internal/...", but: []string{"internal/driver/cluster"}, ban: []string{"sigs.k8s.io/kind/..."}, why: "its home is driver/cluster"},
 	{of: "internal/...", but: []string{"internal/driver/compose"}, ban: []string{"github.com/docker/compose/...", "github.com/docker/cli/...", "github.com/compose-spec/..."},
 		why: "its home is driver/compose"},
-	{of: "internal/...", but: []string{"internal/docker", "internal/bridge", "internal/driver/bridge", "internal/driver/cache", "internal/driver/cluster", "internal/driver/compose", "internal/driver/network"},
+	{of: "internal/...", but: []string{"internal/driver/compose"}, ban: []string{"github.com/docker/buildx/...", "github.com/moby/buildkit/..."},
+		why: "its home is driver/compose: both come in with Compose's library, in the versions that it names"},
+	{of: "internal/...", but: []string{"internal/docker", "internal/bridge", "internal/driver/bridge", "internal/driver/cache", "internal/driver/cluster", "internal/driver/compose", "internal/driver/network", "internal/driver/registry"},
 		ban: []string{"github.com/docker/docker/..."}, why: "the engine's client ends in docker, bridge and the drivers of the docker tier: actions and the cluster tier do not know it"},
 	{of: "internal/...", but: []string{"internal/kustomize"}, ban: []string{"sigs.k8s.io/kustomize/..."}, why: "its home is kustomize"},
 	{of: "internal/...", but: []string{"internal/registry"}, ban: []string{"github.com/google/go-containerregistry/..."}, why: "its home is registry"},
@@ -72,6 +74,10 @@ var walls = []wall{
 	{of: "internal/...", but: []string{"internal/gitrepo"}, ban: []string{"github.com/go-git/..."}, why: "its home is gitrepo"},
 	{of: "internal/...", but: []string{"internal/judge"}, ban: []string{"github.com/expr-lang/..."}, why: "its home is judge"},
 	{of: "internal/...", but: []string{"internal/promql"}, ban: []string{"github.com/prometheus/..."}, why: "its home is promql"},
+	{of: "internal/...", but: []string{"internal/speak"},
+		ban: []string{"github.com/jackc/...", "github.com/twmb/...", "github.com/redis/...", "github.com/minio/...", "golang.org/x/crypto/x509roots/..."},
+		why: "its home is speak: what is asked of a data service is asked there, with names, certificates and faults as they are meant here"},
+	{of: "...", ban: []string{"github.com/twmb/franz-go/pkg/kfake"}, through: true, why: "kfake is a broker for tests, and does not belong into the binary"},
 	{of: "internal/action/...", ban: []string{"k8s.io/client-go/...", "github.com/docker/..."}, why: "an action decides; clusters and engines are reached through the rooms"},
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/driver/manifest"
 	"github.com/buenhyden/hy-home/internal/driver/network"
 	"github.com/buenhyden/hy-home/internal/driver/proof"
+	"github.com/buenhyden/hy-home/internal/driver/registry"
 	"github.com/buenhyden/hy-home/internal/engine"
 )
 
@@ -29,6 +30,7 @@ func drivers(docker *docker.Engine) map[string]engine.Driver {
 		"compose":     composeDriver(docker),
 		"cluster":     cluster.Driver{Docker: docker.Client},
 		"cache":       cache.New(docker),
+		"registry":    registry.New(docker),
 		"bridge":      bridge.Driver{Docker: docker.Client},
 		"endpoints":   endpoints.Driver{Docker: engineOf(docker)},
 		"external":    external.Driver{},

@@ -11,7 +11,7 @@ import (
 //	HYACTION_BIN     bootstrap.sh: a binary to run in place of the release's
 //	HYACTION_MIRROR  bootstrap.sh: base URL to download releases from
 //	HYACTION_DEBUG   "1" is the same as --debug
-//	HYACTION_TARGETS probe: what to speak to, as JSON; holds passwords
+//	HYACTION_TARGETS probe, where it is given no file: what to speak to, as JSON; holds passwords
 type environment map[string]string
 
 // parseEnviron reads the form of os.Environ. Of a name given twice the last

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/buenhyden/hy-home/internal/disk"
 	"github.com/buenhyden/hy-home/internal/docker"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/pull"
@@ -25,7 +26,7 @@ func enginePull(e *docker.Engine) func(context.Context, pull.Request, func(strin
 		}
 		pulled, err := e.Pull(ctx, q.Ref, q.Digest, login, progress)
 		if !errors.Is(err, docker.ErrNotInRegistry) {
-			if err != nil {
+			if err != nil && !disk.IsFull(err) {
 				err = engine.Transient(err)
 			}
 			return pulled, err

@@ -16,6 +16,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/action/setupplatform"
 	"github.com/buenhyden/hy-home/internal/apply"
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/disk"
 	"github.com/buenhyden/hy-home/internal/docker"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
@@ -84,7 +85,10 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 	res, err := setupplatform.Run(ctx, o)
 	console.Close()
 	if len(res.Steps) > 0 {
-		err = errors.Join(err, tellPlatform(rt, o, res, err))
+		told := tellPlatform(rt, o, res, err)
+		if err == nil || !disk.IsFull(err) { // else it is the same disk once more
+			err = errors.Join(err, told)
+		}
 	}
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err = exit.Inconclusivef("%w", err) // out of time, which has a code of its own
@@ -108,6 +112,7 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 	}
 	rt.Output("endpoints", string(endpoints))
 	rt.Output("prometheus-url", res.Plan.PrometheusURL())
+	rt.Output("registry", res.Values[setupplatform.RegistryValue])
 	rt.Setenv("KUBECONFIG", res.Kubeconfig)
 	return nil
 }
@@ -153,7 +158,7 @@ func tellPlatform(rt *Runtime, o setupplatform.Options, res setupplatform.Result
 	}
 	for name, text := range map[string][]byte{"json": data, "html": report.HTML(r)} {
 		path := filepath.Join(o.StateDir, "report."+name)
-		if err := os.WriteFile(path, text, 0o600); err != nil {
+		if err := disk.WriteFile(path, text); err != nil {
 			return fmt.Errorf("write the report: %w", err)
 		}
 		rt.Output("report-"+name, path)
@@ -177,6 +182,7 @@ func platformOptions(rt *Runtime, name, stateDir string) (setupplatform.Options,
 		Machine:  func(ctx context.Context) (plan.Machine, error) { return lookAtMachine(ctx, dockerEngine) },
 		Environ:  parseEnviron(rt.Environ()),
 		Pull:     enginePull(dockerEngine),
+		Explain:  explainFull(dockerEngine, stateDir),
 		Mask:     rt.Mask,
 		Progress: rt.Progress,
 		Warn:     rt.Warning,
@@ -212,6 +218,24 @@ func stateDirectory(rt *Runtime, name, given string) (string, error) {
 		return "", exit.BadInputf("state-dir is not given, and neither XDG_STATE_HOME nor HOME is set: set one of them")
 	}
 	return filepath.Join(base, "hyaction", name), nil
+}
+
+// explainFull tells of a disk that is full which one it is: the engine's data, if
+// they are on this machine, or the state directory.
+func explainFull(e *docker.Engine, stateDir string) func(context.Context, error) error {
+	return func(ctx context.Context, err error) error {
+		if !disk.IsFull(err) {
+			return err
+		}
+		// The node's own context may have ended with it.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		dirs := []string{stateDir}
+		if facts, factsErr := e.Facts(ctx); factsErr == nil && facts.Local {
+			dirs = []string{facts.Root, stateDir}
+		}
+		return disk.Explain(err, dirs...)
+	}
 }
 
 // lookAtMachine reads what the machine has left. Of an engine on another

@@ -37,7 +37,8 @@ func IsTransient(err error) bool {
 }
 
 // finalTexts are refusals, under whatever code they come: a webhook may deny with 500.
-var finalTexts = []string{"denied the request", "exceeded quota", "violates PodSecurity", "request is too large"}
+var finalTexts = []string{"denied the request", "exceeded quota", "violates PodSecurity", "request is too large",
+	"no space left on device", "mvcc: database space exceeded"}
 
 // transientTexts tell a passing fault where no type is left to tell it: in an
 // error that went through Helm, or of a connection's depths.

@@ -33,6 +33,8 @@ func TestIsTransient(t *testing.T) {
 	}{
 		{"nothing", false, nil},
 		{"anything", false, errors.New("any")},
+		{"etcd's disk is full", false, internal("write /var/lib/etcd/member/wal/0.tmp: no space left on device")},
+		{"etcd's quota is used up", false, internal("etcdserver: mvcc: database space exceeded")},
 		// Webhooks that come up: cert-manager#4453, #4713, metallb#1540, kyverno#7294, epinio#608.
 		{"webhook: nobody listens", true, internal(`Internal error occurred: failed calling webhook "webhook.cert-manager.io": failed to call webhook: Post "https://cert-manager-webhook.cert-manager.svc:443/mutate?timeout=10s": dial tcp 10.152.183.134:443: connect: connection refused`)},
 		{"webhook: not trusted", true, internal(`Internal error occurred: failed calling webhook "webhook.cert-manager.io": failed to call webhook: Post "https://cert-manager-webhook.cert-manager.svc:443/validate?timeout=30s": tls: failed to verify certificate: x509: certificate signed by unknown authority`)},

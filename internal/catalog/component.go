@@ -14,7 +14,7 @@ type Component struct {
 	Name        string `yaml:"name"` // equals the directory's name; upstream's own name
 	Description string `yaml:"description"`
 	Tier        string `yaml:"tier"`   // docker, cluster or bridge: the lane it is drawn in
-	Driver      string `yaml:"driver"` // network, compose, cluster, helm, manifest, credentials, bridge, endpoints or proof
+	Driver      string `yaml:"driver"` // network, cache, registry, compose, cluster, helm, manifest, credentials, bridge, endpoints or proof
 
 	// Provides is a second name that others may need it by: "cluster". Where the
 	// cluster is another one, another component provides it.
@@ -30,6 +30,7 @@ type Component struct {
 	Needs   []Need   `yaml:"needs"`
 	Budget  Budget   `yaml:"budget"`
 	Images  []string `yaml:"images"`  // every image it pulls, with its tag
+	Builds  []Build  `yaml:"-"`       // every image that is built for it: only the user's own files ask for that
 	Ports   []int    `yaml:"ports"`   // TCP ports of the machine that it listens on
 	Secrets []string `yaml:"secrets"` // generated credentials it uses: "redis-password"
 	// KubernetesSecrets are made from them in the cluster before all else of the
@@ -67,6 +68,13 @@ type Need struct {
 	// Optional needs count only where both are chosen: a cluster works without a
 	// bridge, but where there is one it comes first.
 	Optional bool `yaml:"optional"`
+}
+
+// Build is one image that is built on this machine, and those of the same
+// component that it is built on.
+type Build struct {
+	Name  string
+	Needs []string
 }
 
 // Budget is what a component asks of the machine once it is up. A component

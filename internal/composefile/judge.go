@@ -18,6 +18,7 @@ type Service struct {
 	Name    string
 	Image   string // in full: "docker.io/library/redis:7"
 	Tagged  bool   // the file names a tag or a digest
+	Built   bool   // it is built on this machine
 	Env     []string
 	Mounts  []string // targets
 	Command bool     // it has a command of its own
@@ -73,7 +74,7 @@ func Judge(docs []Doc, services []Service, memory int64) ([]Finding, error) {
 			out = append(out, Finding{p, "service " + s.Name + ": " + fmt.Sprintf(format, args...)})
 		}
 		repository, tag := split(s.Image)
-		if !s.Tagged || tag == "latest" {
+		if !s.Built && (!s.Tagged || tag == "latest") {
 			add(at("image"), "image %s has no fixed version, so that tomorrow's run may get another: name a tag", strings.TrimSuffix(s.Image, ":latest"))
 		}
 		for _, g := range k.Gone {

@@ -18,7 +18,8 @@ import (
 )
 
 // PlatformLabel is on everything the platform makes in Docker; its value is the
-// platform's name. What lacks it is somebody else's and is never removed.
+// platform's name, or * for what several platforms share. What lacks it is
+// somebody else's and is never removed.
 const PlatformLabel = "io.github.buenhyden.hyaction.platform"
 
 // DefaultHost is where the engine listens unless told otherwise.

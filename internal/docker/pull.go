@@ -56,6 +56,25 @@ func (e *Engine) Pull(ctx context.Context, ref, digest string, l Login, progress
 	return true, nil
 }
 
+// Refresh pulls the newest image of a name, also where the engine has one, and
+// reports whether it was another one.
+func (e *Engine) Refresh(ctx context.Context, ref string, l Login, progress func(string)) (bool, error) {
+	c, err := e.Client(ctx)
+	if err != nil {
+		return false, err
+	}
+	before, _ := c.ImageInspect(ctx, ref) // none is as good as another
+	progress("pull " + ref)
+	if err := pull(ctx, c, ref, l, progress); err != nil {
+		return false, fmt.Errorf("pull image %s: %w", ref, err)
+	}
+	after, err := c.ImageInspect(ctx, ref)
+	if err != nil {
+		return false, fmt.Errorf("inspect image %s: %w", ref, err)
+	}
+	return before.ID != after.ID, nil
+}
+
 func has(i image.InspectResponse, digest string) bool {
 	for _, d := range i.RepoDigests {
 		if strings.HasSuffix(d, "@"+digest) {

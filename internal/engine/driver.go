@@ -53,6 +53,13 @@ type Fetcher interface {
 	Fetch(ctx context.Context, c catalog.Component, env Env) (Outcome, error)
 }
 
+// Builder is a [Driver] that can build an image of a component before the
+// component itself starts: name is one of its Builds, whose needs are built. An
+// image that came out as it was is [Unchanged].
+type Builder interface {
+	Build(ctx context.Context, c catalog.Component, name string, env Env) (Outcome, error)
+}
+
 // Accountant is a [Driver] that can tell in figures what a component did in the
 // run that has just ended.
 type Accountant interface {

@@ -11,20 +11,27 @@ import (
 	"strings"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/disk"
 	"github.com/buenhyden/hy-home/internal/plan"
 )
 
-// Look reads the facts that a plan is checked against. disk is a directory on
+// Look reads the facts that a plan is checked against. dir is a directory on
 // the file system that will be filled; "" leaves it unknown.
-func Look(disk string) plan.Machine {
+func Look(dir string) plan.Machine {
 	return plan.Machine{
 		CPUs:   runtime.NumCPU(),
 		Memory: memory("/proc/meminfo"),
-		Disk:   free(disk),
+		Disk:   free(dir),
 		Ports:  ports("/proc/net/tcp", "/proc/net/tcp6"),
 
 		Inotify: number("/proc/sys/fs/inotify/max_user_instances"),
 	}
+}
+
+// free is what an ordinary user may still write to the file system of a directory.
+func free(dir string) catalog.Bytes {
+	room, _ := disk.Room(dir)
+	return catalog.Bytes(room)
 }
 
 // memory is MemAvailable: what new processes can have without swapping, caches

@@ -37,6 +37,7 @@ type JSONComponent struct {
 	Asks     JSONBudget `json:"asks"`
 	Needs    []JSONNeed `json:"needs"`
 	Images   []string   `json:"images"`
+	Builds   []string   `json:"builds,omitempty"` // images that are built on this machine
 }
 
 // JSONNeed is one edge of the graph.
@@ -62,6 +63,9 @@ func (p Plan) JSON() JSON {
 		}
 		for _, n := range c.Needs {
 			jc.Needs = append(jc.Needs, JSONNeed{n.Name, n.Why})
+		}
+		for _, b := range c.Builds {
+			jc.Builds = append(jc.Builds, b.Name)
 		}
 		out.Components = append(out.Components, jc)
 	}

@@ -34,6 +34,18 @@ func (p Plan) Table() string {
 			fmt.Fprintf(&b, "  %s (%s)\n", i.Ref, i.Component)
 		}
 	}
+	for _, c := range p.Components {
+		for i, build := range c.Builds {
+			if i == 0 {
+				fmt.Fprintf(&b, "\nImages that are built here, for %s:\n", c.Name)
+			}
+			after := ""
+			if len(build.Needs) > 0 {
+				after = " after " + strings.Join(build.Needs, ", ")
+			}
+			fmt.Fprintf(&b, "  %s%s\n", build.Name, after)
+		}
+	}
 	b.WriteString(p.edges())
 	return b.String()
 }

@@ -2,6 +2,7 @@ package ready
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -65,7 +66,10 @@ func containerCause(pod string, s corev1.ContainerStatus) (Cause, bool) {
 		cause.Key += "/image"
 		cause.Text = joinNonEmpty(pod, w.Reason, pullReason(s.Image, w.Message))
 		cause.Patience = patienceNetwork
-		if refused(w.Message) {
+		switch {
+		case full.MatchString(w.Message):
+			cause.Patience = patienceFinal
+		case refused(w.Message):
 			cause.Patience = patienceImage
 		}
 	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
@@ -82,6 +86,9 @@ func containerCause(pod string, s corev1.ContainerStatus) (Cause, bool) {
 	return cause, true
 }
 
+// full is what a node says whose disk is, with the file that it could not write.
+var full = regexp.MustCompile(`(?i)(?:\w+ )?/\S+: (?:no space left on device|disk quota exceeded)`)
+
 // refused reports whether the registry answered and said no.
 func refused(message string) bool {
 	m := strings.ToLower(message)
@@ -97,7 +104,9 @@ func refused(message string) bool {
 // "Back-off pulling image" holds none, but newer kubelets append it.
 func pullReason(image, message string) string {
 	m := strings.Join(strings.Fields(message), " ")
-	if i := strings.LastIndex(m, ": "); i >= 0 && refused(m) {
+	if file := full.FindString(m); file != "" {
+		m = "on its node: " + file // what is before it names the image and its layers
+	} else if i := strings.LastIndex(m, ": "); i >= 0 && refused(m) {
 		m = m[i+2:]
 	} else if i := strings.LastIndex(m, "failed to do request: "); i >= 0 {
 		m = m[i+len("failed to do request: "):] // what is before it names the image three times

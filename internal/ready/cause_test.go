@@ -40,6 +40,8 @@ func TestPodCause(t *testing.T) {
 			`loki-0: ImagePullBackOff: Back-off pulling image "quay.io/x/y:v1"`, patienceNetwork},
 		{"registry is unknown", pod(waiting("ImagePullBackOff", `Back-off pulling image "quay.io/x/y:v1": ErrImagePull: failed to pull and unpack image "quay.io/x/y:v1": failed to resolve reference "quay.io/x/y:v1": failed to do request: Head "https://quay.io/v2/x/y/manifests/v1": dial tcp: lookup quay.io on 172.18.0.1:53: no such host`)),
 			`loki-0: ImagePullBackOff: quay.io/x/y:v1: Head "https://quay.io/v2/x/y/manifests/v1": dial tcp: lookup quay.io on 172.18.0.1:53: no such host`, patienceNetwork},
+		{"the node's disk is full", pod(waiting("ErrImagePull", `failed to pull and unpack image "quay.io/x/y:v1": failed to extract layer sha256:6a7d: write /var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs/usr/bin/x: no space left on device: unknown`)),
+			"loki-0: ErrImagePull: quay.io/x/y:v1: on its node: write /var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs/usr/bin/x: no space left on device", patienceFinal},
 		{"crashes for good", pod(crash), "loki-0: CrashLoopBackOff: container main exited with 137 (OOMKilled)", patienceFinal},
 		{"crashed once", pod(early), "loki-0: CrashLoopBackOff: container main exited with 137 (OOMKilled)", patienceCrash},
 		{"no such secret", pod(waiting("CreateContainerConfigError", `secret "a" not found`)), `loki-0: CreateContainerConfigError: secret "a" not found`, patienceConfig},

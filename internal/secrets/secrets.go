@@ -13,17 +13,19 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/buenhyden/hy-home/internal/disk"
 )
 
 // File holds all secrets of a platform in its state directory.
 const File = "secrets.json"
 
 // size of a secret in random bytes: 192 bits, 32 characters of A-Z a-z 0-9 - _
-// which no config File, URL or shell needs to escape.
+// which no config file, URL or shell needs to escape.
 const size = 24
 
-// Stored reports whether dir has secrets of an earlier run.
-func Stored(dir string) bool {
+// Has reports whether dir has secrets of an earlier run.
+func Has(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, File))
 	return !errors.Is(err, fs.ErrNotExist)
 }
@@ -78,7 +80,7 @@ func Load(dir string, names []string, given map[string]string, mask func(string)
 
 // Stored gives all secrets that dir has, and makes none. mask is called as by [Load].
 func Stored(dir string, mask func(string)) (map[string]string, error) {
-	stored, err := read(filepath.Join(dir, file))
+	stored, err := read(filepath.Join(dir, File))
 	for _, value := range stored {
 		mask(value)
 	}
@@ -118,18 +120,7 @@ func write(path string, stored map[string]string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("store the generated secrets: %w", err)
 	}
-	// CreateTemp makes it 0600 from the start.
-	tmp, err := os.CreateTemp(filepath.Dir(path), File+".*")
-	if err != nil {
-		return fmt.Errorf("store the generated secrets: %w", err)
-	}
-	defer os.Remove(tmp.Name()) // gone already when all went well
-	_, err = tmp.Write(append(text, '\n'))
-	err = errors.Join(err, tmp.Sync(), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
+	if err := disk.WriteFile(path, append(text, '\n')); err != nil {
 		return fmt.Errorf("store the generated secrets: %w", err)
 	}
 	return nil

@@ -73,14 +73,14 @@ func TestLoad_DamagedFileIsNotReplacedNorQuoted(t *testing.T) {
 
 func TestRestore(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
-	if Stored(dir) {
+	if Has(dir) {
 		t.Error("an empty directory has secrets")
 	}
 	var masked []string
 	mask := func(s string) { masked = append(masked, s) }
 	for _, found := range []map[string]string{nil, {"a": "from elsewhere"}} {
-		if err := Restore(dir, found, mask); err != nil || Stored(dir) != (found != nil) {
-			t.Errorf("%d found: stored is %v, %v", len(found), Stored(dir), err)
+		if err := Restore(dir, found, mask); err != nil || Has(dir) != (found != nil) {
+			t.Errorf("%d found: stored is %v, %v", len(found), Has(dir), err)
 		}
 	}
 	if len(masked) != 1 {

@@ -20,7 +20,7 @@ func TestS3(t *testing.T) {
 		{name: "a round trip", port: port, target: keys(servers.Bucket), said: "put, get and delete in bucket " + servers.Bucket},
 		{name: "in its region", port: port, target: Target{AccessKey: servers.AccessKey, SecretKey: servers.SecretKey, Bucket: servers.Bucket, Region: "us-east-1"}, said: "put, get and delete"},
 		{name: "no such bucket", port: port, target: keys("tempo"), final: true, fault: "put an object into bucket tempo: 404 NoSuchBucket"},
-		{name: "no such key", port: port, target: Target{AccessKey: "guess", SecretKey: "guess"}, final: true, fault: "403 InvalidAccessKeyId"},
+		{name: "no such key", port: port, target: Target{AccessKey: "guess", SecretKey: "guess"}, final: true, fault: "a list of buckets: 404 XAdminUserNotFound"},
 		{name: "wrong secret", port: port, target: Target{AccessKey: servers.AccessKey, SecretKey: "guess"}, final: true, fault: "403 SignatureDoesNotMatch"},
 		{name: "TLS to who has none", port: port, target: Target{AccessKey: servers.AccessKey, SecretKey: servers.SecretKey, TLS: true}, final: true, fault: "it speaks no TLS at this port"},
 		{name: "nobody", port: servers.Port(t), target: keys(""), fault: "open localhost at 127.0.0.1:"},
@@ -41,6 +41,7 @@ func TestS3_InItsOwnWords(t *testing.T) {
 		{name: "a page", port: page(http.StatusOK, "<html><p>nginx</html>"), fault: "not in S3's words", final: true},
 		{name: "text", port: page(http.StatusOK, "welcome"), fault: "a list of buckets: ", final: true},
 		{name: "denied by a page", port: page(http.StatusForbidden, "<html>no</html>"), fault: "403, and not in S3's words", final: true},
+		{name: "no such key, in Amazon's words", port: page(http.StatusForbidden, "<Error><Code>InvalidAccessKeyId</Code></Error>"), target: keys(""), fault: "403 InvalidAccessKeyId", final: true},
 		{name: "busy", port: page(http.StatusServiceUnavailable, "<Error><Code>SlowDown</Code></Error>"), fault: "503 SlowDown"},
 		{name: "denied in its words", port: page(http.StatusForbidden, "<Error><Code>AccessDenied</Code></Error>"), said: "denies who has no keys"},
 	} {

@@ -32,6 +32,7 @@ func TestPlatform(t *testing.T) {
 		{"SecondRun_ChangesNothing", p.secondRun},
 		{"LostCredentials_AreFoundInTheCluster", p.lostCredentials},
 		{"Pulls_CrossTheWireOnceForAllNodes", p.pulls},
+		{"Pulls_GoToUpstreamWithoutTheCache", p.fallback},
 		{"Workflow_WalksTheSameWayThroughActions", p.workflow},
 		{"Down_RemovesWhatItMadeAndNothingElse", p.down},
 		{"Killed_AtAnyPointTheNextRunMakesItWhole", p.killed},

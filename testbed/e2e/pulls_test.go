@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/buenhyden/hy-home/testbed/internal/host"
 )
@@ -49,6 +50,30 @@ func (p *platform) pulls(t *testing.T) {
 	after := p.counters(t)
 	if ready != "3" || after.Hits <= before.Hits || after.Misses != before.Misses || after.BytesPulled != before.BytesPulled {
 		t.Errorf("%s nodes run it; the blobs of the cache before and after: %+v, %+v", ready, before, after)
+	}
+}
+
+// fallback sees a node pull an image while the cache of its registry is away. The
+// bed reaches no public registry: for this part the hosts.toml that the platform
+// wrote names the bed's own as the upstream, and nothing else in it is touched.
+func (p *platform) fallback(t *testing.T) {
+	const node, cache, image = "hy-home-worker", "hy-home-cache-docker-io", "docker.io/library/redis:7.0.15"
+	inNode := func(script string) string { return p.command(t, "docker", "exec", node, "sh", "-ec", script) }
+	const hosts = "/etc/containerd/certs.d/docker.io/hosts.toml"
+	if text := inNode("cat " + hosts); !strings.Contains(text, `server = "https://registry-1.docker.io"`) || !strings.Contains(text, `[host."http://`+cache+`:5000"]`) {
+		t.Fatalf("a node is told of other registries:\n%s", text)
+	}
+	inNode("sed -i 's#https://registry-1.docker.io#" + host.Mirror + "#' " + hosts)
+	p.command(t, "docker", "stop", "--time", "1", cache)
+	defer p.command(t, "docker", "start", cache) // also when the pull fails
+	inNode("crictl rmi " + image + " >/dev/null 2>&1 || true")
+	start := time.Now()
+	inNode("crictl pull " + image)
+	t.Logf("pulled without the cache in %s", time.Since(start).Round(time.Millisecond))
+	// A run puts the file right, and the cache.
+	p.hyaction(t, p.setup(t)...)
+	if text := inNode("cat " + hosts); !strings.Contains(text, `server = "https://registry-1.docker.io"`) {
+		t.Errorf("a run leaves what somebody changed on a node:\n%s", text)
 	}
 }
 

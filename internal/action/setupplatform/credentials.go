@@ -20,7 +20,7 @@ import (
 // also in the texts that are made from it.
 func (r *run) credentials(ctx context.Context) (err error) {
 	o := r.o
-	if !secrets.Stored(o.StateDir) {
+	if !secrets.Has(o.StateDir) {
 		found, err := r.recall(ctx)
 		if err != nil {
 			return err

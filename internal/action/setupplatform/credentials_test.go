@@ -13,6 +13,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/plan"
 	"github.com/buenhyden/hy-home/internal/pull"
 	"github.com/buenhyden/hy-home/internal/sealed"
 )
@@ -179,5 +180,16 @@ func TestRun_OneSecretOfTwoComponentsIsBadInput(t *testing.T) {
 	_, err := Run(t.Context(), o)
 	if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "both make the Kubernetes Secret apps/login") || len(w.calls) > 0 {
 		t.Errorf("got %v; made %v", err, w.calls)
+	}
+}
+
+func TestReport_NamesWhatTheUsersFilesAskFor(t *testing.T) {
+	res := Result{Plan: plan.Plan{Components: []catalog.Component{
+		{Name: "db", Secrets: []string{"db-password"}},
+		{Name: "user-manifests", Secrets: []string{"redis-password", "shop-key"}},
+		{Name: "user-compose", Secrets: []string{"redis-password", "API_TOKEN"}},
+	}}}
+	if got := strings.Join(res.generated(), " "); got != "API_TOKEN redis-password shop-key" {
+		t.Errorf("got %q", got)
 	}
 }

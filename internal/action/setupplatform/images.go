@@ -25,7 +25,11 @@ const pullsAtOnce = 4
 // pullTimeout of one image: 1 GiB at 2 MiB/s.
 const pullTimeout = 9 * time.Minute
 
-// images adds the pulls to the nodes of the components.
+// buildTimeout of one image: a compiler on two processors has much to do. The
+// run's own time limit ends it sooner.
+const buildTimeout = 30 * time.Minute
+
+// images adds the pulls and the builds to the nodes of the components.
 func (r *run) images(nodes []engine.Node) []engine.Node {
 	var pulls []engine.Node
 	for _, i := range pull.Images(r.plan) {
@@ -49,7 +53,7 @@ func (r *run) images(nodes []engine.Node) []engine.Node {
 			}
 		}
 	}
-	return append(pulls, nodes...)
+	return append(append(pulls, r.builds(nodes)...), nodes...)
 }
 
 // charts adds the fetches of charts: they too wait for nobody.
@@ -63,7 +67,7 @@ func (r *run) charts(nodes []engine.Node) []engine.Node {
 		n := engine.Node{ID: "chart " + c.Name, Lane: imageLane, Timeout: pullTimeout}
 		n.Run = func(ctx context.Context, progress func(string)) (engine.Outcome, error) {
 			env := r.env
-			env.Progress, env.Warn = progress, r.warn
+			env.Progress = progress
 			return f.Fetch(ctx, c, env)
 		}
 		fetches = append(fetches, n)
@@ -72,6 +76,33 @@ func (r *run) charts(nodes []engine.Node) []engine.Node {
 	}
 	return append(fetches, nodes...)
 }
+
+// builds are the images that are built here, which their components wait for.
+func (r *run) builds(nodes []engine.Node) []engine.Node {
+	var builds []engine.Node
+	for k, c := range r.plan.Components {
+		driver, ok := r.o.Drivers[c.Driver].(engine.Builder)
+		if !ok {
+			continue
+		}
+		for _, b := range c.Builds {
+			n := engine.Node{ID: buildNode(b.Name), Lane: imageLane, Timeout: buildTimeout}
+			for _, need := range b.Needs {
+				n.Needs = append(n.Needs, buildNode(need))
+			}
+			n.Run = func(ctx context.Context, progress func(string)) (engine.Outcome, error) {
+				env := r.env
+				env.Progress = progress
+				return driver.Build(ctx, c, b.Name, env)
+			}
+			builds = append(builds, n)
+			nodes[k].Needs = append(nodes[k].Needs, n.ID)
+		}
+	}
+	return builds
+}
+
+func buildNode(name string) string { return "build " + name }
 
 // cache is the component that runs the caches, and its driver.
 func (r *run) cache() (catalog.Component, engine.Prefetcher) {

@@ -152,3 +152,48 @@ func TestRun_CredentialsComeInPairs(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// builders is a world whose driver builds images.
+type builders struct{ *world }
+
+func (b *builders) Build(_ context.Context, _ catalog.Component, name string, _ engine.Env) (engine.Outcome, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.calls = append(b.calls, "build "+name)
+	if name == b.fail {
+		return "", errors.New("compose.yml:7: build of service web: exit code: 3")
+	}
+	return engine.Unchanged, nil
+}
+
+func TestRun_BuildsBeforeWhatWaitsForIt(t *testing.T) {
+	w, o := setup(t)
+	b := &builders{w}
+	o.Drivers["compose"] = b
+	for i := range o.Catalog.Components {
+		if c := &o.Catalog.Components[i]; c.Name == "db" {
+			c.Builds = []catalog.Build{{Name: "base"}, {Name: "web", Needs: []string{"base"}}}
+		}
+	}
+	res, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	needs := map[string]string{}
+	for _, s := range res.Steps {
+		needs[s.ID] = strings.Join(s.Needs, ",")
+	}
+	for id, want := range map[string]string{"build base": "", "build web": "build base", "db": "net,build base,build web"} {
+		if got, ok := needs[id]; !ok || got != want {
+			t.Errorf("%s waits for %q, want %q", id, got, want)
+		}
+	}
+	w.fail, w.calls = "web", nil
+	_, err = Run(t.Context(), o)
+	if err == nil || err.Error() != "build web: compose.yml:7: build of service web: exit code: 3" {
+		t.Errorf("got %v", err)
+	}
+	if slices.Contains(w.calls, "+db") {
+		t.Error("the component was started without its image")
+	}
+}

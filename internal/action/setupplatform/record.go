@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/disk"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/plan"
 	"github.com/buenhyden/hy-home/internal/workspace"
@@ -114,11 +115,7 @@ func (r record) save(dir string) error {
 	if err != nil {
 		return fmt.Errorf("write the platform's record: %w", err)
 	}
-	tmp := filepath.Join(dir, recordFile+".new") // only the holder of the lock writes it
-	if err := os.WriteFile(tmp, append(text, '\n'), 0o600); err != nil {
-		return fmt.Errorf("write the platform's record: %w", err)
-	}
-	if err := os.Rename(tmp, filepath.Join(dir, recordFile)); err != nil {
+	if err := disk.WriteFile(filepath.Join(dir, recordFile), append(text, '\n')); err != nil {
 		return fmt.Errorf("write the platform's record: %w", err)
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/buenhyden/hy-home/internal/apply"
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/disk"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/lock"
@@ -63,6 +64,10 @@ type Options struct {
 	// Pull makes sure that the Docker engine has an image, with the digest if that is
 	// not empty, and reports whether it was pulled. nil leaves it to who needs it.
 	Pull func(context.Context, pull.Request, func(progress string)) (pulled bool, err error)
+
+	// Explain adds to the error of a component what the machine knows of its cause,
+	// such as how much room a full disk has left. nil adds nothing.
+	Explain func(context.Context, error) error
 
 	Mask     func(secret string) // called with each generated secret before its first use
 	Observe  func(engine.Event)  // may be nil
@@ -133,10 +138,11 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err := r.credentials(ctx); err != nil {
 		return res, err
 	}
+	r.env.Warn = r.warn // the console is the engine's until the run is over
 	res.Env = r.env
 	res.Env.Secrets = r.hidden()
 	before := apply.Requests()
-	res.Steps, err = engine.Run(ctx, r.up(), engine.Options{
+	res.Steps, err = engine.Run(ctx, r.explained(r.up()), engine.Options{
 		Observe: o.Observe, Concurrency: o.Concurrency, Lanes: map[string]int{imageLane: pullsAtOnce},
 	})
 	res.Requests = apply.Requests() - before
@@ -296,6 +302,23 @@ func (r *run) up() []engine.Node {
 	return r.charts(r.images(nodes))
 }
 
+// explained lets nodes say more of what they fail with.
+func (r *run) explained(nodes []engine.Node) []engine.Node {
+	if r.o.Explain == nil {
+		return nodes
+	}
+	for i, n := range nodes {
+		nodes[i].Run = func(ctx context.Context, progress func(string)) (engine.Outcome, error) {
+			outcome, err := n.Run(ctx, progress)
+			if err != nil {
+				err = r.o.Explain(ctx, err)
+			}
+			return outcome, err
+		}
+	}
+	return nodes
+}
+
 // makeStateDir makes the state directory for its owner alone: it will hold a
 // kubeconfig and secrets.
 func makeStateDir(dir string) error {
@@ -303,7 +326,7 @@ func makeStateDir(dir string) error {
 		return exit.BadInputf("state directory %q is not an absolute path", dir)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the state directory: %w", err)
+		return fmt.Errorf("make the state directory: %w", disk.Explain(err, filepath.Dir(dir)))
 	}
 	return nil
 }

@@ -147,6 +147,23 @@ func TestRun_SecondRunIsUnchangedAndDownRemovesAll(t *testing.T) {
 	}
 }
 
+func TestRun_NamesTheRegistryWhereThereIsOne(t *testing.T) {
+	_, o := setup(t)
+	res, err := Run(t.Context(), o)
+	if v, ok := res.Values[RegistryValue]; err != nil || ok {
+		t.Errorf("without one: %q, %v", v, err)
+	}
+	own := component("registry", "registry", "net")
+	own.Settings = map[string]any{"port": 5001}
+	o.Catalog.Components = append(o.Catalog.Components, own)
+	o.Catalog.Profiles[0].Components = append(o.Catalog.Profiles[0].Components, "registry")
+	o.Drivers["registry"] = o.Drivers["network"]
+	res, err = Run(t.Context(), o)
+	if v := res.Values[RegistryValue]; err != nil || v != "localhost:5001" {
+		t.Errorf("got %q, %v", v, err)
+	}
+}
+
 // A change of the profile must not leave what only the old one had.
 func TestDown_RemovesWhatEarlierProfilesMade(t *testing.T) {
 	w, o := setup(t)

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/url"
 	"regexp"
+	"strconv"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/exit"
@@ -18,6 +19,8 @@ import (
 //	platform            the platform's name
 //	registry-mirror     URL, or empty
 //	docker-username     of Docker Hub, or empty
+//	registry            what this machine pushes to and the nodes pull from, as it
+//	                    stands in names of images: "localhost:5001"; only where there is one
 //	cache-<host>        URL of the cache of a registry's host: "cache-docker-io"
 //	<network>-name      for each component of the driver "network", by the
 //	<network>-subnet    component's name: "kind-net-subnet" is "172.18.0.0/16"
@@ -39,6 +42,9 @@ func values(p plan.Plan, o Options) (map[string]string, error) {
 				v[pull.CacheValue(host)] = pull.CacheURL(o.Name, host)
 			}
 		}
+		if port, ok := c.Settings["port"].(int); ok && c.Driver == registryDriver {
+			v[RegistryValue] = "localhost:" + strconv.Itoa(port)
+		}
 		if c.Driver != "network" {
 			continue
 		}
@@ -58,6 +64,13 @@ func values(p plan.Plan, o Options) (map[string]string, error) {
 	}
 	return v, nil
 }
+
+// registryDriver is the driver of the registry of this machine, and RegistryValue
+// the value that says how images in it are called.
+const (
+	registryDriver = "registry"
+	RegistryValue  = "registry"
+)
 
 // proofDriver is the driver whose component runs hyaction itself in a pod.
 const proofDriver = "proof"

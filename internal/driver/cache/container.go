@@ -47,16 +47,21 @@ func (s Settings) wanted(c catalog.Component, host string, env engine.Env) wante
 		name: pull.CacheName(env.Name, host), platform: env.Name, image: c.Images[0],
 		network: s.Network, upstream: s.Upstreams[host],
 	}
-	username, password := env.Values[pull.UsernameValue], env.Secrets[pull.PasswordSecret]
 	if mirror := env.Values[pull.MirrorValue]; mirror != "" {
 		w.upstream = mirror
-		username = "" // it is Docker Hub's, not the mirror's
 	}
-	if host != "docker.io" {
-		username = ""
-	}
+	username, password := s.credentials(host, env)
 	w.config = config(w.upstream, username, password)
 	return w
+}
+
+// credentials are those that the cache of a host has for its upstream, if any: they
+// are Docker Hub's, and no mirror's.
+func (s Settings) credentials(host string, env engine.Env) (username, password string) {
+	if host != "docker.io" || env.Values[pull.MirrorValue] != "" || env.Values[pull.UsernameValue] == "" {
+		return "", ""
+	}
+	return env.Values[pull.UsernameValue], env.Secrets[pull.PasswordSecret]
 }
 
 // config is the registry's own. Deleting is allowed because the registry drops

@@ -27,6 +27,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/pull"
+	"github.com/buenhyden/hy-home/internal/registry"
 )
 
 // Driver runs the caches.
@@ -35,11 +36,13 @@ type Driver struct {
 
 	mu    sync.Mutex
 	begin map[string]Figures // of each cache, when this run found it
+
+	refused map[string]bool // hosts whose upstream did not take the credentials
 }
 
 // New makes the driver; it connects to the engine when it is first used.
 func New(docker *docker.Engine) *Driver {
-	return &Driver{docker: docker, begin: map[string]Figures{}}
+	return &Driver{docker: docker, begin: map[string]Figures{}, refused: map[string]bool{}}
 }
 
 var (
@@ -86,7 +89,7 @@ func (d *Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env)
 	g, ctx := errgroup.WithContext(ctx)
 	for i, host := range s.hosts() {
 		g.Go(func() (err error) {
-			outcomes[i], err = d.apply(ctx, cli, s.wanted(c, host, env), env)
+			outcomes[i], err = d.apply(ctx, cli, s.wanted(c, host, d.login(ctx, s, host, env)), env)
 			return err
 		})
 	}
@@ -126,6 +129,27 @@ func (d *Driver) apply(ctx context.Context, cli *client.Client, w wanted, env en
 		return "", err
 	}
 	return outcome, d.settle(ctx, cli, w, env)
+}
+
+// login gives env as the cache of a host is to see it: without credentials that its
+// upstream refuses. With them the cache would say of every image that it is not
+// there; without them it gives out what everybody may have.
+func (d *Driver) login(ctx context.Context, s Settings, host string, env engine.Env) engine.Env {
+	username, password := s.credentials(host, env)
+	if username == "" {
+		return env
+	}
+	err := registry.Client{Credentials: registry.Credentials{Username: username, Password: password}}.CheckLogin(ctx, s.Upstreams[host])
+	if !errors.Is(err, registry.ErrRefused) {
+		return env // what is wrong otherwise shows when an image is asked for
+	}
+	env.Warn(fmt.Sprintf("docker-username and docker-password: %s does not take them (%v): images of %s are asked for as nobody, who may not have all of them, nor as many", s.Upstreams[host], err, host))
+	d.mu.Lock()
+	d.refused[host] = true
+	d.mu.Unlock()
+	env.Values = maps.Clone(env.Values)
+	delete(env.Values, pull.UsernameValue)
+	return env
 }
 
 // startLimit is how long a cache may take to answer before it is left out. On

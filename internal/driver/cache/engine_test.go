@@ -129,6 +129,7 @@ func setup(t *testing.T) (*Driver, *client.Client, catalog.Component, engine.Env
 	}
 	env := engine.Env{
 		Name: fmt.Sprintf("hyt-%d", os.Getpid()), Values: map[string]string{}, Secrets: map[string]string{},
+		Warn:     func(s string) { t.Log(s) },
 		Progress: func(s string) { t.Log(time.Now().Format("05.000 ") + s) }, Log: slog.New(slog.DiscardHandler),
 	}
 	network, err := cli.NetworkCreate(t.Context(), env.Name, network.CreateOptions{

@@ -23,6 +23,17 @@ func (d *Driver) Prefetch(ctx context.Context, c catalog.Component, image string
 		return err
 	}
 	host := pull.Host(image)
+	err = d.prefetch(ctx, s, c, image, env)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil && d.refused[host] && !errors.Is(err, engine.ErrMismatch) {
+		err = fmt.Errorf("%w (asked for as nobody, as docker-username and docker-password were refused)", err)
+	}
+	return err
+}
+
+func (d *Driver) prefetch(ctx context.Context, s Settings, c catalog.Component, image string, env engine.Env) error {
+	host := pull.Host(image)
 	if s.Upstreams[host] == "" {
 		return nil
 	}

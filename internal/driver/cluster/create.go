@@ -9,6 +9,8 @@ import (
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 	"sigs.k8s.io/kind/pkg/cluster"
 	"sigs.k8s.io/kind/pkg/cluster/nodes"
+
+	"github.com/buenhyden/hy-home/internal/disk"
 )
 
 // kubeletPatch lets the kubelet start on a host with cgroup v1: from Kubernetes
@@ -72,6 +74,10 @@ func (k *kind) create(ctx context.Context, s Settings) ([]nodes.Node, error) {
 	have, listErr := k.nodes()
 	if err == nil {
 		return have, listErr
+	}
+	if disk.IsFull(err) {
+		_ = os.Remove(k.kubeconfig) // kind may have written half of it
+		err = disk.Explain(err, k.env.StateDir)
 	}
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("create kind cluster %s: %w (half made: the next run makes it anew)", k.name, ctx.Err())

@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/kind/pkg/cluster/nodes"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/disk"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
 )
@@ -235,7 +236,10 @@ func (k *kind) begun() error {
 	if err := os.MkdirAll(filepath.Dir(k.marker), 0o700); err != nil {
 		return fmt.Errorf("state directory: %w", err)
 	}
-	return os.WriteFile(k.marker, []byte(time.Now().UTC().Format(time.RFC3339)+"\n"), 0o600)
+	if err := disk.WriteFile(k.marker, []byte(time.Now().UTC().Format(time.RFC3339)+"\n")); err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	return nil
 }
 
 func (k *kind) finished() error {

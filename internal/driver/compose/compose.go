@@ -13,6 +13,8 @@
 // A `configs.*.file` is read from the component's directory and copied into the
 // container, so nothing on the machine is mounted and a remote engine works too.
 //
+// The user's own files may have images built: see [Driver.Build].
+//
 // Whether a project is up is read from the engine: `up --wait` fails on a
 // one-shot container that did its work and exited 0 (docker/compose#10596).
 package compose
@@ -105,6 +107,11 @@ func (d *Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env)
 	if err != nil {
 		return "", err
 	}
+	if isUsers(c) {
+		if err := d.buildMissing(ctx, cli, c, env); err != nil {
+			return "", err
+		}
+	}
 	before, err := containers(ctx, cli, project.Name)
 	if err != nil {
 		return "", err
@@ -169,7 +176,8 @@ func (d *Driver) probe(ctx context.Context, cli *client.Client, c catalog.Compon
 // goes with it, so there is nothing to flush.
 const stopTimeout = 2 * time.Second
 
-// Remove takes the project's containers and volumes away.
+// Remove takes the project's containers, volumes and the images that were built
+// under names of ours away.
 func (d *Driver) Remove(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
 	cli, err := d.docker.Client(ctx)
 	if err != nil {
@@ -181,7 +189,13 @@ func (d *Driver) Remove(ctx context.Context, c catalog.Component, env engine.Env
 		return "", err
 	}
 	if !there {
-		return engine.Unchanged, forgetMade(env, c)
+		out := engine.Unchanged
+		if removed, err := removeImages(ctx, cli, name, env.Name, env.Progress); err != nil {
+			return "", err
+		} else if removed {
+			out = engine.Removed
+		}
+		return out, forgetMade(env, c)
 	}
 	env.Progress("remove containers and volumes")
 	service, err := newService(cli, env)
@@ -194,6 +208,9 @@ func (d *Driver) Remove(ctx context.Context, c catalog.Component, env engine.Env
 		return "", fmt.Errorf("compose down %s: %w", name, err)
 	}
 	if err := removeVolumes(ctx, cli, name, env.Name); err != nil {
+		return "", err
+	}
+	if _, err := removeImages(ctx, cli, name, env.Name, env.Progress); err != nil {
 		return "", err
 	}
 	return engine.Removed, forgetMade(env, c)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/composefile"
+	"github.com/buenhyden/hy-home/internal/disk"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
 )
@@ -55,10 +56,7 @@ func (m made) save(env engine.Env, component string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	if err := os.WriteFile(path+".new", append(text, '\n'), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return disk.WriteFile(path, append(text, '\n'))
 }
 
 // forget removes what was made: files that nobody changed since, directories
@@ -296,12 +294,11 @@ func (u *userProject) make(component string) error {
 		if err := u.made.save(u.env, component); err != nil {
 			return fmt.Errorf("note what is made: %w", err)
 		}
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return fmt.Errorf("make %s: %w", u.show(path), err)
+		if _, err := os.Lstat(path); err == nil {
+			return fmt.Errorf("make %s: somebody else has made it meanwhile", u.show(path))
 		}
-		_, err = f.WriteString(text)
-		if err := errors.Join(err, f.Close()); err != nil {
+		// Whole or not at all: half a password would be taken for one by the next run.
+		if err := disk.WriteFile(path, []byte(text)); err != nil {
 			return fmt.Errorf("make %s: %w", u.show(path), err)
 		}
 		u.env.Progress("made " + u.show(path))

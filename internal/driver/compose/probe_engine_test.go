@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/engine"
 )
 
 // Ports that are not published are asked where the containers are, in their own
@@ -81,5 +82,53 @@ networks: {default: {ipam: {config: [{subnet: 172.30.215.0/24}]}}}
 	c = project("redis-cli -h db set topic 1")
 	if _, err := d.Apply(within(t, 2*time.Minute), c, e); err != nil {
 		t.Error(err)
+	}
+}
+
+// An endpoint is spoken to with its own credentials, by the names of containers.
+func TestEngine_SpeaksToEndpoints(t *testing.T) {
+	d, cli := onEngine(t, redisImage)
+	c := catalog.Component{Name: "speaks", Secrets: []string{"db-password"}, Files: fstest.MapFS{"compose.yaml": {Data: []byte(`
+services:
+  db:
+    image: docker.io/library/redis:7.0.15
+    command: [redis-server, --save, "", --requirepass, "${DB_PASSWORD}"]
+    restart: unless-stopped
+    stop_signal: SIGKILL
+networks: {default: {ipam: {config: [{subnet: 172.30.216.0/24}]}}}
+`)}}, Expose: []catalog.Endpoint{
+		{Name: "db", Protocol: catalog.Redis, Hosts: []string{"db"}, Port: 6379, Secrets: map[string]string{catalog.Password: "db-password"}},
+		{Name: "whole", Protocol: catalog.Redis, Hosts: []string{"db"}, Port: 6379, Clustered: true, Secrets: map[string]string{catalog.Password: "db-password"}},
+		{Name: "gone", Protocol: catalog.Redis, Hosts: []string{"db", "db-2"}, Port: 6379, Secrets: map[string]string{catalog.Password: "db-password"}},
+	}, Ready: []catalog.Probe{{Speak: &catalog.SpeakProbe{Endpoint: "db"}}}}
+	e := platform(t, d, c)
+	e.Secrets = map[string]string{"db-password": "a-password"}
+	ctx := within(t, 2*time.Minute)
+	if _, err := d.Apply(ctx, c, e); err != nil {
+		t.Fatal(err)
+	}
+	if outcome, err := d.Apply(ctx, c, e); err != nil || outcome != engine.Unchanged {
+		t.Errorf("again: %s, %v", outcome, err)
+	}
+	cs, err := containers(ctx, cli, ProjectName(e.Name, c.Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := e
+	wrong.Secrets = map[string]string{"db-password": "another"}
+	for _, tt := range []struct {
+		endpoint string
+		env      engine.Env
+		want     string
+	}{
+		{"db", wrong, "db: WRONGPASS"},
+		{"whole", e, "cluster support disabled"},
+		{"gone", e, "db-2: "},
+		{"lost", e, "speaks exposes no endpoint lost"},
+	} {
+		err := check(ctx, cli, c, tt.env, catalog.Probe{Speak: &catalog.SpeakProbe{Endpoint: tt.endpoint}}, cs)
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", tt.endpoint, err, tt.want)
+		}
 	}
 }

@@ -41,20 +41,22 @@ type userProject struct {
 	given settings
 	*types.Project
 
-	docs    []composefile.Doc
-	env     engine.Env
-	made    made              // of earlier runs
-	vars    map[string]string // what the files may use
-	secrets []string          // names of the generated credentials it uses
-	unset   map[string]string // variable without a value: how it is written
-	write   map[string]string // file that is missing: what is generated into it
-	builds  map[string]bool   // services with a build section
+	component string
+	docs      []composefile.Doc
+	env       engine.Env
+	made      made              // of earlier runs
+	vars      map[string]string // what the files may use
+	secrets   []string          // names of the generated credentials it uses
+	unset     map[string]string // variable without a value: how it is written
+	write     map[string]string // file that is missing: what is generated into it
+	builds    map[string]image  // what is built, by service
+	ordered   []string          // its services, in an order in which they can be built
 }
 
 // loadUser reads the files as `docker compose` does, with the same rules for
 // relative paths, profiles and variables.
 func loadUser(ctx context.Context, c catalog.Component, env engine.Env) (*userProject, error) {
-	u := &userProject{env: env, unset: map[string]string{}, write: map[string]string{}, builds: map[string]bool{}}
+	u := &userProject{component: c.Name, env: env, unset: map[string]string{}, write: map[string]string{}, builds: map[string]image{}}
 	if err := c.DecodeSettings(&u.given); err != nil {
 		return nil, err
 	}
@@ -75,7 +77,7 @@ func loadUser(ctx context.Context, c catalog.Component, env engine.Env) (*userPr
 	if len(u.Services) == 0 {
 		return nil, u.noService()
 	}
-	for _, step := range []func() error{u.resolveEnvironment, u.resolveSecrets, u.resolveImages, u.resolveNetworks} {
+	for _, step := range []func() error{u.resolveEnvironment, u.resolveSecrets, u.resolveBuilds, u.resolveImages, u.resolveNetworks} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -239,32 +241,19 @@ func (u *userProject) noService() error {
 // resolveImages checks that each service has an image that can be had.
 func (u *userProject) resolveImages() error {
 	for _, name := range u.ServiceNames() {
-		s := u.Services[name]
-		if s.Build != nil {
-			if s.Image == "" {
-				return exit.BadInputf("%s: service %s is built and has no image: build it before (docker compose build) and name it by image:", u.at("services", name, "build"), name)
-			}
-			// It is built before, or pulled: a platform run does not build.
-			u.builds[name] = true
-			s.Build = nil
-			if s.PullPolicy == types.PullPolicyBuild {
-				s.PullPolicy = types.PullPolicyMissing
-			}
-			u.Services[name] = s
-		}
-		if _, err := reference.ParseNormalizedNamed(s.Image); err != nil {
-			return exit.BadInputf("%s: service %s: image %q is no reference to an image: write name:tag", u.at("services", name, "image"), name, s.Image)
+		if _, err := reference.ParseNormalizedNamed(u.Services[name].Image); err != nil {
+			return u.noReference(u.Services[name])
 		}
 	}
 	return nil
 }
 
-// images are the references of the project in full, sorted.
+// images are the references in full that the project pulls, sorted.
 func (u *userProject) images() []string {
 	var images []string
 	for _, s := range u.Services {
 		// What is built here, or must not be pulled, is in no registry.
-		if s.Build != nil || s.PullPolicy == types.PullPolicyNever || s.PullPolicy == types.PullPolicyBuild {
+		if s.PullPolicy == types.PullPolicyNever || s.PullPolicy == types.PullPolicyBuild {
 			continue
 		}
 		if ref, err := reference.ParseNormalizedNamed(s.Image); err == nil {
@@ -298,7 +287,7 @@ func (d *Driver) Describe(ctx context.Context, c catalog.Component, env engine.E
 	if err != nil {
 		return c, err
 	}
-	c.Images, c.Ports, c.Secrets = u.images(), u.ports(), u.secrets
+	c.Images, c.Builds, c.Ports, c.Secrets = u.images(), u.described(), u.ports(), u.secrets
 	for _, s := range u.Services {
 		// A limit is no wish: what is reserved is what the service will use.
 		c.Budget.Memory += catalog.Bytes(s.MemReservation) * catalog.Bytes(s.GetScale())

@@ -63,7 +63,7 @@ func (u *userProject) lint(memory int64) ([]composefile.Finding, error) {
 			return nil, err // resolveImages has refused it before
 		}
 		judged := composefile.Service{
-			Name: name, Image: reference.TagNameOnly(ref).String(), Tagged: !reference.IsNameOnly(ref),
+			Name: name, Image: reference.TagNameOnly(ref).String(), Tagged: !reference.IsNameOnly(ref), Built: u.isBuilt(s.Image),
 			Env: sortedKeys(s.Environment), Command: len(s.Command) > 0,
 			Memory: int64(s.MemLimit), Job: s.Restart == types.RestartPolicyNo,
 		}
@@ -111,6 +111,9 @@ func prepareUser(ctx context.Context, c catalog.Component, env engine.Env) error
 func forgetMade(env engine.Env, c catalog.Component) error {
 	if env.StateDir == "" {
 		return nil
+	}
+	if err := os.RemoveAll(builderDir(env, c.Name)); err != nil {
+		return fmt.Errorf("remove what the builder noted: %w", err)
 	}
 	m, err := loadMade(env, c)
 	if err != nil {

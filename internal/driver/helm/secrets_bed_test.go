@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -136,8 +137,11 @@ func TestBed_SecretsAreThereBeforeTheChartAndNowhereElse(t *testing.T) {
 	}
 	plaintest.Until(t, 30*time.Second, func(ctx context.Context) error { // it goes after its objects
 		_, err := client.RESTClient().Get().AbsPath("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets." + ns + ".example.org").DoRaw(ctx)
-		if !apierrors.IsNotFound(err) {
-			return fmt.Errorf("the chart's definition is left: %v", err)
+		switch {
+		case err == nil:
+			return errors.New("the chart's definition is left")
+		case !apierrors.IsNotFound(err):
+			return err
 		}
 		return nil
 	})

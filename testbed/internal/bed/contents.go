@@ -25,8 +25,11 @@ type imageOf struct {
 	mirrored bool // the cluster pulls it: it belongs into the registry too
 }
 
-// plainParts are the parts that a plain bed runs.
-func plainParts() []string { return []string{"kubernetes", "argo-rollouts", "kwok", "sealed-secrets"} }
+// plainParts are the parts that a plain bed runs, and the servers that tests start
+// beside it.
+func plainParts() []string {
+	return []string{"kubernetes", "argo-rollouts", "kwok", "sealed-secrets", "s3-server"}
+}
 
 func (b *Bed) contents() (*contents, error) {
 	c := &contents{parts: map[string]*artifact.Artifact{}}

@@ -28,6 +28,26 @@ func TestTools_MissingNamesPackagesOnce(t *testing.T) {
 	}
 }
 
+func TestLook_ByNameOrPattern(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "15", "bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := look(dir + "/*/bin/postgres"); !errors.Is(err, exec.ErrNotFound) {
+		t.Errorf("found what is not there: %v", err)
+	}
+	want := filepath.Join(dir, "15", "bin", "postgres")
+	if err := os.WriteFile(want, nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := look(dir + "/*/bin/postgres"); err != nil || got != want {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if _, err := look("go"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestMirrorPath(t *testing.T) {
 	for name, want := range map[string][2]string{
 		"redis:7.0.15":                           {"library/redis", "7.0.15"},

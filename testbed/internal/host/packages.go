@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/buenhyden/hy-home/internal/engine"
@@ -15,14 +16,21 @@ import (
 	"github.com/buenhyden/hy-home/internal/run"
 )
 
-// Tools says which Debian package has a program that a test bed needs.
+// Tools says which Debian package has a program that a test bed needs: its name in
+// PATH, or a pattern of its path.
 type Tools map[string]string
 
 // The tools of each kind of work.
 var (
 	dockerTools = Tools{"dockerd": "docker.io", "iptables": "iptables"}
 	buildTools  = Tools{"mmdebstrap": "mmdebstrap", "containerd": "containerd", "ctr": "containerd"}
-	plainTools  = Tools{"prometheus": "prometheus"}
+	plainTools  = Tools{
+		"prometheus": "prometheus",
+		// Not redis-server, which is this program under another name, and a service.
+		"redis-check-rdb": "redis-tools",
+		// Debian keeps the server's programs out of PATH.
+		"/usr/lib/postgresql/*/bin/postgres": "postgresql",
+	}
 )
 
 // DockerTools run a Docker engine of our own.
@@ -31,7 +39,8 @@ func DockerTools() Tools { return dockerTools }
 // BuildTools make images from Debian packages.
 func BuildTools() Tools { return buildTools }
 
-// PlainTools are what a bed of plain processes takes from Debian.
+// PlainTools are what a bed of plain processes takes from Debian, and tests that
+// start servers of their own.
 func PlainTools() Tools { return plainTools }
 
 // missing lists the packages of the tools that are not in PATH, sorted.
@@ -45,10 +54,25 @@ func (t Tools) missing(lookPath func(string) (string, error)) []string {
 	return sorted(want)
 }
 
+// look finds a program by its name, or by a pattern of its path.
+func look(tool string) (string, error) {
+	if !strings.Contains(tool, "/") {
+		return exec.LookPath(tool)
+	}
+	found, err := filepath.Glob(tool)
+	if err == nil && len(found) == 0 {
+		err = exec.ErrNotFound
+	}
+	if err != nil {
+		return "", err
+	}
+	return found[0], nil
+}
+
 // Install installs what is missing, on a Debian or Ubuntu as root. Elsewhere it
 // says what is missing and changes nothing.
 func Install(ctx context.Context, runner run.Runner, t Tools, progress func(string)) (engine.Outcome, error) {
-	missing := t.missing(exec.LookPath)
+	missing := t.missing(look)
 	if len(missing) == 0 {
 		return engine.Unchanged, nil
 	}

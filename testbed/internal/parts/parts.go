@@ -56,6 +56,7 @@ func All() []Part {
 			{"sealed-secrets-controller", "."}, {"kubeseal", "github.com/bitnami/sealed-secrets/cmd/kubeseal"},
 		}, Trimmed: true},
 		{Name: "distribution", Programs: []Program{{"registry", "."}}},
+		{Name: "s3-server", Programs: []Program{{"s3-server", "."}}},
 		{Name: "kwok", Programs: []Program{{"kwok", "sigs.k8s.io/kwok/cmd/kwok"}}},
 	}
 }
