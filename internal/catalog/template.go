@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,6 +22,7 @@ const UserValues = "values.user.yaml"
 type Fields struct {
 	Name      string            // of the platform
 	Namespace string            // of the component
+	Size      string            // of the component: "slim", "ha"
 	Values    map[string]string // what the platform knows, by name; an unknown name is an error
 
 	Namespaces []Namespace // of all components of the platform
@@ -55,7 +57,7 @@ func (c Component) Text(file string, f Fields) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("component %s: %w", c.Name, err)
 	}
-	f.Namespace = c.Namespace
+	f.Namespace, f.Size = c.Namespace, cmp.Or(c.Size, Slim)
 	var b bytes.Buffer
 	if err := t.Execute(&b, f); err != nil {
 		return nil, fmt.Errorf("component %s: %w", c.Name, err)
