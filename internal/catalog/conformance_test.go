@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -262,6 +263,29 @@ func TestConformance_Compose(t *testing.T) {
 			if _, err := fs.Stat(c.Files, config.File); errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("configs.%s: there is no file %s", name, config.File)
 			}
+		}
+	})
+}
+
+// A misspelt name would leave out for ever what it is about.
+func TestConformance_TemplatesAskForComponentsThatExist(t *testing.T) {
+	cat := embeddedCatalog(t)
+	asked := regexp.MustCompile(`\.Has "([^"]*)"`)
+	each(t, func(t *testing.T, c Component) {
+		err := fs.WalkDir(c.Files, ".", func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(name, templateSuffix) {
+				return err
+			}
+			text, err := fs.ReadFile(c.Files, name)
+			for _, m := range asked.FindAllStringSubmatch(string(text), -1) {
+				if _, ok := cat.Component(m[1]); !ok {
+					t.Errorf("%s: asks for %q, which is no component", name, m[1])
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,7 +47,7 @@ var saslMechanisms = []SASL{SASLPlain, SASLScram256, SASLScram512}
 
 // Endpoint is one thing that a component offers to others over the network.
 type Endpoint struct {
-	Name     string   `yaml:"name"` // unique in the catalog: "redis"
+	Name     string   `yaml:"name"` // unique in a platform: "redis"
 	Protocol Protocol `yaml:"protocol"`
 	// Hosts answer alike: in the docker tier names on the data tier's network, in
 	// the cluster tier Services of the component's namespace.
@@ -141,6 +142,22 @@ func checkEndpoint(c Component, e Endpoint, add func(string, ...any)) {
 			add("expose %s: secret %q is not in the component's secrets", e.Name, name)
 		}
 	}
+}
+
+// CheckEndpoints reports an endpoint that two components of one platform would
+// expose. In the catalog a name may be there twice: what takes another one's place,
+// as a whole Prometheus stack does that of a single Prometheus, answers to its name.
+func CheckEndpoints(cs []Component) error {
+	exposes := map[string]string{}
+	for _, c := range cs {
+		for _, e := range c.Expose {
+			if other, taken := exposes[e.Name]; taken {
+				return fmt.Errorf("%s and %s both expose the endpoint %s: leave one of them out", other, c.Name, e.Name)
+			}
+			exposes[e.Name] = c.Name
+		}
+	}
+	return nil
 }
 
 // ExternalService is the name of the Service that stands in the cluster for a

@@ -67,3 +67,17 @@ func TestLoad_ReadsTheAuthoritiesOfAnEndpoint(t *testing.T) {
 		t.Errorf("got %+v", c.Expose[0])
 	}
 }
+
+// A component that takes another one's place answers to its endpoint's name.
+func TestValidate_EndpointsAreUniqueInAProfile(t *testing.T) {
+	const expose = "expose: [{name: a, protocol: tcp, hosts: [x], port: 1}]\n"
+	two := []string{"components/net/component.yaml", network + expose, "components/db/component.yaml", strings.Replace(good, "needs: [{name: net, why: it lives there}]\n", "", 1) + expose}
+	apart := []string{"profiles/all.yaml", "name: all\ndescription: x\ncomponents: [net]\n", "profiles/other.yaml", "name: other\ndescription: x\ncomponents: [db]\n"}
+	if _, err := Load(tree(append(two, apart...)...)); err != nil {
+		t.Errorf("in profiles of their own: %v", err)
+	}
+	_, err := Load(tree(two...))
+	if want := "profiles/all.yaml: net and db both expose the endpoint a: leave one of them out"; err == nil || err.Error() != want {
+		t.Errorf("in one profile: got %v, want %s", err, want)
+	}
+}

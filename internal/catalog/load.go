@@ -44,6 +44,11 @@ type Profile struct {
 	Description string   `yaml:"description"`
 	Components  []string `yaml:"components"` // all of them: what one needs must be listed too
 
+	// Machine is the one that it is meant for: what it has in all, memory and disk
+	// of the system and the runner included. Nothing is checked against it at run
+	// time, where the machine itself is measured; a test holds the budgets to it.
+	Machine Budget `yaml:"machine"`
+
 	// Size is that of every component which has it; the others keep their own.
 	Size string `yaml:"size"`
 	// Sizes are those of single components, which must have them.

@@ -86,7 +86,7 @@ func TestLoad_NamesFileAndFault(t *testing.T) {
 		{"bad tier", swap("tier: docker", "tier: cloud"), `tier is "cloud"`},
 		{"bad port", []string{file, good + "ports: [70000]\n"}, "port 70000 is not between"},
 		{"two probes", []string{file, good + "ready: [{crd: a, http: {url: x}}]\n"}, "ready[0] must have exactly one of object, crd"},
-		{"exposed twice", []string{file, good + "expose: [{name: a, protocol: tcp, hosts: [x], port: 1}]\n", "components/net/component.yaml", network + "expose: [{name: a, protocol: tcp, hosts: [y], port: 1}]\n"}, `exposes "a", which db exposes already`},
+		{"exposed twice", []string{file, good + "expose: [{name: a, protocol: tcp, hosts: [x], port: 1}]\n", "components/net/component.yaml", network + "expose: [{name: a, protocol: tcp, hosts: [y], port: 1}]\n"}, "profiles/all.yaml: net and db both expose the endpoint a: leave one of them out"},
 		{"profile leaves out a need", []string{"profiles/some.yaml", "name: some\ndescription: x\ncomponents: [db]\n"}, `profiles/some.yaml: chooses "db" but not "net", which it needs: it lives there`},
 		{"profile has unknown", []string{"profiles/some.yaml", "name: some\ndescription: x\ncomponents: [dbs]\n"}, `chooses "dbs", which is no component`},
 		{"profile sets unknown", []string{"profiles/some.yaml", "name: some\ndescription: x\ncomponents: [net, db]\nsettings: {db: {sise: 2}}\n"}, "sets db.sise, which the component does not have"},

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,10 +22,25 @@ const UserValues = "values.user.yaml"
 type Fields struct {
 	Name      string            // of the platform
 	Namespace string            // of the component
+	Size      string            // of the component: "slim", "ha"
 	Values    map[string]string // what the platform knows, by name; an unknown name is an error
 
 	Namespaces []Namespace // of all components of the platform
+	Components []string    // names of the platform's components, see [Fields.Has]
 }
+
+// FieldsOf is what templates may use in a platform of some components.
+func FieldsOf(name string, values map[string]string, cs []Component) Fields {
+	f := Fields{Name: name, Values: values, Namespaces: Namespaces(cs)}
+	for _, c := range cs {
+		f.Components = append(f.Components, c.Name)
+	}
+	return f
+}
+
+// Has reports whether a component is part of the platform: for what a file says of
+// others only where they are there.
+func (f Fields) Has(component string) bool { return slices.Contains(f.Components, component) }
 
 // Text is a file of the component, rendered if what is there is its template. One
 // that is not there in either form is [fs.ErrNotExist].
@@ -41,7 +57,7 @@ func (c Component) Text(file string, f Fields) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("component %s: %w", c.Name, err)
 	}
-	f.Namespace = c.Namespace
+	f.Namespace, f.Size = c.Namespace, cmp.Or(c.Size, Slim)
 	var b bytes.Buffer
 	if err := t.Execute(&b, f); err != nil {
 		return nil, fmt.Errorf("component %s: %w", c.Name, err)

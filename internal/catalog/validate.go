@@ -26,7 +26,6 @@ const maxTimeout = 30 * time.Minute
 func Validate(cat Catalog) []error {
 	var faults []error
 	known := map[string]bool{}
-	exposed := map[string]string{}
 	for _, c := range cat.Components {
 		if known[c.Name] {
 			faults = append(faults, fmt.Errorf("components/%s: there are two components of this name", c.Name))
@@ -55,12 +54,6 @@ func Validate(cat Catalog) []error {
 					add("needs %q, which is no component", n.Name)
 				}
 			}
-		}
-		for _, e := range c.Expose {
-			if other, taken := exposed[e.Name]; taken {
-				add("exposes %q, which %s exposes already", e.Name, other)
-			}
-			exposed[e.Name] = c.Name
 		}
 	}
 	checkSecretsOnce(cat.Components, func(c Component, format string, args ...any) {
@@ -143,6 +136,15 @@ func (cat Catalog) satisfies(component, need string) bool {
 }
 
 func checkProfile(cat Catalog, p Profile, add func(string, ...any)) {
+	var chosen []Component
+	for _, name := range p.Components {
+		if c, ok := cat.Component(name); ok {
+			chosen = append(chosen, c)
+		}
+	}
+	if err := CheckEndpoints(chosen); err != nil {
+		add("%v", err)
+	}
 	if strings.TrimSpace(p.Description) == "" {
 		add("description is missing")
 	}

@@ -42,6 +42,9 @@ func choose(cat catalog.Catalog, p catalog.Profile, t Target) ([]catalog.Compone
 		c.Settings = override(c.Settings, p.Settings[c.Name])
 		chosen = append(chosen, c)
 	}
+	if err := catalog.CheckEndpoints(chosen); err != nil {
+		return nil, err
+	}
 	names := map[string]string{} // what is needed -> who it is
 	for _, c := range chosen {
 		names[c.Name] = c.Name

@@ -61,3 +61,14 @@ func TestNew_WhatOnlyKindNeedsDropsOutOnAnExistingCluster(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// What a user adds to a profile may offer what the profile has.
+func TestNew_RefusesTwoThatOfferTheSame(t *testing.T) {
+	a, b := component("a", 0), component("b", 0)
+	a.Expose = []catalog.Endpoint{{Name: "prometheus"}}
+	b.Expose = a.Expose
+	_, err := New(catalogOf(a, b), Target{Profile: "test"}, Machine{})
+	if want := "a and b both expose the endpoint prometheus"; exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
+	}
+}

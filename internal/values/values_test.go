@@ -34,3 +34,15 @@ func TestParse_TakesOneMapping(t *testing.T) {
 		t.Errorf("nothing: %v, %v", v, err)
 	}
 }
+
+// The values of a subchart are also read where the chart around it looks into them.
+func TestUnread_ChartsLookIntoTheirSubcharts(t *testing.T) {
+	c := Chart{
+		Defaults: map[string]any{"part": map[string]any{"boards": true}}, Templates: "{{ if .Values.part.boards }}",
+		Parts: map[string]Chart{"part": {Defaults: map[string]any{"port": 80}, Templates: "{{ .Values.port }}"}},
+	}
+	unread, err := c.Unread([]byte("part: {boards: false, port: 81, board: true}"))
+	if err != nil || len(unread) != 1 || unread[0].Path != "part.board" {
+		t.Errorf("got %+v, %v; want part.board alone", unread, err)
+	}
+}

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 
 	"helm.sh/helm/v3/pkg/chart"
@@ -59,7 +61,7 @@ func load(ctx context.Context, c catalog.Component, env engine.Env) (*chart.Char
 func readValues(c catalog.Component, env engine.Env, hash io.Writer) (map[string]any, error) {
 	merged := map[string]any{}
 	for _, file := range []string{valuesFile, catalog.UserValues} {
-		text, err := c.Text(file, catalog.Fields{Name: env.Name, Values: env.Values})
+		text, err := c.Text(file, catalog.FieldsOf(env.Name, env.Values, env.Components))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -85,6 +87,7 @@ func reads(ch *chart.Chart) values.Chart {
 	for _, t := range ch.Templates {
 		templates.Write(t.Data)
 	}
+	templatesIn(ch.Values, &templates)
 	c := values.Chart{Defaults: ch.Values, Templates: templates.String(), Parts: map[string]values.Chart{}}
 	loaded := map[string]values.Chart{}
 	for _, d := range ch.Dependencies() {
@@ -97,6 +100,26 @@ func reads(ch *chart.Chart) values.Chart {
 		}
 	}
 	return c
+}
+
+// templatesIn adds the templates that lie in a chart's default values, as Tempo's
+// whole configuration does: they read values as well.
+func templatesIn(value any, to *strings.Builder) {
+	switch v := value.(type) {
+	case string:
+		if strings.Contains(v, "{{") {
+			to.WriteString(v)
+			to.WriteByte('\n')
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			templatesIn(v[key], to)
+		}
+	case []any:
+		for _, item := range v {
+			templatesIn(item, to)
+		}
+	}
 }
 
 // chartFiles are the files of the chart, in an order that is the same from run to

@@ -12,6 +12,7 @@ import (
 	"testing/fstest"
 
 	"helm.sh/helm/v3/pkg/action"
+	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chartutil"
 	kubefake "helm.sh/helm/v3/pkg/kube/fake"
 	"helm.sh/helm/v3/pkg/release"
@@ -269,5 +270,16 @@ func golden(t *testing.T, name, got string) {
 	}
 	if got != string(want) {
 		t.Errorf("%s differs; run with -update if this is wanted:\n%s", file, got)
+	}
+}
+
+// A template may lie in the defaults, and what it reads is read.
+func TestUnread_KnowsTemplatesInDefaults(t *testing.T) {
+	ch := &chart.Chart{Metadata: &chart.Metadata{Name: "x"}, Values: map[string]any{
+		"config": "storage: {{ toYaml .Values.storage }}", "storage": map[string]any{"backend": "local"}, "server": map[string]any{"port": 1},
+	}}
+	unread, err := Unread(ch, []byte("storage: {s3: {bucket: a}}\nserver: {host: a}"))
+	if err != nil || len(unread) != 1 || unread[0].Path != "server.host" {
+		t.Errorf("got %+v, %v; want server.host alone", unread, err)
 	}
 }
