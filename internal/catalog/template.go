@@ -23,7 +23,17 @@ type Fields struct {
 	Namespace string            // of the component
 	Values    map[string]string // what the platform knows, by name; an unknown name is an error
 
-	Namespaces []Namespace // of all components of the platform
+	Namespaces []Namespace     // of all components of the platform
+	Chosen     map[string]bool // all components of the platform: {{ if index .Chosen "kind" }}
+}
+
+// Chosen are the names of components, as templates ask for them.
+func Chosen(cs []Component) map[string]bool {
+	names := make(map[string]bool, len(cs))
+	for _, c := range cs {
+		names[c.Name] = true
+	}
+	return names
 }
 
 // Text is a file of the component, rendered if what is there is its template. One

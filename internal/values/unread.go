@@ -60,8 +60,10 @@ func (c Chart) unreadBelow(n *yaml.Node, defaults map[string]any, above string) 
 		case above == "" && (key.Value == "global" || key.Tag == "!!merge"):
 		case above == "" && isPart && len(part.Defaults) > 0:
 			for _, u := range part.unread(value) {
-				u.Path = full + "." + u.Path
-				out = append(out, u)
+				// A chart may read in its own templates what lies below a subchart's name.
+				if u.Path = full + "." + u.Path; !c.reads(u.Path) {
+					out = append(out, u)
+				}
 			}
 		case above == "" && isPart:
 		case isKnown && isMap && len(below) > 0 && !c.wholesale(full):

@@ -59,7 +59,7 @@ func load(ctx context.Context, c catalog.Component, env engine.Env) (*chart.Char
 func readValues(c catalog.Component, env engine.Env, hash io.Writer) (map[string]any, error) {
 	merged := map[string]any{}
 	for _, file := range []string{valuesFile, catalog.UserValues} {
-		text, err := c.Text(file, catalog.Fields{Name: env.Name, Values: env.Values})
+		text, err := c.Text(file, catalog.Fields{Name: env.Name, Values: env.Values, Chosen: catalog.Chosen(env.Components)})
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

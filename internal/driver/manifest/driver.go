@@ -146,7 +146,7 @@ func Objects(c catalog.Component, env engine.Env) ([]*unstructured.Unstructured,
 	}
 	var objs []*unstructured.Unstructured
 	for _, file := range files {
-		text, err := c.Text(file, catalog.Fields{Name: env.Name, Values: env.Values, Namespaces: catalog.Namespaces(env.Components)})
+		text, err := c.Text(file, catalog.Fields{Name: env.Name, Values: env.Values, Namespaces: catalog.Namespaces(env.Components), Chosen: catalog.Chosen(env.Components)})
 		if err != nil {
 			return nil, err
 		}
