@@ -3,6 +3,7 @@ package manifest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -165,7 +166,7 @@ func asAdmissionPolicies(t *testing.T, client kubernetes.Interface, applications
 		plaintest.Until(t, 30*time.Second, func(ctx context.Context) error {
 			err := dryRun(ctx, client, applications, podOf(t, "asked", spec))
 			if err == nil || !strings.Contains(err.Error(), word) {
-				return fmt.Errorf("nobody refuses it for %q, but: %v", word, err)
+				return errors.Join(fmt.Errorf("nobody refuses it for %q", word), err)
 			}
 			return nil
 		})
