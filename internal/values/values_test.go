@@ -46,3 +46,15 @@ func TestUnread_ChartsLookIntoTheirSubcharts(t *testing.T) {
 		t.Errorf("got %+v, %v; want part.board alone", unread, err)
 	}
 }
+
+// Kyverno keeps a setting of its own hook below the name of its subchart of CRDs.
+func TestUnread_BelowTheNameOfASubchart(t *testing.T) {
+	chart := Chart{
+		Templates: "{{ if .Values.crds.migration.enabled }}{{ end }}",
+		Parts:     map[string]Chart{"crds": {Defaults: map[string]any{"groups": map[string]any{"policies": true}}}},
+	}
+	unread, err := chart.Unread([]byte("crds:\n  migration: {enabled: false}\n  groups: {policies: false}\n  migrations: {}\n"))
+	if err != nil || len(unread) != 1 || unread[0].Path != "crds.migrations" {
+		t.Errorf("got %v, %v, want crds.migrations alone", unread, err)
+	}
+}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -66,9 +67,14 @@ func (p *platform) fallback(t *testing.T) {
 	inNode("sed -i 's#https://registry-1.docker.io#" + host.Mirror + "#' " + hosts)
 	p.command(t, "docker", "stop", "--time", "1", cache)
 	defer p.command(t, "docker", "start", cache) // also when the pull fails
-	inNode("crictl rmi " + image + " >/dev/null 2>&1 || true")
+	inNode("ctr --namespace k8s.io images rm --sync " + image)
 	start := time.Now()
-	inNode("crictl pull " + image)
+	control := func(script string) string {
+		return p.command(t, "docker", "exec", "hy-home-control-plane", "sh", "-ec", "export KUBECONFIG=/etc/kubernetes/admin.conf; "+script)
+	}
+	pod := fmt.Sprintf(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"fallback"},"spec":{"nodeName":%q,"containers":[{"name":"redis","image":%q,"imagePullPolicy":"Always"}]}}`, node, image)
+	control("kubectl apply -f - <<'EOF'\n" + pod + "\nEOF\nkubectl wait --for=condition=Ready pod/fallback --timeout=60s")
+	control("kubectl delete pod fallback --now")
 	t.Logf("pulled without the cache in %s", time.Since(start).Round(time.Millisecond))
 	// A run puts the file right, and the cache.
 	p.hyaction(t, p.setup(t)...)
