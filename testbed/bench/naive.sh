@@ -28,7 +28,10 @@ compose() {
 	docker-compose --project-name "$NAME-$(basename "$1")" --file "$1/compose.yaml" up --detach --wait || test "$(basename "$1")" = redis-cluster
 }
 redis_cluster() {
-	compose "$BUILTIN/redis-cluster"
+	# Six nodes: a size's files take the place of the component's.
+	mkdir -p "$WORK/redis-cluster"
+	cp "$BUILTIN/redis-cluster/redis.conf" "$BUILTIN/redis-cluster/sizes/ha/compose.yaml" "$BUILTIN/redis-cluster/sizes/ha/init.sh" "$WORK/redis-cluster"
+	compose "$WORK/redis-cluster"
 	until docker exec "$NAME-redis-cluster-redis-node-1-1" sh -c 'REDISCLI_AUTH=$(cat /run/secrets/redis-password) redis-cli cluster info' | grep -q cluster_state:ok; do sleep 2; done
 }
 

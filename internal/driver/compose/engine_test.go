@@ -66,6 +66,12 @@ func within(t *testing.T, d time.Duration) context.Context {
 const redisImage = "docker.io/library/redis:7.0.15"
 
 func TestEngine_RedisCluster(t *testing.T) {
+	for size, nodes := range map[string]int{catalog.Slim: 1, "ha": 6} {
+		t.Run(size, func(t *testing.T) { testRedisCluster(t, redisCluster(t, size), nodes) })
+	}
+}
+
+func testRedisCluster(t *testing.T, c catalog.Component, nodes int) {
 	d, cli := onEngine(t, redisImage)
 	ctx := within(t, 3*time.Minute)
 	net, err := cli.NetworkCreate(ctx, "hyt_compose", network.CreateOptions{
@@ -76,7 +82,6 @@ func TestEngine_RedisCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cli.NetworkRemove(context.Background(), net.ID) })
-	c := redisCluster(t)
 	e := platform(t, d, c)
 
 	apply := func(want engine.Outcome) {
@@ -94,7 +99,7 @@ func TestEngine_RedisCluster(t *testing.T) {
 		t.Errorf("status %q, %v", s, err)
 	}
 	cs, err := containers(ctx, cli, ProjectName(e.Name, c.Name))
-	if err != nil || len(cs) != 7 {
+	if err != nil || len(cs) != nodes+1 {
 		t.Fatalf("%d containers, %v", len(cs), err)
 	}
 	for _, s := range cs {

@@ -26,7 +26,7 @@ func env(platform string) engine.Env {
 	}
 }
 
-func redisCluster(t *testing.T) catalog.Component {
+func redisCluster(t *testing.T, size string) catalog.Component {
 	t.Helper()
 	cat, err := catalog.Embedded()
 	if err != nil {
@@ -36,11 +36,14 @@ func redisCluster(t *testing.T) catalog.Component {
 	if !ok {
 		t.Fatal("the catalog has no redis-cluster")
 	}
+	if c, err = c.Sized(size); err != nil {
+		t.Fatal(err)
+	}
 	return c
 }
 
 func TestLoad_RedisCluster(t *testing.T) {
-	p, err := load(t.Context(), redisCluster(t), env("hyt"))
+	p, err := load(t.Context(), redisCluster(t, "ha"), env("hyt"))
 	if err != nil {
 		t.Fatal(err)
 	}

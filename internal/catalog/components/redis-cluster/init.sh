@@ -1,25 +1,29 @@
 #!/bin/sh
-# Joins the six nodes to one cluster, once. It looks at every node first:
+# Gives the node all slots, once. It looks first:
 #
-#   whole     all slots, all nodes known everywhere, a replica for each master: nothing to do
-#   fresh     no node knows another or holds a slot: create the cluster
-#   partial   anything else, as an interrupted run leaves it: if no node holds a
-#             key, reset them all and create; if one does, stop and say so
+#   whole     it is alone and has all slots: nothing to do
+#   fresh     it is alone and has none: give them to it
+#   partial   anything else, as when it was one of six: if it holds no key, reset
+#             it and go on as with a fresh one; if it does, stop and say so
 #
-# A cluster that was restarted is partial for some seconds, so it gets time to
-# become whole first. Only redis-cli, cat and sleep are used.
+# Only redis-cli, cat and sleep are used.
 set -eu
 
-nodes="redis-node-1 redis-node-2 redis-node-3 redis-node-4 redis-node-5 redis-node-6"
+node=redis-node-1
 REDISCLI_AUTH=$(cat /run/secrets/redis-password)
 export REDISCLI_AUTH
 
 say() { echo "redis-cluster-init: $*"; }
 
-ask() { # ask NODE COMMAND...
-	node=$1
-	shift
-	redis-cli -h "$node" "$@"
+ask() { redis-cli -h "$node" "$@"; }
+
+# try stops at what the server calls an error: redis-cli ends with 0 all the same.
+try() {
+	answer=$(ask "$@")
+	if [ "$answer" != OK ]; then
+		say "$*: $answer"
+		exit 1
+	fi
 }
 
 # field INFO NAME prints a value of `cluster info`.
@@ -32,106 +36,48 @@ field() {
 	echo "${line%"$cr"}"
 }
 
-wait_for_all() {
-	for node in $nodes; do
-		tries=0
-		until [ "$(ask "$node" ping 2>/dev/null || true)" = PONG ]; do
-			tries=$((tries + 1))
-			if [ "$tries" -ge 120 ]; then
-				say "$node does not answer after 60 s: $(ask "$node" ping 2>&1 || true)"
-				exit 1
-			fi
-			sleep 0.5
-		done
-	done
-}
-
 # look prints whole, fresh or partial.
 look() {
-	whole=1
-	fresh=1
-	for node in $nodes; do
-		info=$(ask "$node" cluster info)
-		known=$(field "$info" cluster_known_nodes)
-		slots=$(field "$info" cluster_slots_assigned)
-		size=$(field "$info" cluster_size)
-		state=$(field "$info" cluster_state)
-		[ "$state $slots $known $size" = "ok 16384 6 3" ] || whole=0
-		[ "$slots $known" = "0 1" ] || fresh=0
-	done
-	if [ "$whole" = 1 ] && [ "$(replicas)" = 3 ]; then
-		echo whole
-	elif [ "$fresh" = 1 ]; then
-		echo fresh
-	else
-		echo partial
-	fi
+	info=$(ask cluster info)
+	case "$(field "$info" cluster_slots_assigned) $(field "$info" cluster_known_nodes)" in
+	"16384 1") echo whole ;;
+	"0 1") echo fresh ;;
+	*) echo partial ;;
+	esac
 }
 
-replicas() {
-	count=0
-	for node in $nodes; do
-		case $(ask "$node" role) in
-		slave*) count=$((count + 1)) ;;
-		esac
-	done
-	echo "$count"
-}
-
-# address prints a node's IP: CLUSTER MEET takes no names. The server tells the
-# address that this connection came in on, so no resolver tool is needed.
-address() {
-	info=$(ask "$1" client info)
-	info=${info#*laddr=}
-	echo "${info%:*}" | { read -r laddr _; echo "${laddr%%:*}"; }
-}
-
-create() {
-	targets=
-	for node in $nodes; do
-		targets="$targets $(address "$node"):6379"
-	done
-	# shellcheck disable=SC2086 # one argument per node
-	redis-cli --cluster create $targets --cluster-replicas 1 --cluster-yes
-}
-
-reset() {
-	for node in $nodes; do
-		keys=$(ask "$node" dbsize)
-		if [ "$keys" != 0 ]; then
-			say "the cluster is half made and $node holds $keys keys: nothing was changed; save the data, then run platform down and set the platform up again"
-			exit 1
-		fi
-	done
-	say "the cluster is half made and holds no keys: reset and make it again"
-	for node in $nodes; do
-		ask "$node" cluster reset hard
-	done
-}
-
-wait_for_all
-state=$(look)
 tries=0
-while [ "$state" = partial ] && [ "$tries" -lt 20 ]; do
+until [ "$(ask ping 2>/dev/null || true)" = PONG ]; do
 	tries=$((tries + 1))
-	sleep 0.5
-	state=$(look)
-done
-case $state in
-whole)
-	say "the cluster is whole already"
-	exit 0
-	;;
-partial) reset ;;
-esac
-create
-tries=0
-until [ "$(look)" = whole ]; do
-	tries=$((tries + 1))
-	if [ "$tries" -ge 60 ]; then
-		say "the cluster is not whole 30 s after it was made: $(ask redis-node-1 cluster info)"
+	if [ "$tries" -ge 120 ]; then
+		say "$node does not answer after 60 s: $(ask ping 2>&1 || true)"
 		exit 1
 	fi
 	sleep 0.5
 done
-say "the cluster is whole"
+case $(look) in
+whole)
+	say "$node has all slots already"
+	exit 0
+	;;
+partial)
+	keys=$(ask dbsize)
+	if [ "$keys" != 0 ]; then
+		say "$node was one of several nodes and holds $keys keys: nothing was changed; save the data, then run platform down and set the platform up again"
+		exit 1
+	fi
+	say "$node was one of several nodes and holds no keys: reset it"
+	try cluster reset hard
+	;;
+esac
+try cluster addslotsrange 0 16383
+tries=0
+until [ "$(field "$(ask cluster info)" cluster_state)" = ok ]; do
+	tries=$((tries + 1))
+	if [ "$tries" -ge 60 ]; then
+		say "$node does not call the cluster whole after 30 s: $(ask cluster info)"
+		exit 1
+	fi
+	sleep 0.5
+done
+say "$node has all slots"

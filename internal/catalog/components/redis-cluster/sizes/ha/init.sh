@@ -1,0 +1,137 @@
+#!/bin/sh
+# Joins the six nodes to one cluster, once. It looks at every node first:
+#
+#   whole     all slots, all nodes known everywhere, a replica for each master: nothing to do
+#   fresh     no node knows another or holds a slot: create the cluster
+#   partial   anything else, as an interrupted run leaves it: if no node holds a
+#             key, reset them all and create; if one does, stop and say so
+#
+# A cluster that was restarted is partial for some seconds, so it gets time to
+# become whole first. Only redis-cli, cat and sleep are used.
+set -eu
+
+nodes="redis-node-1 redis-node-2 redis-node-3 redis-node-4 redis-node-5 redis-node-6"
+REDISCLI_AUTH=$(cat /run/secrets/redis-password)
+export REDISCLI_AUTH
+
+say() { echo "redis-cluster-init: $*"; }
+
+ask() { # ask NODE COMMAND...
+	node=$1
+	shift
+	redis-cli -h "$node" "$@"
+}
+
+# field INFO NAME prints a value of `cluster info`.
+field() {
+	rest=${1#*"$2":}
+	[ "$rest" != "$1" ] || return 0
+	line=${rest%%
+*}
+	cr=$(printf '\r')
+	echo "${line%"$cr"}"
+}
+
+wait_for_all() {
+	for node in $nodes; do
+		tries=0
+		until [ "$(ask "$node" ping 2>/dev/null || true)" = PONG ]; do
+			tries=$((tries + 1))
+			if [ "$tries" -ge 120 ]; then
+				say "$node does not answer after 60 s: $(ask "$node" ping 2>&1 || true)"
+				exit 1
+			fi
+			sleep 0.5
+		done
+	done
+}
+
+# look prints whole, fresh or partial.
+look() {
+	whole=1
+	fresh=1
+	for node in $nodes; do
+		info=$(ask "$node" cluster info)
+		known=$(field "$info" cluster_known_nodes)
+		slots=$(field "$info" cluster_slots_assigned)
+		size=$(field "$info" cluster_size)
+		state=$(field "$info" cluster_state)
+		[ "$state $slots $known $size" = "ok 16384 6 3" ] || whole=0
+		[ "$slots $known" = "0 1" ] || fresh=0
+	done
+	if [ "$whole" = 1 ] && [ "$(replicas)" = 3 ]; then
+		echo whole
+	elif [ "$fresh" = 1 ]; then
+		echo fresh
+	else
+		echo partial
+	fi
+}
+
+replicas() {
+	count=0
+	for node in $nodes; do
+		case $(ask "$node" role) in
+		slave*) count=$((count + 1)) ;;
+		esac
+	done
+	echo "$count"
+}
+
+# address prints a node's IP: CLUSTER MEET takes no names. The server tells the
+# address that this connection came in on, so no resolver tool is needed.
+address() {
+	info=$(ask "$1" client info)
+	info=${info#*laddr=}
+	echo "${info%:*}" | { read -r laddr _; echo "${laddr%%:*}"; }
+}
+
+create() {
+	targets=
+	for node in $nodes; do
+		targets="$targets $(address "$node"):6379"
+	done
+	# shellcheck disable=SC2086 # one argument per node
+	redis-cli --cluster create $targets --cluster-replicas 1 --cluster-yes
+}
+
+reset() {
+	for node in $nodes; do
+		keys=$(ask "$node" dbsize)
+		if [ "$keys" != 0 ]; then
+			say "the cluster is half made and $node holds $keys keys: nothing was changed; save the data, then run platform down and set the platform up again"
+			exit 1
+		fi
+	done
+	say "the cluster is half made and holds no keys: reset and make it again"
+	for node in $nodes; do
+		ask "$node" cluster reset hard
+	done
+}
+
+wait_for_all
+state=$(look)
+tries=0
+while [ "$state" = partial ] && [ "$tries" -lt 20 ]; do
+	tries=$((tries + 1))
+	sleep 0.5
+	state=$(look)
+done
+case $state in
+whole)
+	say "the cluster is whole already"
+	exit 0
+	;;
+partial) reset ;;
+esac
+create
+tries=0
+until [ "$(look)" = whole ]; do
+	tries=$((tries + 1))
+	if [ "$tries" -ge 60 ]; then
+		say "the cluster is not whole 30 s after it was made: $(ask redis-node-1 cluster info)"
+		exit 1
+	fi
+	sleep 0.5
+done
+say "the cluster is whole"
