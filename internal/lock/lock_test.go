@@ -297,3 +297,22 @@ func TestRemoteChart_RefusesWhatCannotBeFetched(t *testing.T) {
 		}
 	}
 }
+
+// A size may run what the component's own does not.
+func TestOf_KnowsTheImagesOfEverySize(t *testing.T) {
+	cat, err := catalog.Load(fstest.MapFS{
+		"components/db/component.yaml":          {Data: []byte("{name: db, description: x, tier: docker, driver: compose, timeout: 1m, budget: {cpu: 1m, memory: 1Mi}, images: [docker.io/library/db:1]}")},
+		"components/db/sizes/ha/component.yaml": {Data: []byte("images: [docker.io/library/db:1, docker.io/library/router:2]")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := Of(cat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Image{{Ref: "docker.io/library/db:1"}, {Ref: "docker.io/library/router:2"}}
+	if !reflect.DeepEqual(l.Images, want) {
+		t.Errorf("got %v", l.Images)
+	}
+}

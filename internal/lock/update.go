@@ -87,7 +87,7 @@ func Of(cat catalog.Catalog) (Lock, error) {
 		if ok {
 			l.Charts = append(l.Charts, chart)
 		}
-		for _, ref := range c.Images {
+		for _, ref := range images(c) {
 			name, digest, _ := strings.Cut(Normal(ref), "@")
 			i := slices.IndexFunc(l.Images, func(i Image) bool { return i.Ref == name })
 			switch {
@@ -102,6 +102,16 @@ func Of(cat catalog.Catalog) (Lock, error) {
 	}
 	l.sort()
 	return l, nil
+}
+
+// images are those of a component at all of its sizes.
+func images(c catalog.Component) []string {
+	var refs []string
+	for _, size := range c.Sizes() {
+		sized, _ := c.Sized(size) // it is one of them
+		refs = append(refs, sized.Images...)
+	}
+	return refs
 }
 
 // Change is one difference between two locks.
