@@ -42,17 +42,9 @@ func speakKafka(ctx context.Context, d *dialer) (string, error) {
 // brokersOf asks one broker for all of them, and for no topics. On the way the
 // client agrees with it on versions, and logs in.
 func brokersOf(ctx context.Context, d *dialer, at string) ([]kmsg.MetadataResponseBroker, error) {
-	options := []kgo.Opt{
-		kgo.SeedBrokers(at), kgo.ClientID("hyaction"), kgo.Dialer(d.dialTo), kgo.DialTimeout(oneTry),
-		kgo.RequestRetries(0), kgo.DisableClientMetrics(),
-		kgo.BrokerMaxReadBytes(maxText), kgo.FetchMaxBytes(maxText), kgo.FetchMaxPartitionBytes(maxText),
-	}
-	if m := mechanism(d.target); m != nil {
-		options = append(options, kgo.SASL(m))
-	}
-	client, err := kgo.NewClient(options...)
+	client, err := forKafka(d, at, kgo.RequestRetries(0))
 	if err != nil {
-		return nil, refuse("settings of Kafka: %v", err)
+		return nil, err
 	}
 	defer client.Close()
 	ask := kmsg.NewPtrMetadataRequest()
@@ -62,6 +54,23 @@ func brokersOf(ctx context.Context, d *dialer, at string) ([]kmsg.MetadataRespon
 		return nil, kafkaCause(err)
 	}
 	return answer.Brokers, nil
+}
+
+// forKafka is a client that logs in by the dialer's target.
+func forKafka(d *dialer, at string, more ...kgo.Opt) (*kgo.Client, error) {
+	options := append([]kgo.Opt{
+		kgo.SeedBrokers(at), kgo.ClientID("hyaction"), kgo.Dialer(d.dialTo), kgo.DialTimeout(oneTry),
+		kgo.DisableClientMetrics(),
+		kgo.BrokerMaxReadBytes(maxText), kgo.FetchMaxBytes(maxText), kgo.FetchMaxPartitionBytes(maxText),
+	}, more...)
+	if m := mechanism(d.target); m != nil {
+		options = append(options, kgo.SASL(m))
+	}
+	client, err := kgo.NewClient(options...)
+	if err != nil {
+		return nil, refuse("settings of Kafka: %v", err)
+	}
+	return client, nil
 }
 
 func mechanism(t Target) sasl.Mechanism {

@@ -20,17 +20,9 @@ import (
 // somebody is there who speaks S3.
 func speakS3(ctx context.Context, d *dialer) (string, error) {
 	t := d.target
-	signed := credentials.NewStaticV4(t.AccessKey, t.SecretKey, "")
-	if t.AccessKey == "" {
-		signed = credentials.NewStatic("", "", "", credentials.SignatureAnonymous)
-	}
-	client, err := minio.New(d.host(), &minio.Options{
-		Creds: signed, Secure: t.TLS, Region: t.Region, Transport: overHTTP(d),
-		BucketLookup: minio.BucketLookupPath, // a bucket has no host of its own here
-		MaxRetries:   1,                      // who asks again is decided here
-	})
+	client, err := forS3(d)
 	if err != nil {
-		return "", refuse("settings of S3: %v", err)
+		return "", err
 	}
 	if t.Bucket != "" && t.AccessKey != "" {
 		return roundTrip(ctx, client, t.Bucket)
@@ -43,6 +35,24 @@ func speakS3(ctx context.Context, d *dialer) (string, error) {
 		return "", fmt.Errorf("a list of buckets: %w", s3Cause(err))
 	}
 	return fmt.Sprintf("%d buckets", len(buckets)), nil
+}
+
+// forS3 is a client that tries nothing twice: who asks again is decided here.
+func forS3(d *dialer) (*minio.Client, error) {
+	t := d.target
+	signed := credentials.NewStaticV4(t.AccessKey, t.SecretKey, "")
+	if t.AccessKey == "" {
+		signed = credentials.NewStatic("", "", "", credentials.SignatureAnonymous)
+	}
+	client, err := minio.New(d.host(), &minio.Options{
+		Creds: signed, Secure: t.TLS, Region: t.Region, Transport: overHTTP(d),
+		BucketLookup: minio.BucketLookupPath, // a bucket has no host of its own here
+		MaxRetries:   1,
+	})
+	if err != nil {
+		return nil, refuse("settings of S3: %v", err)
+	}
+	return client, nil
 }
 
 // roundTrip leaves nothing behind, also where it breaks off.

@@ -6,6 +6,9 @@
 // The protocols are spoken by the clients that applications use as well; what is
 // here is the conversation, and what its faults mean. One small program so does in
 // a pod what would need an image per protocol there.
+//
+// The same clients make what applications find in a service: see [MakeDatabases],
+// [MakeTopics] and [MakeBuckets].
 package speak
 
 import (
