@@ -17,6 +17,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/driver/manifest"
 	"github.com/buenhyden/hy-home/internal/driver/network"
 	"github.com/buenhyden/hy-home/internal/driver/proof"
+	"github.com/buenhyden/hy-home/internal/driver/provision"
 	"github.com/buenhyden/hy-home/internal/driver/registry"
 	"github.com/buenhyden/hy-home/internal/engine"
 )
@@ -38,6 +39,7 @@ func drivers(docker *docker.Engine) map[string]engine.Driver {
 		"helm":        helm.Driver{},
 		"manifest":    manifest.Driver{},
 		"credentials": credentials.Driver{},
+		"provision":   provision.Driver{Docker: engineOf(docker)},
 		"proof":       &proof.Driver{Docker: engineOf(docker), Program: os.Executable},
 	}
 }

@@ -14,7 +14,7 @@ type Component struct {
 	Name        string `yaml:"name"` // equals the directory's name; upstream's own name
 	Description string `yaml:"description"`
 	Tier        string `yaml:"tier"`   // docker, cluster or bridge: the lane it is drawn in
-	Driver      string `yaml:"driver"` // network, cache, registry, compose, cluster, helm, manifest, credentials, bridge, endpoints or proof
+	Driver      string `yaml:"driver"` // network, cache, registry, compose, cluster, helm, manifest, credentials, bridge, endpoints, provision or proof
 
 	// Provides is a second name that others may need it by: "cluster". Where the
 	// cluster is another one, another component provides it.
