@@ -169,3 +169,23 @@ func TestBuild_AFailedStepIsFinal(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// Of a step that fails, what it said of that counts, whichever of its two streams
+// the builder read last.
+func TestBuildLog_WhatWentWrongGoesBeforeWhatWasDone(t *testing.T) {
+	out, err := &bclient.VertexLog{Vertex: "b", Stream: 1, Data: []byte("compiling\n")}, &bclient.VertexLog{Vertex: "b", Stream: stderr, Data: []byte("no such package\n")}
+	half := &bclient.VertexLog{Vertex: "b", Stream: 1, Data: []byte("compil")}
+	for _, logs := range [][]*bclient.VertexLog{{out, err}, {err, out}, {half, err, {Vertex: "b", Stream: 1, Data: []byte("ing\n")}}} {
+		l := &buildLog{say: func(string) {}}
+		l.Write(&bclient.SolveStatus{Logs: logs})
+		l.Write(&bclient.SolveStatus{Vertexes: []*bclient.Vertex{{Digest: "b", Error: "exit code: 3"}}})
+		if got := l.explain("exit code: 3"); got != "exit code: 3: no such package" {
+			t.Errorf("got %q", got)
+		}
+	}
+	l := &buildLog{say: func(string) {}}
+	l.Write(&bclient.SolveStatus{Logs: []*bclient.VertexLog{out}, Vertexes: []*bclient.Vertex{{Digest: "b", Error: "exit code: 3"}}})
+	if got := l.explain("exit code: 3"); got != "exit code: 3: compiling" {
+		t.Errorf("got %q", got)
+	}
+}

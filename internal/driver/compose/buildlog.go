@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"cmp"
 	"strings"
 	"sync"
 
@@ -21,9 +22,19 @@ type buildLog struct {
 // step is one vertex of the builder's graph.
 type step struct {
 	told bool
-	rest string // of a line that has not ended
-	last string // line that it printed
+	// What it prints comes as two streams, in whatever order the builder got hold of
+	// them: each has lines of its own.
+	out, err words
 }
+
+// words are those of one stream.
+type words struct {
+	rest string // of a line that has not ended
+	last string // line that ended
+}
+
+// stderr is the number of that stream in the builder's reports.
+const stderr = 2
 
 // Write takes in what the builder reports.
 func (l *buildLog) Write(s *bclient.SolveStatus) {
@@ -40,7 +51,10 @@ func (l *buildLog) Write(s *bclient.SolveStatus) {
 		}
 	}
 	for _, entry := range s.Logs {
-		at := l.step(entry.Vertex)
+		at := &l.step(entry.Vertex).out
+		if entry.Stream == stderr {
+			at = &l.step(entry.Vertex).err
+		}
 		text := at.rest + string(entry.Data)
 		for {
 			line, rest, ended := strings.Cut(text, "\n")
@@ -54,14 +68,27 @@ func (l *buildLog) Write(s *bclient.SolveStatus) {
 	}
 }
 
-func (s *step) line(text string, say func(string)) {
+func (w *words) line(text string, say func(string)) {
 	if i := strings.LastIndex(strings.TrimRight(text, "\r"), "\r"); i >= 0 {
 		text = text[i:] // a bar that was drawn over and over
 	}
 	if text = strings.Join(strings.Fields(text), " "); text != "" {
-		s.last = text
+		w.last = text
 		say(text)
 	}
+}
+
+// end takes a line that was not ended for whole.
+func (w *words) end(say func(string)) {
+	w.line(w.rest, say)
+	w.rest = ""
+}
+
+// lastWords are those that were said of what went wrong, else the last at all.
+func (s *step) lastWords(say func(string)) string {
+	s.out.end(say)
+	s.err.end(say)
+	return cmp.Or(s.err.last, s.out.last)
 }
 
 func (l *buildLog) step(d godigest.Digest) *step {
@@ -81,11 +108,11 @@ func (l *buildLog) explain(cause string) string {
 	if l.failed == nil {
 		return cause
 	}
-	l.failed.line(l.failed.rest, l.say)
-	if l.failed.rest = ""; l.failed.last == "" || strings.HasSuffix(cause, l.failed.last) {
+	last := l.failed.lastWords(l.say)
+	if last == "" || strings.HasSuffix(cause, last) {
 		return cause
 	}
-	return cause + ": " + l.failed.last
+	return cause + ": " + last
 }
 
 // WriteBuildRef, ValidateLogSource and ClearLogSource make it a progress.Writer:
