@@ -77,7 +77,7 @@ func RedisCluster(t testing.TB, id *Identity, second string) (first, other int) 
 		if whole == 2 {
 			return first, other
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond) // it tells nobody when it listens
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 
 	"github.com/buenhyden/hy-home/internal/apply"
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/disk"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/lock"
 )
@@ -119,22 +120,12 @@ func archiveDigest(data []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// keep stores a chart in one step: two runs on two platforms may share nothing,
-// but a run that is killed must not leave half a chart.
+// keep stores a chart whole or not at all.
 func keep(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("keep the chart: %w", err)
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("keep the chart: %w", err)
-	}
-	defer os.Remove(tmp.Name()) // renamed away when all went well
-	_, err = tmp.Write(data)
-	if err = errors.Join(err, tmp.Close()); err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
+	if err := disk.WriteFile(path, data); err != nil {
 		return fmt.Errorf("keep the chart: %w", err)
 	}
 	return nil
