@@ -96,11 +96,14 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 	if err != nil {
 		return diagnose(ctx, rt, o, res, err, sinceEnd())
 	}
-	rt.Output("kubeconfig", res.Kubeconfig)
-	kubeContext, err := apply.CurrentContext(res.Kubeconfig)
-	if err != nil {
-		return err
+	kubeContext := ""
+	if res.Kubeconfig != "" {
+		if kubeContext, err = apply.CurrentContext(res.Kubeconfig); err != nil {
+			return err
+		}
+		rt.Setenv("KUBECONFIG", res.Kubeconfig)
 	}
+	rt.Output("kubeconfig", res.Kubeconfig)
 	rt.Output("context", kubeContext)
 	rt.Output("seconds", strconv.FormatFloat(res.End.Sub(res.Start).Seconds(), 'f', 1, 64))
 	rt.Output("changed", strconv.FormatBool(res.Changed()))
@@ -113,7 +116,6 @@ func setupPlatform(ctx context.Context, rt *Runtime, in spec.Values) error {
 	rt.Output("endpoints", string(endpoints))
 	rt.Output("prometheus-url", res.Plan.PrometheusURL())
 	rt.Output("registry", res.Values[setupplatform.RegistryValue])
-	rt.Setenv("KUBECONFIG", res.Kubeconfig)
 	return nil
 }
 

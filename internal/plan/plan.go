@@ -209,6 +209,11 @@ func (p Plan) Secrets() []string {
 	return slices.Compact(names)
 }
 
+// Cluster says whether the plan has a Kubernetes cluster, made or existing.
+func (p Plan) Cluster() bool {
+	return slices.ContainsFunc(p.Components, func(c catalog.Component) bool { return c.Provides == "cluster" })
+}
+
 // Find gives a component of the plan by name.
 func (p Plan) Find(name string) (catalog.Component, bool) {
 	i := slices.IndexFunc(p.Components, func(c catalog.Component) bool { return c.Name == name })

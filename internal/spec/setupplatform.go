@@ -38,8 +38,8 @@ var SetupPlatform = Action{
 		{Name: "dry-run", Kind: Bool, Default: "false", Description: "Check the machine and print the plan, and change nothing."},
 	},
 	Outputs: []Output{
-		{Name: "kubeconfig", Description: "Path of the kubeconfig of the cluster. It is also set as KUBECONFIG for the steps that follow."},
-		{Name: "context", Description: "Name of the kubeconfig's context."},
+		{Name: "kubeconfig", Description: "Path of the kubeconfig of the cluster. It is also set as KUBECONFIG for the steps that follow. Empty if the profile has no cluster."},
+		{Name: "context", Description: "Name of the kubeconfig's context. Empty if the profile has no cluster."},
 		{Name: "seconds", Description: "How long the platform took to come up, or to be found as wanted."},
 		{Name: "changed", Description: "true if anything was created or configured, false if everything was there as wanted."},
 		{Name: "kind-subnet", Description: "IPv4 subnet of the network of the kind nodes."},

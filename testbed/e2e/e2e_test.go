@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/buenhyden/hy-home/testbed/internal/host"
 )
 
 // TestPlatform runs its parts in order: each one starts from what the one before
@@ -35,6 +37,7 @@ func TestPlatform(t *testing.T) {
 		{"Pulls_GoToUpstreamWithoutTheCache", p.fallback},
 		{"Workflow_WalksTheSameWayThroughActions", p.workflow},
 		{"Down_RemovesWhatItMadeAndNothingElse", p.down},
+		{"WithoutCluster_TheDataTierStandsAlone", p.dataAlone},
 		{"Killed_AtAnyPointTheNextRunMakesItWhole", p.killed},
 		{"Faults_EndSoonWithTheirCause", p.faults},
 		{"ExistingCluster_IsUsedAndLeftAsItWas", p.existing},
@@ -110,6 +113,20 @@ func (p *platform) down(t *testing.T) {
 	if out := p.hyaction(t, "platform", "down"); strings.Contains(out, "removed") {
 		t.Errorf("a second down found something to remove:\n%s", out)
 	}
+}
+
+// dataAlone has no cluster: there is no kubeconfig to tell of, and nothing asks one.
+func (p *platform) dataAlone(t *testing.T) {
+	alone := []string{"setup-platform", "--profile", "data", "--registry-mirror", host.Mirror, "--lock-file", p.lock(t), "--components",
+		"-postgres -seaweedfs -kafka -schema-registry -kafka-connect -kafka-rest -opensearch -platform-databases -platform-buckets -platform-topics"}
+	if out := p.hyaction(t, alone...); !strings.Contains(out, "\nkubeconfig=\n") || !strings.Contains(out, "\nchanged=true\n") || strings.Contains(out, "KUBECONFIG") {
+		t.Errorf("the data tier alone:\n%s", out)
+	}
+	if out := p.hyaction(t, alone...); !strings.Contains(out, "\nchanged=false\n") {
+		t.Errorf("a second run changed something:\n%s", out)
+	}
+	p.hyaction(t, "platform", "status")
+	p.down(t)
 }
 
 func (p *platform) nothingLeft(t *testing.T) {

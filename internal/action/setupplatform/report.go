@@ -26,7 +26,10 @@ func (r Result) Report(failure error) report.Report {
 	default:
 		out.Verdict = fmt.Sprintf("unchanged: %d components are as wanted, checked in %s", len(r.Plan.Components), took)
 	}
-	out.Facts = append(out.Facts, report.Fact{Name: "profile", Value: r.Plan.Profile}, report.Fact{Name: "kubeconfig", Value: r.Kubeconfig})
+	out.Facts = append(out.Facts, report.Fact{Name: "profile", Value: r.Plan.Profile})
+	if r.Kubeconfig != "" {
+		out.Facts = append(out.Facts, report.Fact{Name: "kubeconfig", Value: r.Kubeconfig})
+	}
 	for _, name := range []string{"kind-net-subnet", "infra-net-subnet", "registry-mirror", RegistryValue} {
 		if v := r.Values[name]; v != "" {
 			out.Facts = append(out.Facts, report.Fact{Name: name, Value: v})

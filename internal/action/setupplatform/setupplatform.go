@@ -82,7 +82,7 @@ type Result struct {
 	Plan       plan.Plan
 	Steps      []engine.Result
 	Tables     []engine.Table    // figures of the run
-	Kubeconfig string            // path
+	Kubeconfig string            // path; "" where the plan has no cluster
 	Values     map[string]string // the values of the run, see values
 	Warnings   []string          // what may go wrong later, each with its cure
 	Env        engine.Env        // what the drivers were told; holds secrets, and the texts that are made of them
@@ -127,7 +127,10 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return res, err
 	}
-	res.Plan, res.Kubeconfig, res.Values = r.plan, r.env.Kubeconfig, r.env.Values
+	res.Plan, res.Values = r.plan, r.env.Values
+	if r.plan.Cluster() {
+		res.Kubeconfig = r.env.Kubeconfig
+	}
 	if err := r.preflight(ctx); err != nil {
 		return res, err
 	}
