@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 )
@@ -14,6 +15,7 @@ import (
 func choose(cat catalog.Catalog, p catalog.Profile, t Target) ([]catalog.Component, error) {
 	cluster := cmp.Or(t.Cluster, Kind)
 	var chosen []catalog.Component
+	var missing []string
 	dropped := map[string]bool{}
 	for _, name := range p.Components {
 		c, ok := cat.Component(name)
@@ -31,6 +33,10 @@ func choose(cat catalog.Catalog, p catalog.Profile, t Target) ([]catalog.Compone
 				dropped[c.Name] = true
 				continue
 			}
+			if names := unlisted(c, t.Managed); len(names) > 0 {
+				missing = append(missing, names...)
+				continue
+			}
 			var err error
 			if c, err = elsewhere(c, t.Managed); err != nil {
 				return nil, err
@@ -41,6 +47,9 @@ func choose(cat catalog.Catalog, p catalog.Profile, t Target) ([]catalog.Compone
 		}
 		c.Settings = override(c.Settings, p.Settings[c.Name])
 		chosen = append(chosen, c)
+	}
+	if len(missing) > 0 {
+		return nil, fmt.Errorf("data-endpoints does not list %s: say where they are, or leave their components out (components: -name)", strings.Join(missing, ", "))
 	}
 	if err := catalog.CheckEndpoints(chosen); err != nil {
 		return nil, err

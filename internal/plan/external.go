@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -87,19 +88,26 @@ func ParseManaged(text []byte) ([]Managed, error) {
 	return doc.Endpoints, nil
 }
 
-// elsewhere is a component of the data tier whose endpoints are managed: what it
+// unlisted are the endpoints of a component that managed does not speak of.
+func unlisted(c catalog.Component, managed []Managed) []string {
+	var names []string
+	for _, e := range c.Expose {
+		if !slices.ContainsFunc(managed, func(m Managed) bool { return m.Name == e.Name }) {
+			names = append(names, fmt.Sprintf("%s (of %s)", e.Name, c.Name))
+		}
+	}
+	return names
+}
+
+// elsewhere is a component of the data tier whose endpoints are all managed: what it
 // offers and asks for stays, all that would run here goes.
 func elsewhere(c catalog.Component, managed []Managed) (catalog.Component, error) {
 	c.Driver = externalDriver
 	c.Images, c.Ports, c.Needs, c.Ready, c.Settings = nil, nil, nil, nil, nil
-	c.Budget = catalog.Budget{}
+	c.Budget, c.Takes = catalog.Budget{}, catalog.Duration(time.Second) // it is only spoken to
 	c.Expose = slices.Clone(c.Expose)
 	for i, e := range c.Expose {
-		n := slices.IndexFunc(managed, func(m Managed) bool { return m.Name == e.Name })
-		if n < 0 {
-			return c, fmt.Errorf("%s offers the endpoint %s, which data-endpoints does not list", c.Name, e.Name)
-		}
-		m := managed[n]
+		m := managed[slices.IndexFunc(managed, func(m Managed) bool { return m.Name == e.Name })]
 		named := slices.ContainsFunc(m.Hosts, func(h string) bool { _, err := netip.ParseAddr(h); return err != nil })
 		if named && len(m.Hosts) > 1 && !e.Clustered {
 			return c, fmt.Errorf("endpoint %s: a Service can stand for one DNS name, data-endpoints lists %d", e.Name, len(m.Hosts))

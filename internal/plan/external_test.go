@@ -44,7 +44,7 @@ func TestNew_ManagedServicesTakeThePlaceOfTheDataTier(t *testing.T) {
 
 func TestNew_ManagedServicesMustBeListed(t *testing.T) {
 	for want, managed := range map[string][]Managed{
-		"db offers the endpoint db, which data-endpoints does not list":             nil,
+		"data-endpoints does not list db (of db): say where they are":               nil,
 		"endpoint db: a Service can stand for one DNS name, data-endpoints lists 2": {{Name: "db", Hosts: []string{"a.example.com", "b.example.com"}}},
 	} {
 		_, err := New(dataTier(), Target{Profile: "test", Data: External, Managed: managed}, Machine{})
