@@ -99,6 +99,7 @@ func TestConformance_Proven(t *testing.T) {
 	each(t, func(t *testing.T, c Component) {
 		if c.Proven.How == "" {
 			t.Error("proven is missing: say how far it has been seen to work: {how: rendered}, or {how: ran, by: which test saw it}")
+			return
 		}
 		if (c.Proven.How == "loaded") != (c.Driver == "compose") && c.Proven.How != "ran" {
 			t.Errorf("proven: how is %q: Compose files are loaded, all else is rendered", c.Proven.How)
