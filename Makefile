@@ -65,7 +65,7 @@ e2e: ## The demo, a second run, the workflow through act, and the way down
 	HY_TESTBED=required HY_E2E=1 go test -count=1 -timeout 60m -v ./testbed/e2e
 
 .PHONY: generate
-generate: ## Write action.yml and the READMEs' tables from internal/spec
+generate: ## Write action.yml and the READMEs' tables from internal/spec, docs/components.md from the catalog
 	go generate ./internal/spec
 
 .PHONY: lock

@@ -52,6 +52,11 @@ type Component struct {
 
 	Expose []Endpoint `yaml:"expose"` // what others use of it
 
+	// OptIn is why no profile chooses it, so that it runs only where a user adds it.
+	OptIn string `yaml:"opt-in"`
+	// Proven is shown in docs/components.md.
+	Proven Proof `yaml:"proven"`
+
 	// Size is which of its sizes this is; "" is the own one, [Slim].
 	Size string `yaml:"-"`
 	// Files is the component's own directory.

@@ -85,8 +85,24 @@ func TestConformance_EveryComponentIsInAProfile(t *testing.T) {
 		if c.ForCluster == "existing" && c.Provides != "" {
 			return // takes the place of what provides it in a cluster of kind
 		}
-		if !slices.ContainsFunc(cat.Profiles, func(p Profile) bool { return slices.Contains(p.Components, c.Name) }) {
-			t.Error("no profile chooses it: nothing would ever run it")
+		chosen := slices.ContainsFunc(cat.Profiles, func(p Profile) bool { return slices.Contains(p.Components, c.Name) })
+		switch {
+		case !chosen && c.OptIn == "":
+			t.Error("no profile chooses it: nothing would ever run it; put it into one, or say in opt-in why it is left to the user")
+		case chosen && c.OptIn != "":
+			t.Errorf("a profile chooses it, but opt-in says why none does: %s", c.OptIn)
+		}
+	})
+}
+
+func TestConformance_Proven(t *testing.T) {
+	each(t, func(t *testing.T, c Component) {
+		if c.Proven.How == "" {
+			t.Error("proven is missing: say how far it has been seen to work: {how: rendered}, or {how: ran, by: which test saw it}")
+			return
+		}
+		if (c.Proven.How == "loaded") != (c.Driver == "compose") && c.Proven.How != "ran" {
+			t.Errorf("proven: how is %q: Compose files are loaded, all else is rendered", c.Proven.How)
 		}
 	})
 }

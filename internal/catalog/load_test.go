@@ -76,6 +76,8 @@ func TestLoad_NamesFileAndFault(t *testing.T) {
 		{"two documents", []string{file, good + "---\nname: x\n"}, "holds more than one document"},
 		{"other name", swap("name: db", "name: pg"), `name is "pg", want the directory's name "db"`},
 		{"no reason", swap("why: it lives there", "why: ''"), `needs "net" without saying why`},
+		{"proven in no known way", []string{file, good + "proven: {how: seen}\n"}, `proven: how is "seen", want one of ran, accepted, rendered, loaded`},
+		{"ran, and nobody saw it", []string{file, good + "proven: {how: ran}\n"}, "proven: by is missing: say what saw that it runs"},
 		{"unknown need", swap("name: net", "name: nets"), `needs "nets", which is no component`},
 		{"no budget", swap("memory: 128Mi", "memory: '0'"), "budget.cpu and budget.memory must be more than 0"},
 		{"bad quantity", swap("128Mi", "128MB"), `"128MB" is no amount of bytes`},

@@ -123,6 +123,7 @@ func checkComponent(c Component, add func(string, ...any)) {
 		checkEndpoint(c, e, add)
 	}
 	checkProbes(c, add)
+	checkProof(c.Proven, add)
 }
 
 // satisfies reports whether a component is what is needed, by its name or by

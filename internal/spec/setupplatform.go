@@ -6,7 +6,7 @@ var SetupPlatform = Action{
 	Title:       "hy-home setup platform",
 	Description: "Stand a hybrid platform up on this runner: a Docker Compose data tier beside a kind cluster, joined by one network.",
 	Inputs: []Input{
-		{Name: "profile", Default: "testbed", Description: "Which components to install and at which size; the name of a profile in the catalog."},
+		{Name: "profile", Default: "ci", Description: "Which components to install and at which size; the name of a profile in the catalog: docs/components.md lists them."},
 		{Name: "components", Kind: List, Description: "Changes to the profile: +name adds a component and all that it needs, -name leaves one out."},
 		{Name: "sizes", Kind: List, Description: "Sizes of single components, such as redis-cluster=ha; hyaction platform plan says which there are."},
 		{Name: "catalog-dir", Description: "Directory with components/ and profiles/ of your own, which are added to the built-in ones."},

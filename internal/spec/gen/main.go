@@ -1,8 +1,9 @@
 // Command gen writes what follows from the declarations in internal/spec: the
 // action.yml of each action, the reference part of its README, and the table of
-// actions in the README of the repository.
+// actions in the README of the repository. And docs/components.md, which follows
+// from the catalog.
 //
-//	go generate ./internal/spec          # after a change of a declaration
+//	go generate ./internal/spec          # after a change of a declaration or of the catalog
 //	go run ./internal/spec/gen -release-tree
 //
 // The second form adds <name>/action.yml at the top, which only the tree of a
@@ -18,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/spec"
 )
 
@@ -74,6 +76,13 @@ func repositoryFiles(root string, actions []spec.Action) (map[string][]byte, err
 	}
 	if files["README.md"], err = replaceBetween(readme, actionsBegin, actionsEnd, actionsTable(actions)); err != nil {
 		return nil, fmt.Errorf("README.md: %w", err)
+	}
+	cat, err := catalog.Embedded()
+	if err != nil {
+		return nil, err
+	}
+	if files[filepath.Join("docs", "components.md")], err = componentsPage(cat); err != nil {
+		return nil, fmt.Errorf("docs/components.md: %w", err)
 	}
 	return files, nil
 }
