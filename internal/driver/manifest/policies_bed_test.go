@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -43,25 +44,18 @@ func TestBed_PoliciesOfApplications(t *testing.T) {
 	}
 	asAdmissionPolicies(t, client, applications, platform)
 
-	for _, tt := range []struct{ name, spec, want string }{
-		{"root by default", `{containers: [{name: a, image: "b:1"}]}`, "these containers may run as root: a; set runAsNonRoot"},
-		{"said of the pod", `{securityContext: {runAsNonRoot: true}, containers: [{name: a, image: "b:1"}]}`, ""},
-		{"said of each container", `{initContainers: [{name: i, image: "b:1", securityContext: {runAsNonRoot: true}}], containers: [{name: a, image: "b:1", securityContext: {runAsNonRoot: true}}]}`, ""},
-		{"said of one container of two", `{containers: [{name: a, image: "b:1", securityContext: {runAsNonRoot: true}}, {name: c, image: "b:1"}]}`, "may run as root: c;"},
-		{"taken back by a container", `{securityContext: {runAsNonRoot: true}, containers: [{name: a, image: "b:1", securityContext: {runAsNonRoot: false}}]}`, "may run as root: a;"},
-		{"root in an init container", `{initContainers: [{name: i, image: "b:1"}], containers: [{name: a, image: "b:1", securityContext: {runAsNonRoot: true}}]}`, "may run as root: i;"},
-		{"latest", nonRoot("b:latest"), "these images mean something else from day to day: b:latest; name a tag"},
-		{"no tag", nonRoot("b"), "day to day: b;"},
-		{"no tag at a registry with a port", nonRoot("localhost:5001/shop/b"), "day to day: localhost:5001/shop/b;"},
-		{"a tag at a registry with a port", nonRoot("localhost:5001/shop/b:1"), ""},
-		{"latest is part of the tag", nonRoot("b:latest-stable"), ""},
-		{"a digest", nonRoot("ghcr.io/acme/b@sha256:" + strings.Repeat("a", 64)), ""},
-		{"a digest beside latest", nonRoot("b:latest@sha256:" + strings.Repeat("a", 64)), ""},
-		{"no tag in an init container", `{securityContext: {runAsNonRoot: true}, initContainers: [{name: i, image: c}], containers: [{name: a, image: "b:1"}]}`, "day to day: c;"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			pod := podOf(t, "new", tt.spec)
-			check(t, dryRun(t.Context(), client, applications, pod), tt.want)
+	text, err := os.ReadFile("testdata/policies/pods.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests []struct{ Name, Pod, Refused string }
+	if err := yaml.UnmarshalStrict(text, &tests); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range tests {
+		t.Run(tt.Name, func(t *testing.T) {
+			pod := podOf(t, "new", tt.Pod)
+			check(t, dryRun(t.Context(), client, applications, pod), tt.Refused)
 			check(t, dryRun(t.Context(), client, platform, pod), "") // its namespace has no label
 		})
 	}
