@@ -258,6 +258,7 @@ func faulty(t *testing.T, j *judge) {
 		"level, foretold":  {workload("Deployment", "", "hostPID: true"), "warning: would violate PodSecurity"},
 		"account":          {workload("Deployment", "", "serviceAccountName: nobody"), "service account judged/nobody"},
 		"claim":            {workload("StatefulSet", `serviceName: a, volumeClaimTemplates: [{metadata: {name: d}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: "0"}}}}],`, ""), "its claim: "},
+		"pod in a text":    {`{apiVersion: v1, kind: ConfigMap, metadata: {name: p}, data: {pod: '{apiVersion: v1, kind: Pod, spec: {hostNetwork: true, containers: [{name: a, image: "b:1"}]}}'}}`, "the pod in it: "},
 		"wrong definition": {"{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: a}, spec: {}}", "customresourcedefinition a"},
 	} {
 		if got := judged(name, tt.text); tt.want == "" && got != "" || !strings.Contains(got, tt.want) {

@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/restmapper"
+	"sigs.k8s.io/yaml"
 
 	"github.com/buenhyden/hy-home/internal/apply"
 	"github.com/buenhyden/hy-home/internal/catalog"
@@ -213,7 +214,29 @@ func (j *judge) object(t *testing.T, o *unstructured.Unstructured, ask func(cont
 		j.say(about(name+": its pod", err))
 		j.pods++
 	}
+	for _, pod := range templatesOf(o) {
+		pod.SetName("judged") // whoever makes it gives it one
+		pod.SetNamespace(o.GetNamespace())
+		j.say(about(name+": the pod in it", j.wouldCreate(t.Context(), pod)))
+		j.pods++
+	}
 	j.warnings(name)
+}
+
+// templatesOf are the pods that lie as texts in a ConfigMap, as those of Airflow's
+// tasks do.
+func templatesOf(o *unstructured.Unstructured) (found []*unstructured.Unstructured) {
+	if o.GetKind() != "ConfigMap" {
+		return nil
+	}
+	data, _, _ := unstructured.NestedStringMap(o.Object, "data")
+	for _, text := range data {
+		pod := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal([]byte(text), &pod.Object); err == nil && pod.GetKind() == "Pod" {
+			found = append(found, pod)
+		}
+	}
+	return found
 }
 
 // warnings takes down what the API server warned of.
