@@ -31,8 +31,10 @@ func (p *platform) dataTier(t *testing.T) {
 	p.command(t, "go", "run", "./testbed", "up", "data")
 	p.hyaction(t, "platform", "down")
 	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, "profiles"), 0o755); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"components", "profiles"} { // a catalog has both
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := os.WriteFile(filepath.Join(dir, "profiles", "data-tier.yaml"), []byte(dataProfile), 0o644); err != nil {
 		t.Fatal(err)
@@ -67,7 +69,7 @@ func (d *dataTier) setup(t *testing.T, sizes string) string {
 }
 
 func (d *dataTier) slim(t *testing.T) {
-	const sizes = "postgres=slim,redis-cluster=slim"
+	const sizes = "postgres=slim redis-cluster=slim"
 	d.setup(t, sizes)
 	if out := d.setup(t, sizes); !strings.Contains(out, "\nchanged=false\n") {
 		t.Errorf("a second run changed something:\n%s", out)
@@ -77,13 +79,13 @@ func (d *dataTier) slim(t *testing.T) {
 
 func (d *dataTier) ha(t *testing.T) {
 	start := time.Now()
-	d.setup(t, "postgres=ha,redis-cluster=ha")
+	d.setup(t, "postgres=ha redis-cluster=ha")
 	t.Logf("up after %s", time.Since(start).Round(time.Second))
 	if got := d.sql(t, "SELECT n FROM acknowledged"); got != "-1" {
 		t.Errorf("of the row that slim took there is %q", got)
 	}
 	status := func() (string, error) {
-		c := exec.CommandContext(t.Context(), filepath.Join(d.out, "bin", "hyaction"), "platform", "status", "--catalog-dir", d.args[4], "--state-dir", d.args[6])
+		c := exec.CommandContext(t.Context(), filepath.Join(d.out, "bin", "hyaction"), "platform", "status", "--state-dir", d.args[6])
 		out, err := c.CombinedOutput()
 		return string(out), err
 	}
@@ -94,7 +96,7 @@ func (d *dataTier) ha(t *testing.T) {
 	if out, err := status(); err == nil || !strings.Contains(out, "database n8n is missing") {
 		t.Errorf("a database is gone, and the status ends with %v:\n%s", err, out)
 	}
-	d.setup(t, "postgres=ha,redis-cluster=ha")
+	d.setup(t, "postgres=ha redis-cluster=ha")
 	if out, err := status(); err != nil {
 		t.Errorf("status: %v\n%s", err, out)
 	}

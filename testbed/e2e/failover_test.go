@@ -176,7 +176,7 @@ func (d *dataTier) postgresFailover(t *testing.T) {
 		}
 		got = strings.Replace(got, " true", " t", 1)
 	}
-	if out := d.setup(t, "postgres=ha,redis-cluster=ha"); !strings.Contains(out, "\nchanged=false\n") {
+	if out := d.setup(t, "postgres=ha redis-cluster=ha"); !strings.Contains(out, "\nchanged=false\n") {
 		t.Errorf("after that a run changed something:\n%s", out)
 	}
 }
@@ -260,7 +260,7 @@ func (d *dataTier) redisFailover(t *testing.T) {
 		t.Errorf("clients could not write for %s", one.gap)
 	}
 	// The run waits until every node calls the cluster whole, with all six known.
-	if out := d.setup(t, "postgres=ha,redis-cluster=ha"); !strings.Contains(out, "\nchanged=false\n") {
+	if out := d.setup(t, "postgres=ha redis-cluster=ha"); !strings.Contains(out, "\nchanged=false\n") {
 		t.Errorf("after that a run changed something:\n%s", out)
 	}
 	role := d.command(t, "docker", "exec", container("redis-cluster", old), "sh", "-c", "REDISCLI_AUTH=$(cat /run/secrets/redis-password) redis-cli role")
