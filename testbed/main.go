@@ -2,14 +2,15 @@
 // real, from Debian packages and Go modules alone: no container registry needs to
 // be in reach.
 //
-//	go run ./testbed up [plain|engine|kind]   build what is missing, start what is not running
-//	go run ./testbed down [--purge]           stop what up started; --purge also empties the cache
-//	go run ./testbed status                   what is there
+//	go run ./testbed up [plain|engine|data|kind]   build what is missing, start what is not running
+//	go run ./testbed down [--purge]                stop what up started; --purge also empties the cache
+//	go run ./testbed status                        what is there
 //
 // The levels:
 //
 //	plain   a control plane, simulated nodes, Argo Rollouts and Prometheus as processes on loopback
 //	engine  a Docker engine with all images, a local registry, and a fence around the networks
+//	data    engine, and images of PostgreSQL with Patroni, etcd, HAProxy and the exporters
 //	kind    engine, and a bare kind cluster on it (the default)
 //
 // Environment: HY_TESTBED_CACHE is where built things are kept (default
@@ -23,6 +24,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/term"
@@ -34,6 +36,7 @@ import (
 )
 
 func main() {
+	keepDescriptors()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := testbed(ctx, os.Args[1:], os.Stdout)
 	stop()
@@ -43,7 +46,22 @@ func main() {
 	os.Exit(exit.Code(err))
 }
 
-const usage = "usage: testbed up [plain|engine|kind] | down [--purge] | status"
+// keepDescriptors holds back what this process was started with beside its three
+// files, such as the lock of flock(1) or the pipes of make: a daemon that it leaves
+// behind would keep the lock for as long as it runs.
+func keepDescriptors() {
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return // no Linux, no daemons
+	}
+	for _, f := range open {
+		if fd, err := strconv.Atoi(f.Name()); err == nil && fd > 2 {
+			syscall.CloseOnExec(fd)
+		}
+	}
+}
+
+const usage = "usage: testbed up [plain|engine|data|kind] | down [--purge] | status"
 
 func testbed(ctx context.Context, args []string, out io.Writer) error {
 	command, rest := "", args

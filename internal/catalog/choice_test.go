@@ -17,15 +17,16 @@ func small(t *testing.T, profile string) Catalog {
 		return &fstest.MapFile{Data: []byte("name: " + name + "\ndescription: one\ntier: docker\ndriver: compose\ntimeout: 1m\ntakes: 1s\n" + more)}
 	}
 	cat, err := Load(fstest.MapFS{
-		"components/kind/component.yaml":        component("kind", "provides: cluster"),
-		"components/db/component.yaml":          component("db", "settings: {a: 1, b: 2}\nimages: [docker.io/x/db:1]\nbudget: {cpu: 1, memory: 1Gi}\nexpose: [{name: db, protocol: tcp, port: 1, hosts: [db-1]}]"),
-		"components/db/compose.yaml":            {Data: []byte("one")},
-		"components/db/init.sh":                 {Data: []byte("both")},
-		"components/db/sizes/ha/component.yaml": {Data: []byte("settings: {b: 3}\nbudget: {memory: 3Gi}\nexpose: [{name: db, protocol: tcp, port: 1, hosts: [db-1, db-2]}]")},
-		"components/db/sizes/ha/compose.yaml":   {Data: []byte("three")},
-		"components/web/component.yaml":         component("web", "needs: [{name: cluster, why: it runs there}, {name: db, why: it stores}]"),
-		"components/mesh/component.yaml":        component("mesh", "needs: [{name: web, why: it, optional: true}, {name: cluster, why: there}]"),
-		"profiles/p.yaml":                       {Data: []byte("name: p\ndescription: one\n" + profile)},
+		"components/kind/component.yaml":           component("kind", "provides: cluster"),
+		"components/db/component.yaml":             component("db", "settings: {a: 1, b: 2}\nimages: [docker.io/x/db:1]\nbudget: {cpu: 1, memory: 1Gi}\nexpose: [{name: db, protocol: tcp, port: 1, hosts: [db-1]}]"),
+		"components/db/compose.yaml":               {Data: []byte("one")},
+		"components/db/init.sh":                    {Data: []byte("both")},
+		"components/db/sizes/ha/component.yaml":    {Data: []byte("settings: {b: 3}\nbudget: {memory: 3Gi}\nexpose: [{name: db, protocol: tcp, port: 1, hosts: [db-1, db-2]}]")},
+		"components/db/sizes/ha/compose.yaml":      {Data: []byte("three")},
+		"components/db/sizes/other/component.yaml": {Data: []byte("from: ha\nimages: [docker.io/y/db:1]")},
+		"components/web/component.yaml":            component("web", "needs: [{name: cluster, why: it runs there}, {name: db, why: it stores}]"),
+		"components/mesh/component.yaml":           component("mesh", "needs: [{name: web, why: it, optional: true}, {name: cluster, why: there}]"),
+		"profiles/p.yaml":                          {Data: []byte("name: p\ndescription: one\n" + profile)},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -57,6 +58,20 @@ func TestSized_IsWhatDiffersPutOverTheComponent(t *testing.T) {
 	}
 }
 
+func TestSized_StartsFromAnotherSize(t *testing.T) {
+	cat, err := small(t, "components: [kind, db]").Choose("p", Choice{Sizes: map[string]string{"db": "other"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, _ := cat.Component("db")
+	if c.Size != "other" || c.Settings["b"] != 3 || len(c.Expose[0].Hosts) != 2 || c.Images[0] != "docker.io/y/db:1" {
+		t.Errorf("got %+v", c)
+	}
+	if text, err := fs.ReadFile(c.Files, "compose.yaml"); err != nil || string(text) != "three" {
+		t.Errorf("compose.yaml is %q, %v", text, err)
+	}
+}
+
 func TestChoose_AddsWithNeedsAndLeavesOut(t *testing.T) {
 	cat := small(t, "components: [kind, mesh]\nsettings: {}")
 	for _, c := range []struct {
@@ -73,7 +88,7 @@ func TestChoose_AddsWithNeedsAndLeavesOut(t *testing.T) {
 		{"+", "", "", `components has "+"`},
 		{"++web", "", "", `components has "++web"`},
 		{"", "db=ha", "", "db, which is not among the components"},
-		{"+db", "db=huge", "", `no size "huge"; there are: [slim ha]`},
+		{"+db", "db=huge", "", `no size "huge"; there are: [slim ha other]`},
 		{"", "db", "", `sizes has "db", want component=size`},
 	} {
 		choice, err := ParseChoice(strings.Fields(c.components), strings.Fields(c.sizes))

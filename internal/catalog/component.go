@@ -57,6 +57,8 @@ type Component struct {
 	// Proven is shown in docs/components.md.
 	Proven Proof `yaml:"proven"`
 
+	// From is the other size that a size starts from; only a size has it.
+	From string `yaml:"from"`
 	// Size is which of its sizes this is; "" is the own one, [Slim].
 	Size string `yaml:"-"`
 	// Files is the component's own directory.

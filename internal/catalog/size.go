@@ -13,7 +13,8 @@ import (
 
 // sizesDir of a component holds a directory for each size other than the
 // component's own: component.yaml there says what differs, and a file beside it
-// takes the place of the component's file of that name.
+// takes the place of the component's file of that name. With `from` it starts from
+// another of the sizes.
 const sizesDir = "sizes"
 
 // Slim is the size that a component has without choosing one: what its own
@@ -50,29 +51,48 @@ func loadSizes(fsys fs.FS, dir string, files fs.FS) (map[string]Component, error
 	}
 	sizes := map[string]Component{}
 	for _, e := range entries {
-		at := path.Join(dir, sizesDir, e.Name())
-		var c Component
-		if err := decodeFile(fsys, path.Join(dir, componentFile), &c); err != nil {
-			return nil, err
-		}
-		name := c.Name
-		if err := decodeFile(fsys, path.Join(at, componentFile), &c); err != nil {
-			return nil, err
-		}
-		if c.Name != name || e.Name() == Slim || !nameForm.MatchString(e.Name()) {
-			return nil, fmt.Errorf("%s: a size is called anything but %s, and leaves the component's name alone", at, Slim)
-		}
-		own, err := fs.Sub(fsys, at)
+		c, err := loadSize(fsys, dir, e.Name(), files)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", at, err)
-		}
-		c.Size, c.Files = e.Name(), over{own, files}
-		if err := c.readCertificates(path.Join(at, componentFile)); err != nil {
 			return nil, err
 		}
 		sizes[c.Size] = c
 	}
 	return sizes, nil
+}
+
+func loadSize(fsys fs.FS, dir, size string, files fs.FS) (Component, error) {
+	at := path.Join(dir, sizesDir, size)
+	var own, c Component
+	if err := decodeFile(fsys, path.Join(at, componentFile), &own); err != nil {
+		return c, err
+	}
+	if own.Name != "" || size == Slim || !nameForm.MatchString(size) {
+		return c, fmt.Errorf("%s: a size is called anything but %s, and leaves the component's name alone", at, Slim)
+	}
+	if own.From == size {
+		return c, fmt.Errorf("%s: it is from itself", at)
+	}
+	// The lowest first: the component, the size that this one is from, this one.
+	layers := []string{dir, at}
+	if own.From != "" {
+		layers = []string{dir, path.Join(dir, sizesDir, own.From), at}
+	}
+	c.Files = files
+	for i, layer := range layers {
+		if err := decodeFile(fsys, path.Join(layer, componentFile), &c); err != nil {
+			return c, err
+		}
+		if i == 0 {
+			continue
+		}
+		upper, err := fs.Sub(fsys, layer)
+		if err != nil {
+			return c, fmt.Errorf("%s: %w", layer, err)
+		}
+		c.Files = over{upper, c.Files}
+	}
+	c.Size, c.From = size, ""
+	return c, c.readCertificates(path.Join(at, componentFile))
 }
 
 // over is a file system whose files take the place of those below. Directories

@@ -40,6 +40,9 @@ func Validate(cat Catalog) []error {
 			faults = append(faults, fmt.Errorf("components/%s/component.yaml: %s", c.Name, fmt.Sprintf(format, args...)))
 		}
 		checkComponent(c, add)
+		if c.From != "" {
+			add("from is of a size, which starts from another one")
+		}
 		for _, size := range c.Sizes() {
 			sized, _ := c.Sized(size) // it is one of them
 			add := add

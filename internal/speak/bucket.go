@@ -36,8 +36,8 @@ func MakeBuckets(ctx context.Context, s Service, names []string) (Made, error) {
 func makeBucket(ctx context.Context, client *minio.Client, name, region string) (there bool, err error) {
 	ctx, cancel := step(ctx)
 	defer cancel()
-	if there, err = client.BucketExists(ctx, name); err != nil {
-		return false, s3Cause(err)
+	if there, err = bucketThere(ctx, client, name); err != nil {
+		return false, err
 	}
 	if !there {
 		err = client.MakeBucket(ctx, name, minio.MakeBucketOptions{Region: region})
@@ -50,4 +50,14 @@ func makeBucket(ctx context.Context, client *minio.Client, name, region string) 
 	}
 	_, err = roundTrip(ctx, client, name)
 	return there, err
+}
+
+func bucketThere(ctx context.Context, client *minio.Client, name string) (bool, error) {
+	ctx, cancel := step(ctx)
+	defer cancel()
+	there, err := client.BucketExists(ctx, name)
+	if err != nil {
+		return false, s3Cause(err)
+	}
+	return there, nil
 }

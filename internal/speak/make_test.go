@@ -1,6 +1,7 @@
 package speak
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,8 +39,16 @@ func TestMakeDatabases(t *testing.T) {
 	roles := []Role{{Name: "airflow", Password: "a-password"}, {Name: "exporter", Password: "another", MemberOf: []string{"pg_monitor"}}}
 	databases := []Database{{"airflow", "airflow"}, {"air flow", "airflow"}}
 	m := making{Service{Target: target}, func(s Service) (Made, error) { return MakeDatabases(t.Context(), s, roles, databases) }}
+	look := func(what string, want ...string) {
+		t.Helper()
+		if got, err := LookForDatabases(t.Context(), m.service, roles, databases); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: it is told %q, %v; want %q", what, got, err, want)
+		}
+	}
+	look("before", "role airflow is missing", "role exporter is missing", "database airflow is missing", "database air flow is missing")
 	m.want(t, "the first time", Made{New: 4})
 	m.want(t, "again", Made{Kept: 4})
+	look("after")
 
 	by := func(sql string) {
 		t.Helper()
@@ -57,11 +66,13 @@ func TestMakeDatabases(t *testing.T) {
 		}
 	}
 	by(`ALTER ROLE airflow PASSWORD 'another'`)
+	look("a password that was changed", "role airflow has another password")
 	m.refused(t, "another's role", "role airflow: it is there, and its password is another one")
 	m.want(t, "a password that was changed", Made{Changed: 1, Kept: 3})
 	by(`ALTER ROLE airflow NOLOGIN`)
 	m.want(t, "a role that may not log in", Made{Changed: 1, Kept: 3})
 	by(`ALTER DATABASE "air flow" OWNER TO app`)
+	look("an owner that was changed", "database air flow belongs to app")
 	m.refused(t, "another's database", "database air flow: it is there, and belongs to app, not to airflow")
 	m.want(t, "an owner that was changed", Made{Changed: 1, Kept: 3})
 	by(`REVOKE pg_monitor FROM exporter`)
@@ -134,8 +145,16 @@ func TestMakeBuckets(t *testing.T) {
 	m := making{Service{Target: target}, func(s Service) (Made, error) {
 		return MakeBuckets(t.Context(), s, []string{servers.Bucket, "tempo-traces"})
 	}}
+	look := func(want ...string) {
+		t.Helper()
+		if got, err := LookForBuckets(t.Context(), m.service, []string{servers.Bucket, "tempo-traces"}); err != nil || !slices.Equal(got, want) {
+			t.Errorf("it is told %q, %v; want %q", got, err, want)
+		}
+	}
+	look("bucket tempo-traces is missing")
 	m.want(t, "the first time", Made{New: 1, Kept: 1})
 	m.want(t, "again", Made{Kept: 2})
+	look()
 	target.SecretKey = "guess"
 	if _, err := MakeBuckets(t.Context(), Service{Target: target}, []string{"x-x"}); err == nil || Passes(err) {
 		t.Errorf("a wrong key: %v", err)
@@ -147,8 +166,16 @@ func TestMakeTopics(t *testing.T) {
 	target := Target{Name: "localhost", Port: portOf(t, c)}
 	topics := []Topic{{Name: "orders", Partitions: 3, Replication: 1, Config: map[string]string{"retention.ms": "60000"}}, {Name: "old"}}
 	m := making{Service{Target: target}, func(s Service) (Made, error) { return MakeTopics(t.Context(), s, topics) }}
+	look := func(want ...string) {
+		t.Helper()
+		if got, err := LookForTopics(t.Context(), m.service, topics); err != nil || !slices.Equal(got, want) {
+			t.Errorf("it is told %q, %v; want %q", got, err, want)
+		}
+	}
+	look("topic orders is missing")
 	m.want(t, "the first time", Made{New: 1, Kept: 1})
 	m.want(t, "again", Made{Kept: 2})
+	look()
 
 	topics[1].Partitions = 2
 	m.refused(t, "another's topic", "topic old: it is there with 1 partitions, fewer than 2")

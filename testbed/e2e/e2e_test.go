@@ -40,6 +40,7 @@ func TestPlatform(t *testing.T) {
 		{"WithoutCluster_TheDataTierStandsAlone", p.dataAlone},
 		{"Killed_AtAnyPointTheNextRunMakesItWhole", p.killed},
 		{"Faults_EndSoonWithTheirCause", p.faults},
+		{"DataTier_FailsOverAndLosesNothing", p.dataTier},
 		{"ExistingCluster_IsUsedAndLeftAsItWas", p.existing},
 	} {
 		if !t.Run(part.name, part.run) {

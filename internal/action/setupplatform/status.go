@@ -2,6 +2,7 @@ package setupplatform
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -55,6 +56,7 @@ func Status(ctx context.Context, o Options) ([]State, error) {
 		all.Go(func() { states[i].Text = o.ask(ctx, states[i].Component, env) })
 	}
 	all.Wait()
+	states = slices.DeleteFunc(states, func(s State) bool { return s.Text == "" })
 	return states, ctx.Err()
 }
 

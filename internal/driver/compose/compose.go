@@ -6,6 +6,7 @@
 //
 //	${PLATFORM}            name of the platform
 //	${INFRA_NET_NAME}      a value of the run: engine.Env.Values["infra-net-name"]
+//	${REDIS_IMAGE}         a setting of the component that is a text: redis-image
 //	${REDIS_PASSWORD}      a generated secret of the component; allowed only in
 //	                       what Compose copies into containers (configs.*.content,
 //	                       secrets.*.environment), where `docker inspect` shows nothing

@@ -76,6 +76,11 @@ func load(ctx context.Context, c catalog.Component, env engine.Env) (*types.Proj
 // variables are what compose.yaml may use; see the package comment.
 func variables(c catalog.Component, env engine.Env) map[string]string {
 	vars := map[string]string{"PLATFORM": env.Name}
+	for name, value := range c.Settings {
+		if text, ok := value.(string); ok {
+			vars[variable(name)] = text
+		}
+	}
 	for name, value := range env.Values {
 		vars[variable(name)] = value
 	}

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/buenhyden/hy-home/internal/bridge"
 	"github.com/buenhyden/hy-home/internal/catalog"
@@ -81,6 +82,32 @@ func (d Driver) Remove(_ context.Context, c catalog.Component, env engine.Env) (
 		env.Warn(fmt.Sprintf("%s: %s stay in %s, which others run: they hold data", c.Name, s, e.Addresses(e.Hosts)))
 	}
 	return engine.Unchanged, nil //nolint:nilerr // without its settings there is nothing to say either
+}
+
+// Status asks the service for all of it: "ready", or what is missing. Of a service
+// that others run the credentials are not kept, so that it cannot be asked: "".
+func (d Driver) Status(ctx context.Context, c catalog.Component, env engine.Env) (string, error) {
+	s, e, err := settings(c, env)
+	if err != nil {
+		return "", err
+	}
+	for _, secret := range e.Secrets {
+		if e.External && env.Secrets[secret] == "" {
+			return "", nil
+		}
+	}
+	service, err := d.service(ctx, s, e, env)
+	if err != nil {
+		return "", err
+	}
+	faults, err := s.look(ctx, service, env.Secrets)
+	if err != nil {
+		return "", fmt.Errorf("endpoint %s at %s: %w", e.Name, e.Address(service.Target.Name, e.Port), err)
+	}
+	if len(faults) > 0 {
+		return strings.Join(faults, ", "), nil
+	}
+	return "ready", nil
 }
 
 // service is where the endpoint is reached from this machine: by the names that

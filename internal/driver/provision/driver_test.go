@@ -75,17 +75,18 @@ func TestApply(t *testing.T) {
 		endpoint catalog.Endpoint
 		settings map[string]any
 		first    engine.Outcome
+		before   string // what the status says then
 	}{
 		{catalog.Endpoint{Protocol: catalog.Postgres, Port: servers.Postgres(t, nil), User: "postgres", Database: "postgres", Secrets: password}, map[string]any{
 			"databases": []any{map[string]any{"name": "n8n", "owner": "n8n", "secret": "n8n-db-password"}, map[string]any{"name": "n8n-test", "owner": "n8n", "secret": "n8n-db-password"}},
 			"roles":     []any{map[string]any{"name": "exporter", "secret": "exporter-password", "member-of": []any{"pg_monitor"}}},
-		}, engine.Created},
+		}, engine.Created, "role n8n is missing, role exporter is missing, database n8n is missing, database n8n-test is missing"},
 		{catalog.Endpoint{Protocol: catalog.Kafka, Port: broker, Clustered: true}, map[string]any{
 			"topics": []any{map[string]any{"name": "app.events", "partitions": 3, "config": map[string]any{"retention.ms": "60000"}}},
-		}, engine.Created},
+		}, engine.Created, "topic app.events is missing"},
 		{catalog.Endpoint{Protocol: catalog.S3, Port: servers.S3(t, nil), Secrets: keys}, map[string]any{
 			"buckets": []any{servers.Bucket, "tempo-traces"}, // one is there
-		}, engine.Configured},
+		}, engine.Configured, "bucket tempo-traces is missing"},
 	} {
 		t.Run(string(tt.endpoint.Protocol), func(t *testing.T) {
 			tt.endpoint.Name, tt.endpoint.Hosts = "data", []string{"data"}
@@ -93,10 +94,16 @@ func TestApply(t *testing.T) {
 			if err := driver.Preflight(t.Context(), []catalog.Component{c}, p.env); err != nil {
 				t.Fatal(err)
 			}
+			if text, err := driver.Status(t.Context(), c, p.env); err != nil || text != tt.before {
+				t.Errorf("before: status %q, %v; want %q", text, err, tt.before)
+			}
 			for _, want := range []engine.Outcome{tt.first, engine.Unchanged} {
 				if got, err := driver.Apply(t.Context(), c, p.env); err != nil || got != want {
 					t.Fatalf("got %s, %v; want %s", got, err, want)
 				}
+			}
+			if text, err := driver.Status(t.Context(), c, p.env); err != nil || text != "ready" {
+				t.Errorf("after: status %q, %v", text, err)
 			}
 			// The same service, run by others: reached by its own name, nothing changed.
 			tt.endpoint.External, tt.endpoint.Hosts = true, []string{"localhost"}
@@ -104,6 +111,10 @@ func TestApply(t *testing.T) {
 			noEngine := Driver{Docker: func(context.Context) (bridge.Docker, error) { return nil, errors.New("no engine here") }}
 			if got, err := noEngine.Apply(t.Context(), c, p.env); err != nil || got != engine.Unchanged {
 				t.Errorf("of others: %s, %v", got, err)
+			}
+			p.env.Secrets = nil // as platform status has none of others' credentials
+			if text, err := noEngine.Status(t.Context(), c, p.env); err != nil || text != "" && len(tt.endpoint.Secrets) > 0 {
+				t.Errorf("status of others: %q, %v", text, err)
 			}
 			if got, err := noEngine.Remove(t.Context(), c, p.env); err != nil || got != engine.Unchanged || len(p.warned) != 1 || !strings.Contains(p.warned[0], "which others run") {
 				t.Errorf("remove: %s, %v, warned %v", got, err, p.warned)

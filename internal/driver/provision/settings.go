@@ -130,29 +130,53 @@ func (s Settings) logins() []Role {
 func (s Settings) apply(ctx context.Context, service speak.Service, secrets map[string]string) (speak.Made, error) {
 	switch service.Target.Protocol {
 	case catalog.Postgres:
-		var roles []speak.Role
-		for _, r := range s.logins() {
-			// One role may own several databases and have rights besides.
-			i := slices.IndexFunc(roles, func(other speak.Role) bool { return other.Name == r.Name })
-			if i < 0 {
-				roles = append(roles, speak.Role{Name: r.Name, Password: secrets[r.Secret], MemberOf: r.MemberOf})
-			} else {
-				roles[i].MemberOf = append(roles[i].MemberOf, r.MemberOf...)
-			}
-		}
-		var databases []speak.Database
-		for _, db := range s.Databases {
-			databases = append(databases, speak.Database{Name: db.Name, Owner: db.Owner})
-		}
-		return speak.MakeDatabases(ctx, service, roles, databases)
+		return speak.MakeDatabases(ctx, service, s.roles(secrets), s.databases())
 	case catalog.Kafka:
-		var topics []speak.Topic
-		for _, t := range s.Topics {
-			topics = append(topics, speak.Topic(t))
-		}
-		return speak.MakeTopics(ctx, service, topics)
+		return speak.MakeTopics(ctx, service, s.topics())
 	}
 	return speak.MakeBuckets(ctx, service, s.Buckets)
+}
+
+// look says what of it is not in the service as wanted.
+func (s Settings) look(ctx context.Context, service speak.Service, secrets map[string]string) ([]string, error) {
+	switch service.Target.Protocol {
+	case catalog.Postgres:
+		return speak.LookForDatabases(ctx, service, s.roles(secrets), s.databases())
+	case catalog.Kafka:
+		return speak.LookForTopics(ctx, service, s.topics())
+	}
+	return speak.LookForBuckets(ctx, service, s.Buckets)
+}
+
+// roles are those that log in, each once: one may own several databases and have
+// rights besides.
+func (s Settings) roles(secrets map[string]string) []speak.Role {
+	var roles []speak.Role
+	for _, r := range s.logins() {
+		i := slices.IndexFunc(roles, func(other speak.Role) bool { return other.Name == r.Name })
+		if i < 0 {
+			roles = append(roles, speak.Role{Name: r.Name, Password: secrets[r.Secret], MemberOf: r.MemberOf})
+		} else {
+			roles[i].MemberOf = append(roles[i].MemberOf, r.MemberOf...)
+		}
+	}
+	return roles
+}
+
+func (s Settings) databases() []speak.Database {
+	var databases []speak.Database
+	for _, db := range s.Databases {
+		databases = append(databases, speak.Database{Name: db.Name, Owner: db.Owner})
+	}
+	return databases
+}
+
+func (s Settings) topics() []speak.Topic {
+	var topics []speak.Topic
+	for _, t := range s.Topics {
+		topics = append(topics, speak.Topic(t))
+	}
+	return topics
 }
 
 // String is what is made, for people: "databases airflow, n8n; roles exporter".

@@ -24,16 +24,17 @@ type Level string
 const (
 	Plain  Level = "plain"
 	Engine Level = "engine"
+	Data   Level = "data" // engine, and the images of the data tier beside Redis
 	Kind   Level = "kind"
 )
 
 // ParseLevel reads a level.
 func ParseLevel(s string) (Level, error) {
 	switch l := Level(s); l {
-	case Plain, Engine, Kind:
+	case Plain, Engine, Data, Kind:
 		return l, nil
 	}
-	return "", exit.BadInputf("level %q: want plain, engine or kind", s)
+	return "", exit.BadInputf("level %q: want plain, engine, data or kind", s)
 }
 
 // Bed is the test bed of this machine.

@@ -2,8 +2,10 @@ package bed
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/buenhyden/hy-home/testbed/internal/artifact"
 	"github.com/buenhyden/hy-home/testbed/internal/debian"
@@ -16,6 +18,7 @@ import (
 type contents struct {
 	parts  map[string]*artifact.Artifact
 	images []imageOf
+	data   []imageOf // those that only the level data has
 }
 
 // imageOf is one image of the engine.
@@ -66,6 +69,15 @@ func (b *Bed) contents() (*contents, error) {
 		{node.Name, nodeImage, false},
 		{services.Cache, services.PullThrough(c.parts["distribution"]), false},
 		{services.Rollouts, services.ArgoRollouts(c.parts["argo-rollouts"]), true},
+	}
+	data := services.Data(services.DataInputs{
+		Debian:        debian.Root(b.runner, "debian-data", debian.Extract, services.DataPackages()...),
+		Spilo:         debian.Root(b.runner, "debian-spilo", debian.Minimal, services.SpiloPackages()...),
+		Kubernetes:    c.parts["kubernetes"],
+		RedisExporter: c.parts["redis-exporter"],
+	})
+	for _, name := range slices.Sorted(maps.Keys(data)) {
+		c.data = append(c.data, imageOf{name, data[name], false})
 	}
 	return c, nil
 }

@@ -78,7 +78,7 @@ func (b *Bed) plainNodes() ([]engine.Node, error) {
 	})), nil
 }
 
-// engineNodes is the graph of the levels engine and kind.
+// engineNodes is the graph of the levels engine, data and kind.
 func (b *Bed) engineNodes(ctx context.Context, level Level) ([]engine.Node, error) {
 	c, err := b.contents()
 	if err != nil {
@@ -86,6 +86,9 @@ func (b *Bed) engineNodes(ctx context.Context, level Level) ([]engine.Node, erro
 	}
 	docker, _ := b.engine.Client(ctx) // none yet is fine: one is started below
 	missing := c.images
+	if level == Data {
+		missing = slices.Concat(c.images, c.data)
+	}
 	if b.upstream {
 		missing = []imageOf{{name: services.Registry}}
 	}

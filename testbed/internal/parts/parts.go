@@ -56,6 +56,7 @@ func All() []Part {
 			{"sealed-secrets-controller", "."}, {"kubeseal", "github.com/bitnami/sealed-secrets/cmd/kubeseal"},
 		}, Trimmed: true},
 		{Name: "distribution", Programs: []Program{{"registry", "."}}},
+		{Name: "redis-exporter", Programs: []Program{{"redis_exporter", "github.com/oliver006/redis_exporter"}}},
 		{Name: "s3-server", Programs: []Program{{"s3-server", "."}}},
 		{Name: "kwok", Programs: []Program{{"kwok", "sigs.k8s.io/kwok/cmd/kwok"}}},
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/buenhyden/hy-home/testbed/internal/artifact"
@@ -39,13 +40,7 @@ func GolangImage(base *artifact.Artifact, goroot string) *artifact.Artifact {
 		}
 		defer t.Close()
 		return save(dir, a.Key(), i, func(l *image.Layer) error {
-			err := t.All(func(name string, h *tar.Header, r io.Reader) error {
-				if !strings.HasPrefix(name, "/dev/") && !strings.HasPrefix(name, "/var/cache/apt/") && !strings.HasPrefix(name, "/var/lib/apt/lists/") {
-					l.Entry(h, r)
-				}
-				return nil
-			})
-			if err != nil {
+			if err := whole(t, l); err != nil {
 				return err
 			}
 			l.Dir("/go/bin", 0o777)
@@ -59,6 +54,18 @@ func GolangImage(base *artifact.Artifact, goroot string) *artifact.Artifact {
 		})
 	}
 	return a
+}
+
+// whole copies a root as it is, without what apt keeps, and what is under the
+// directories that are left out.
+func whole(t *debian.Tree, l *image.Layer, without ...string) error {
+	without = append(without, "/dev/", "/var/cache/apt/", "/var/lib/apt/lists/")
+	return t.All(func(name string, h *tar.Header, r io.Reader) error {
+		if !slices.ContainsFunc(without, func(dir string) bool { return strings.HasPrefix(name, dir) }) {
+			l.Entry(h, r)
+		}
+		return nil
+	})
 }
 
 // unneeded are the toolchain's own tests, a quarter of its files.

@@ -1,0 +1,131 @@
+package services
+
+import (
+	"context"
+	_ "embed"
+	"path/filepath"
+
+	"github.com/buenhyden/hy-home/testbed/internal/artifact"
+	"github.com/buenhyden/hy-home/testbed/internal/debian"
+	"github.com/buenhyden/hy-home/testbed/internal/image"
+)
+
+// The names of the data tier's images: those that the catalog asks for. What is in
+// them is older where Debian's is, and Spilo's is a stand-in: Patroni, PostgreSQL
+// and an entrypoint that reads the variables which the catalog sets.
+const (
+	Spilo            = "ghcr.io/zalando/spilo-17:4.0-p3"               // Patroni 3.0.2, PostgreSQL 15
+	Etcd             = "quay.io/coreos/etcd:v3.6.5"                    // 3.6, with the etcdctl of 3.4
+	HAProxy          = "haproxy:3.2.22"                                // 2.6
+	PostgresExporter = "prometheuscommunity/postgres-exporter:v0.20.1" // 0.11.1
+	RedisExporter    = "oliver006/redis_exporter:v1.88.0"              // itself
+)
+
+// DataPackages are the packages of the data tier's small images.
+func DataPackages() []string {
+	return []string{"haproxy", "bash", "etcd-client", "prometheus-postgres-exporter", "busybox"}
+}
+
+// SpiloPackages are those of the stand-in for Spilo, which is a whole Debian: Patroni
+// is Python.
+func SpiloPackages() []string {
+	return []string{"patroni", "python3-etcd", "postgresql-15", "etcd-server", "curl", "openssl"}
+}
+
+// DataInputs are what the data tier's images are made from.
+type DataInputs struct {
+	Debian        *artifact.Artifact // a root with [DataPackages]
+	Spilo         *artifact.Artifact // a root with [SpiloPackages]
+	Kubernetes    *artifact.Artifact // the part whose one program is etcd too
+	RedisExporter *artifact.Artifact // the part
+}
+
+// Data are the images of the data tier, by name.
+func Data(in DataInputs) map[string]*artifact.Artifact {
+	return map[string]*artifact.Artifact{
+		Spilo: spilo(in.Spilo),
+		Etcd:  etcd(in.Debian, in.Kubernetes),
+		HAProxy: fromDebian("image-haproxy", in.Debian, image.Image{Names: []string{HAProxy}, Config: image.Config{
+			User: "99", StopSignal: "SIGUSR1", WorkingDir: "/var/lib/haproxy",
+			Cmd: []string{"haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"},
+		}}, func(t *debian.Tree, l *image.Layer) error {
+			l.Dir("/var/lib/haproxy", 0o777)
+			return t.Install(l, "/usr/sbin/haproxy", "/bin/bash")
+		}),
+		PostgresExporter: fromDebian("image-postgres-exporter", in.Debian, image.Image{Names: []string{PostgresExporter}, Config: image.Config{
+			User: "65534", Entrypoint: []string{"/bin/postgres_exporter"},
+		}}, func(t *debian.Tree, l *image.Layer) error {
+			l.Link("/bin/postgres_exporter", "/usr/bin/prometheus-postgres-exporter")
+			return t.Install(l, "/usr/bin/prometheus-postgres-exporter")
+		}),
+		RedisExporter: redisExporter(in.RedisExporter),
+	}
+}
+
+var (
+	//go:embed spilo/launch.sh
+	spiloLaunch []byte
+	//go:embed spilo/configure.py
+	spiloConfigure []byte
+)
+
+func spilo(root *artifact.Artifact) *artifact.Artifact {
+	i := image.Image{Names: []string{Spilo}, Config: image.Config{
+		WorkingDir: "/home/postgres", Cmd: []string{"/bin/sh", "/launch.sh", "init"},
+	}}
+	var r artifact.Recipe
+	r.Words(recipe(i), string(spiloLaunch), string(spiloConfigure))
+	a := &artifact.Artifact{Name: "image-spilo", Inputs: []*artifact.Artifact{root}, Recipe: r.String()}
+	a.Make = func(_ context.Context, dir string, path func(*artifact.Artifact) string, progress func(string)) error {
+		progress("writing the image")
+		t, err := debian.Open(path(root))
+		if err != nil {
+			return err
+		}
+		defer t.Close()
+		return save(dir, a.Key(), i, func(l *image.Layer) error {
+			if err := whole(t, l, "/var/lib/postgresql/15/"); err != nil { // what Debian made of its own
+				return err
+			}
+			l.Bytes("/launch.sh", 0o755, spiloLaunch)
+			l.Bytes("/scripts/configure.py", 0o644, spiloConfigure)
+			l.Dir("/home/postgres/pgdata", 0o755)
+			return nil
+		})
+	}
+	return a
+}
+
+// etcd has no shell, as upstream's has none.
+func etcd(root, kubernetes *artifact.Artifact) *artifact.Artifact {
+	i := image.Image{Names: []string{Etcd}, Config: image.Config{Cmd: []string{"etcd"}}}
+	a := &artifact.Artifact{Name: "image-etcd", Inputs: []*artifact.Artifact{root, kubernetes}, Recipe: recipe(i)}
+	a.Make = func(_ context.Context, dir string, path func(*artifact.Artifact) string, progress func(string)) error {
+		progress("writing the image")
+		t, err := debian.Open(path(root))
+		if err != nil {
+			return err
+		}
+		defer t.Close()
+		return save(dir, a.Key(), i, func(l *image.Layer) error {
+			l.Dir("/tmp", 0o1777)
+			l.Copy("/usr/local/bin/etcd", 0o755, filepath.Join(path(kubernetes), "hyperkube"))
+			return t.Install(l, "/usr/bin/etcdctl")
+		})
+	}
+	return a
+}
+
+// redisExporter has nothing but the program, as upstream's.
+func redisExporter(part *artifact.Artifact) *artifact.Artifact {
+	i := image.Image{Names: []string{RedisExporter}, Config: image.Config{User: "59000:59000", Entrypoint: []string{"/redis_exporter"}}}
+	a := &artifact.Artifact{Name: "image-redis-exporter", Inputs: []*artifact.Artifact{part}, Recipe: recipe(i)}
+	a.Make = func(_ context.Context, dir string, path func(*artifact.Artifact) string, progress func(string)) error {
+		progress("writing the image")
+		return save(dir, a.Key(), i, func(l *image.Layer) error {
+			l.Copy("/redis_exporter", 0o755, filepath.Join(path(part), "redis_exporter"))
+			return nil
+		})
+	}
+	return a
+}
