@@ -2,8 +2,10 @@ package bed
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/buenhyden/hy-home/testbed/internal/artifact"
 	"github.com/buenhyden/hy-home/testbed/internal/debian"
@@ -66,6 +68,12 @@ func (b *Bed) contents() (*contents, error) {
 		{node.Name, nodeImage, false},
 		{services.Cache, services.PullThrough(c.parts["distribution"]), false},
 		{services.Rollouts, services.ArgoRollouts(c.parts["argo-rollouts"]), true},
+	}
+	for _, part := range []string{"metrics-server", "metallb", "cert-manager"} {
+		images := services.OfCharts(c.parts[part])
+		for _, name := range slices.Sorted(maps.Keys(images)) {
+			c.images = append(c.images, imageOf{name, images[name], true})
+		}
 	}
 	return c, nil
 }
