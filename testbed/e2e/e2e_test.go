@@ -41,6 +41,7 @@ func TestPlatform(t *testing.T) {
 		{"Killed_AtAnyPointTheNextRunMakesItWhole", p.killed},
 		{"Faults_EndSoonWithTheirCause", p.faults},
 		{"ExistingCluster_IsUsedAndLeftAsItWas", p.existing},
+		{"Charts_RunWithImagesFromSource", p.charts},
 	} {
 		if !t.Run(part.name, part.run) {
 			t.FailNow()
