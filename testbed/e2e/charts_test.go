@@ -42,14 +42,24 @@ spec:
   issuerRef: {name: hy-home-ca, kind: ClusterIssuer}
 `
 
-// charts runs upstream's own charts with the catalog's values as they are; the
+// older is what MetalLB v0.15.2 lacks of the chart's v0.16.1, see the part's go.mod:
+// it does not listen on the port of the probes.
+const older = `controller: {livenessProbe: {enabled: false}, readinessProbe: {enabled: false}}
+speaker: {livenessProbe: {enabled: false}, readinessProbe: {enabled: false}, startupProbe: {enabled: false}}
+`
+
+// charts runs upstream's own charts with the catalog's values, but for [older]; the
 // images under their names are built from source. What the components' probes saw
 // is seen once more from outside, as a user sees it.
 func (p *platform) charts(t *testing.T) {
 	dir := chartDirectory(t)
+	values := t.TempDir()
+	if err := os.WriteFile(filepath.Join(values, "metallb.yaml"), []byte(older), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	args := []string{
 		"setup-platform", "--name", chartsPlatform, "--profile", "bare", "--components", "+metrics-server +metallb-pool +cert-manager-issuers",
-		"--chart-dir", dir, "--node-image", node.Name, "--registry-mirror", host.Mirror, "--lock-file", "off",
+		"--chart-dir", dir, "--values-dir", values, "--node-image", node.Name, "--registry-mirror", host.Mirror, "--lock-file", "off",
 	}
 	t.Cleanup(func() { p.hyaction(t, "platform", "down", "--name", chartsPlatform) })
 	start := time.Now()

@@ -6,6 +6,7 @@ import (
 	cmscheme "github.com/cert-manager/cert-manager/pkg/client/clientset/versioned/scheme"
 	"github.com/cert-manager/cert-manager/pkg/controller/cainjector"
 	logf "github.com/cert-manager/cert-manager/pkg/logs"
+	"github.com/cert-manager/cert-manager/pkg/util"
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 	apiextensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -44,7 +45,8 @@ func caInjector(ctx context.Context, args []string) error {
 		utilruntime.Must(add(scheme))
 	}
 	lease, renew, retry := leaseDuration, renewDeadline, retryPeriod
-	manager, err := ctrl.NewManager(config, ctrl.Options{
+	// Its reconcilers apply under the name in the user agent.
+	manager, err := ctrl.NewManager(util.RestConfigWithUserAgent(config, "cainjector"), ctrl.Options{
 		Scheme: scheme,
 		Cache:  cache.Options{ReaderFailOnMissingInformer: true},
 		// Secrets are asked for one by one and never kept.
