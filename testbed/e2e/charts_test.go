@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -61,7 +62,14 @@ func (p *platform) charts(t *testing.T) {
 		"setup-platform", "--name", chartsPlatform, "--profile", "bare", "--components", "+metrics-server +metallb-pool +cert-manager-issuers",
 		"--chart-dir", dir, "--values-dir", values, "--node-image", node.Name, "--registry-mirror", host.Mirror, "--lock-file", "off",
 	}
-	t.Cleanup(func() { p.hyaction(t, "platform", "down", "--name", chartsPlatform) })
+	p.hyaction(t, "platform", "down", "--name", chartsPlatform) // of a run that was killed
+	t.Cleanup(func() {
+		// Not by p.command, whose context has ended when a test cleans up.
+		out, err := exec.Command(filepath.Join(p.out, "bin", "hyaction"), "platform", "down", "--name", chartsPlatform).CombinedOutput()
+		if err != nil {
+			t.Errorf("platform down: %v\n%s", err, out)
+		}
+	})
 	start := time.Now()
 	p.hyaction(t, args...)
 	t.Logf("the platform is up after %s", time.Since(start).Round(time.Second))
