@@ -40,8 +40,9 @@ func TestPlatform(t *testing.T) {
 		{"WithoutCluster_TheDataTierStandsAlone", p.dataAlone},
 		{"Killed_AtAnyPointTheNextRunMakesItWhole", p.killed},
 		{"Faults_EndSoonWithTheirCause", p.faults},
-		{"DataTier_FailsOverAndLosesNothing", p.dataTier},
+		{"DataTier_RunsSmallAndWithReplicas", p.dataTier},
 		{"ExistingCluster_IsUsedAndLeftAsItWas", p.existing},
+		{"Charts_RunWithImagesFromSource", p.charts},
 	} {
 		if !t.Run(part.name, part.run) {
 			t.FailNow()

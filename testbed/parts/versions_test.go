@@ -36,7 +36,7 @@ func versions(t *testing.T, part string) (used, replaced map[string]string) {
 // nearly all of its packages anew, and nobody notices but by the clock.
 func TestVersions_AsKubernetes(t *testing.T) {
 	kubernetes, _ := versions(t, "kubernetes")
-	for _, part := range []string{"argo-rollouts", "kwok"} {
+	for _, part := range []string{"argo-rollouts", "kwok", "metallb", "metrics-server"} {
 		_, replaced := versions(t, part)
 		if len(replaced) == 0 {
 			t.Errorf("%s: no replace was found", part)

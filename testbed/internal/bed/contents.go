@@ -79,6 +79,12 @@ func (b *Bed) contents() (*contents, error) {
 	for _, name := range slices.Sorted(maps.Keys(data)) {
 		c.data = append(c.data, imageOf{name, data[name], false})
 	}
+	for _, part := range []string{"metrics-server", "metallb", "cert-manager"} {
+		images := services.OfCharts(c.parts[part])
+		for _, name := range slices.Sorted(maps.Keys(images)) {
+			c.images = append(c.images, imageOf{name, images[name], true})
+		}
+	}
 	return c, nil
 }
 

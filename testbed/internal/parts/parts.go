@@ -52,9 +52,14 @@ func All() []Part {
 		{Name: "argo-rollouts", Programs: []Program{
 			{"rollouts-controller", "github.com/argoproj/argo-rollouts/cmd/rollouts-controller"},
 		}},
+		{Name: "metrics-server", Programs: []Program{{"metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server"}}},
+		{Name: "metallb", Programs: []Program{
+			{"metallb-controller", "go.universe.tf/metallb/controller"}, {"metallb-speaker", "go.universe.tf/metallb/speaker"},
+		}},
 		{Name: "sealed-secrets", Programs: []Program{
 			{"sealed-secrets-controller", "."}, {"kubeseal", "github.com/bitnami/sealed-secrets/cmd/kubeseal"},
 		}, Trimmed: true},
+		{Name: "cert-manager", Programs: []Program{{"cert-manager", "."}}, Trimmed: true},
 		{Name: "distribution", Programs: []Program{{"registry", "."}}},
 		{Name: "redis-exporter", Programs: []Program{{"redis_exporter", "github.com/oliver006/redis_exporter"}}},
 		{Name: "s3-server", Programs: []Program{{"s3-server", "."}}},
