@@ -80,7 +80,10 @@ func verify(before, after []byte, images []Image) error {
 	if !slices.Equal(slices.DeleteFunc(slices.Clone(was.Images), set), slices.DeleteFunc(slices.Clone(is.Images), set)) {
 		return differs("another entry of images")
 	}
-	was.Images, is.Images = nil, nil
+	for _, k := range []*types.Kustomization{&was, &is} {
+		k.Images = nil
+		k.FixKustomizationPostUnmarshalling() // kustomize writes apiVersion and kind where they are left out
+	}
 	if !reflect.DeepEqual(was, is) || !sameOtherDocuments(before, after) {
 		return differs("another field")
 	}
