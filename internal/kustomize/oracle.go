@@ -82,7 +82,7 @@ func verify(before, after []byte, images []Image) error {
 	}
 	for _, k := range []*types.Kustomization{&was, &is} {
 		k.Images = nil
-		k.FixKustomizationPostUnmarshalling() // kustomize writes apiVersion and kind where they are left out
+		k.FixKustomization() // kustomize writes apiVersion and kind where they are left out
 	}
 	if !reflect.DeepEqual(was, is) || !sameOtherDocuments(before, after) {
 		return differs("another field")
