@@ -32,6 +32,9 @@ type Options struct {
 	// Token for HTTP(S), if Git's own configuration has none. It reaches git
 	// through the environment and is never part of an argument, URL or error.
 	Token string
+	// Sparse are the paths that an update looks at first. Of a URL only these are brought,
+	// and what the update then asks for. nil brings everything.
+	Sparse []string
 	// Author and committer, as "Name <address>".
 	Author string
 
@@ -92,7 +95,7 @@ func (r *Repo) open(ctx context.Context) (err error) {
 		return err
 	}
 	if r.o.Branch != "" {
-		if err := validateBranch(r.o.Branch); err != nil {
+		if err := ValidateBranch(r.o.Branch); err != nil {
 			return err
 		}
 	}
@@ -196,7 +199,7 @@ func (r *Repo) currentBranch(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", exit.BadInputf("the checkout %q is on no branch (detached HEAD): name the branch", r.o.Repository)
 	}
-	return branch, validateBranch(branch)
+	return branch, ValidateBranch(branch)
 }
 
 func (r *Repo) defaultBranch(ctx context.Context) (string, error) {
@@ -207,7 +210,7 @@ func (r *Repo) defaultBranch(ctx context.Context) (string, error) {
 	for line := range strings.Lines(out) {
 		ref, ok := strings.CutPrefix(line, "ref: refs/heads/")
 		if branch, _, tab := strings.Cut(ref, "\t"); ok && tab {
-			return branch, validateBranch(branch)
+			return branch, ValidateBranch(branch)
 		}
 	}
 	return "", exit.BadInputf("repository %q has no default branch (it may be empty): name the branch", r.o.Repository)

@@ -125,7 +125,7 @@ func (r *Repo) commit(ctx context.Context, intent Intent) (sha string, err error
 				return "", exit.BadInputf("%s has uncommitted changes in %s: commit or drop them first", path, r.o.Repository)
 			}
 		}
-		if err := writeFile(root, path, text); err != nil {
+		if err := WriteFile(root, path, text); err != nil {
 			return "", err
 		}
 		paths = append(paths, path)

@@ -58,13 +58,13 @@ func TestBackoff(t *testing.T) {
 
 func TestValidateBranch(t *testing.T) {
 	for _, good := range []string{"main", "release/1.2", "hyaction/bump/a-b", "v1@x", "ü"} {
-		if err := validateBranch(good); err != nil {
+		if err := ValidateBranch(good); err != nil {
 			t.Error(err)
 		}
 	}
 	for _, bad := range []string{"", "@", "-f", "a b", "a..b", "a.", "/a", "a/", "a//b", ".a", "a/.b", "a.lock", "a@{1}", "a~1", "a^", "a:b", "a?", "a*", "a[", `a\b`, "a\nb", "refs/heads/main"} {
-		if err := validateBranch(bad); exit.Code(err) != exit.BadInput {
-			t.Errorf("validateBranch(%q) = %v, want bad input", bad, err)
+		if err := ValidateBranch(bad); exit.Code(err) != exit.BadInput {
+			t.Errorf("ValidateBranch(%q) = %v, want bad input", bad, err)
 		}
 	}
 }

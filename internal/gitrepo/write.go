@@ -40,8 +40,8 @@ func CheckPath(files fs.FS, name string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// writeFile replaces a file that is there, all or nothing, and keeps its mode.
-func writeFile(root *os.Root, name string, text []byte) error {
+// WriteFile replaces a file that is there, all or nothing, and keeps its mode.
+func WriteFile(root *os.Root, name string, text []byte) error {
 	info, err := CheckPath(root.FS(), name)
 	if err != nil {
 		return err

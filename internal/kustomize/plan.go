@@ -35,11 +35,12 @@ type File struct {
 
 // Change is a planned edit, proven unless the Set was blind.
 type Change struct {
-	Files    []File   // that change; none if there is nothing to do
-	Old, New []string // references of the images concerned, as rendered before and after; of a blind change as the entries have them
-	Diff     string   // unified diff of the files
-	Rendered string   // unified diff of the rendered manifests
-	Proven   bool     // by rendering
+	Files    []File              // that change; none if there is nothing to do
+	Old, New []string            // references of the images concerned, as rendered before and after; of a blind change as the entries have them
+	Was      map[string][]string // by the image's name: what it was before
+	Diff     string              // unified diff of the files
+	Rendered string              // unified diff of the rendered manifests
+	Proven   bool                // by rendering
 	Warnings []string
 }
 
@@ -52,7 +53,7 @@ func (c Change) Changed() bool { return len(c.Files) > 0 }
 // where it does. If the manifests render the wanted references as they are, nothing
 // is changed, whatever the entries look like.
 func (s Set) Plan(files fs.FS) (Change, error) {
-	p := planner{Set: s, fs: files}
+	p := planner{Set: s, fs: files, change: Change{Was: map[string][]string{}}}
 	for i := range p.Dirs {
 		p.Dirs = slices.Clone(p.Dirs)
 		p.Dirs[i] = path.Clean(p.Dirs[i])
@@ -128,6 +129,9 @@ func (p *planner) blind() error {
 			for _, e := range entries {
 				if slices.ContainsFunc(p.Images, func(i Image) bool { return i.Name == e.Name }) {
 					*to = append(*to, entryReference(e))
+					if to == &p.change.Old {
+						p.change.Was[e.Name] = append(p.change.Was[e.Name], entryReference(e))
+					}
 				}
 			}
 		}
@@ -177,6 +181,11 @@ func (p *planner) prove() error {
 		old, rendered := leaves(was[i]), leaves(is[i])
 		if err := reach[i].judge(dir, p.Images, old, rendered); err != nil {
 			return err
+		}
+		for name, places := range reach[i].places {
+			for _, at := range places {
+				p.change.Was[name] = append(p.change.Was[name], old[at])
+			}
 		}
 		p.change.Old = append(p.change.Old, reach[i].pick(old)...)
 		p.change.New = append(p.change.New, reach[i].pick(rendered)...)
