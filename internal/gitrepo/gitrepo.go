@@ -50,11 +50,12 @@ type Options struct {
 type Repo struct {
 	o           Options
 	name, email string
-	checkout    string // of the user; "" for a URL or a bare repository
-	scratch     string // temporary directory, removed by Close
-	work        string // where updates are made: a directory of scratch, or the checkout
-	remote      string // the URL that is pushed to
-	origin      string // what git is told to fetch from and push to
+	checkout    string   // of the user; "" for a URL or a bare repository
+	scratch     string   // temporary directory, removed by Close
+	work        string   // where updates are made: a directory of scratch, or the checkout
+	remote      string   // the URL that is pushed to
+	brought     []string // paths that the work tree has; nil is all
+	origin      string   // what git is told to fetch from and push to
 }
 
 // Open checks the options and prepares a place to work in: a new shallow repository
@@ -183,8 +184,18 @@ func (r *Repo) openScratch(ctx context.Context) (err error) {
 	}
 	r.work = work
 	// Bytes are to stay what they are, whatever this machine's settings.
-	for _, kv := range [][2]string{{"core.autocrlf", "false"}, {"remote.origin.url", r.remote}} {
+	settings := [][2]string{{"core.autocrlf", "false"}, {"remote.origin.url", r.remote}}
+	if r.o.Sparse != nil {
+		// A server that cannot leave blobs out says so, and sends them.
+		settings = append(settings, [2]string{"remote.origin.promisor", "true"}, [2]string{"remote.origin.partialclonefilter", "blob:none"})
+	}
+	for _, kv := range settings {
 		if _, err := r.git(ctx, work, nil, "config", kv[0], kv[1]); err != nil {
+			return err
+		}
+	}
+	if r.o.Sparse != nil {
+		if err := r.sparse(ctx, "set", "--no-cone", r.o.Sparse); err != nil {
 			return err
 		}
 	}

@@ -91,6 +91,9 @@ func (r *Repo) updateRemote(ctx context.Context, intent Intent) (Result, error) 
 func (r *Repo) sync(ctx context.Context) (sha string, err error) {
 	r.o.Progress("fetching " + r.o.Branch)
 	args := []string{"fetch", "--quiet", "--no-tags", "--no-recurse-submodules"}
+	if r.brought != nil {
+		args = append(args, "--filter=blob:none")
+	}
 	if _, err := r.git(ctx, r.work, nil, "rev-parse", "--verify", "--quiet", "HEAD"); err != nil {
 		args = append(args, "--depth=1") // later fetches bring what came since
 	}
@@ -114,7 +117,7 @@ func (r *Repo) commit(ctx context.Context, intent Intent) (sha string, err error
 		return "", err
 	}
 	defer root.Close()
-	c, err := intent(ctx, &worktree{FS: root.FS(), r: r})
+	c, err := intent(ctx, &worktree{root.FS().(directory), r})
 	if err != nil || len(c.Files) == 0 {
 		return "", err
 	}

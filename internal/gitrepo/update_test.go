@@ -50,8 +50,8 @@ error: failed to push some refs to 'https://github.com/acme/infra'
 
 func TestBackoff(t *testing.T) {
 	for attempt := 1; attempt < 20; attempt++ {
-		if d := backoff(attempt); d < 500*time.Millisecond || d > 45*time.Second {
-			t.Errorf("backoff(%d) = %s", attempt, d)
+		if d := Backoff(attempt); d < 100*time.Millisecond || d > 7500*time.Millisecond {
+			t.Errorf("Backoff(%d) = %s", attempt, d)
 		}
 	}
 }

@@ -29,7 +29,7 @@ func CheckPath(files fs.FS, name string) (fs.FileInfo, error) {
 		at := path.Join(parts[:i+1]...)
 		var err error
 		if info, err = fs.Lstat(files, at); errors.Is(err, fs.ErrNotExist) {
-			return nil, exit.BadInputf("%s does not exist in the repository", at)
+			return nil, exit.BadInputf("%s does not exist in the repository", name)
 		} else if err != nil {
 			return nil, err
 		}

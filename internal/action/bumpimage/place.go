@@ -3,7 +3,6 @@ package bumpimage
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"net/url"
 	"os"
 	"path"
@@ -194,7 +193,7 @@ func (b *bump) write(ctx context.Context, t target) (_ Result, err error) {
 		return Result{}, err
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
-	want, err := b.intent(ctx, directory{root.FS()})
+	want, err := b.intent(ctx, gitrepo.Directory(root))
 	if err != nil {
 		return Result{}, err
 	}
@@ -210,12 +209,6 @@ func (b *bump) write(ctx context.Context, t target) (_ Result, err error) {
 	}
 	return res, nil
 }
-
-// directory is a [gitrepo.Tree] that is all there.
-type directory struct{ fs.FS }
-
-func (directory) Known(string) bool                     { return true }
-func (directory) Load(context.Context, ...string) error { return nil }
 
 // proposalBranch is the same for the same images and places, so that a newer bump
 // updates the open pull request.
