@@ -193,6 +193,10 @@ func (s *Snapshot) put(ctx context.Context, names []string, got pieces) error {
 		if err := s.keep(ctx, name, *piece, true); err != nil {
 			return err
 		}
+		// GitHub follows no links: what is above is directories.
+		for dir := path.Dir(name); dir != "." && s.entries[dir] == nil; dir = path.Dir(dir) {
+			s.entries[dir] = &entry{mode: modeTree}
+		}
 	}
 	return nil
 }
@@ -236,8 +240,9 @@ func BlobID(text []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// find resolves a path, with its last link if follow.
-func (s *Snapshot) find(op, name string, follow bool) (string, *entry, error) {
+// find resolves a path, with its last link if follow; of a directory it brings what is in
+// it if list.
+func (s *Snapshot) find(op, name string, follow, list bool) (string, *entry, error) {
 	fail := func(err error) (string, *entry, error) {
 		return "", nil, &fs.PathError{Op: op, Path: name, Err: err}
 	}
@@ -248,7 +253,7 @@ func (s *Snapshot) find(op, name string, follow bool) (string, *entry, error) {
 	defer s.mu.Unlock()
 	at := name
 	for links := 0; ; links++ {
-		link, e, err := s.step(at, follow)
+		link, e, err := s.step(at, follow, list)
 		if err != nil {
 			return fail(err)
 		}
@@ -264,7 +269,7 @@ func (s *Snapshot) find(op, name string, follow bool) (string, *entry, error) {
 }
 
 // step gives the entry of a path, or the first link on the way to it.
-func (s *Snapshot) step(name string, follow bool) (link string, e *entry, err error) {
+func (s *Snapshot) step(name string, follow, list bool) (link string, e *entry, err error) {
 	for dir := name; dir != "."; dir = path.Dir(dir) {
 		if known := s.entries[dir]; known != nil && known.mode == modeLink && (dir != name || follow) {
 			link = dir // the topmost that is known
@@ -278,7 +283,7 @@ func (s *Snapshot) step(name string, follow bool) (link string, e *entry, err er
 		return link, e, err
 	}
 	e = s.known(name)
-	if e == nil || !e.loaded && e.mode == modeTree {
+	if e == nil || list && !e.loaded && e.mode == modeTree {
 		if err := s.load(s.ctx, []string{name}); err != nil {
 			return "", nil, err
 		}
@@ -289,7 +294,7 @@ func (s *Snapshot) step(name string, follow bool) (link string, e *entry, err er
 	if e.mode == 0 {
 		return "", nil, fs.ErrNotExist
 	}
-	if !e.loaded {
+	if !e.loaded && e.mode != modeTree {
 		err = s.raw(e)
 	}
 	return "", e, err
@@ -314,7 +319,7 @@ func (s *Snapshot) Open(name string) (fs.File, error) {
 	f := &openFile{info: info.(fileInfo)}
 	f.Reader = bytes.NewReader(f.info.text)
 	if info.IsDir() {
-		at, e, err := s.find("open", name, true)
+		at, e, err := s.find("open", name, true, true)
 		if err != nil {
 			return nil, err
 		}
@@ -329,7 +334,7 @@ func (s *Snapshot) Open(name string) (fs.File, error) {
 
 // ReadFile implements [fs.ReadFileFS].
 func (s *Snapshot) ReadFile(name string) ([]byte, error) {
-	_, e, err := s.find("read", name, true)
+	_, e, err := s.find("read", name, true, false)
 	if err == nil && e.mode == modeTree {
 		err = &fs.PathError{Op: "read", Path: name, Err: fs.ErrInvalid}
 	}
@@ -346,7 +351,7 @@ func (s *Snapshot) Stat(name string) (fs.FileInfo, error) { return s.info(name, 
 func (s *Snapshot) Lstat(name string) (fs.FileInfo, error) { return s.info(name, false) }
 
 func (s *Snapshot) info(name string, follow bool) (fs.FileInfo, error) {
-	_, e, err := s.find("stat", name, follow)
+	_, e, err := s.find("stat", name, follow, false)
 	if err != nil {
 		return nil, err
 	}
@@ -355,7 +360,7 @@ func (s *Snapshot) info(name string, follow bool) (fs.FileInfo, error) {
 
 // ReadLink implements [fs.ReadLinkFS].
 func (s *Snapshot) ReadLink(name string) (string, error) {
-	_, e, err := s.find("readlink", name, false)
+	_, e, err := s.find("readlink", name, false, false)
 	if err == nil && e.mode != modeLink {
 		err = &fs.PathError{Op: "readlink", Path: name, Err: fs.ErrInvalid}
 	}

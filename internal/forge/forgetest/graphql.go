@@ -180,7 +180,7 @@ func (c *Commit) entry(name string) object {
 		if strings.HasPrefix(file, name+"/") {
 			// Resolved only where the document goes into it.
 			return object{"name": path.Base(name), "mode": 0o040000, "oid": "tree", "object": object{
-				"__typename": "Tree", "entries": resolver(func(map[string]any) (any, *problem) { return c.tree(name)["entries"], nil }),
+				"__typename": "Tree", "entries": resolver(func(map[string]any) (any, *problem) { return c.children(name), nil }),
 			}}
 		}
 	}
@@ -188,24 +188,25 @@ func (c *Commit) entry(name string) object {
 }
 
 func (c *Commit) tree(name string) object {
-	return object{"__typename": "Tree", "entries": resolver(func(map[string]any) (any, *problem) {
-		children := map[string]bool{}
-		for file := range c.Files {
-			rest, ok := strings.CutPrefix(file, name+"/")
-			if name == "." {
-				rest, ok = file, true
-			}
-			if ok {
-				first, _, _ := strings.Cut(rest, "/")
-				children[first] = true
-			}
+	return object{"__typename": "Tree", "entries": resolver(func(map[string]any) (any, *problem) { return c.children(name), nil })}
+}
+
+func (c *Commit) children(name string) (all []object) {
+	names := map[string]bool{}
+	for file := range c.Files {
+		rest, ok := strings.CutPrefix(file, name+"/")
+		if name == "." {
+			rest, ok = file, true
 		}
-		var all []object
-		for _, child := range slices.Sorted(maps.Keys(children)) {
-			all = append(all, c.entry(path.Join(name, child)))
+		if ok {
+			first, _, _ := strings.Cut(rest, "/")
+			names[first] = true
 		}
-		return all, nil
-	})}
+	}
+	for _, child := range slices.Sorted(maps.Keys(names)) {
+		all = append(all, c.entry(path.Join(name, child)))
+	}
+	return all
 }
 
 func input(a map[string]any) map[string]any { return a["input"].(map[string]any) }

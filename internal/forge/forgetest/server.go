@@ -165,7 +165,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") == "Bearer "+Token {
 			a = s.answer(r, body)
 		}
-		encoded, _ := json.Marshal(a.body)
+		encoded, err := json.Marshal(a.body)
+		if err != nil {
+			s.t.Errorf("encoding an answer: %v", err)
+		}
 		if b, ok := a.body.([]byte); ok {
 			encoded = b
 		}
