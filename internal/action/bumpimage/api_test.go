@@ -366,18 +366,33 @@ func TestAPI_NoteAtTheSource(t *testing.T) {
 	}
 }
 
+// fiveApps are overlays that share the images c0, c1, ...: kustomize's time grows with the
+// square of the images in one place, and few have more than five there.
+func fiveApps(images int) map[string]forgetest.File {
+	files := map[string]forgetest.File{}
+	for app := range 5 {
+		var containers, entries strings.Builder
+		for i := app; i < images; i += 5 {
+			fmt.Fprintf(&containers, "{name: c%d, image: reg.example/c%d}, ", i, i)
+			fmt.Fprintf(&entries, "- name: reg.example/c%d\n  newTag: v1\n", i)
+		}
+		dir := fmt.Sprintf("apps/%d/", app)
+		for name, text := range map[string]string{
+			"overlays/dev/kustomization.yaml": "resources: [../../base]\nimages:\n" + entries.String(),
+			"base/kustomization.yaml":         "resources: [app.yaml]\n",
+			"base/app.yaml":                   "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [" + containers.String() + "]}\n",
+		} {
+			files[dir+name] = forgetest.File{Mode: 0o100644, Text: text}
+		}
+	}
+	return files
+}
+
 // Fifty writers, different images and the same, 20 ms away from the server: each lands
 // or is superseded, once, on one line of history.
 func TestAPI_FiftyWriters(t *testing.T) {
 	const writers = 50
-	files := infra(0)
-	var containers, entries strings.Builder
-	for i := range writers / 2 {
-		fmt.Fprintf(&containers, "{name: c%d, image: reg.example/c%d}, ", i, i)
-		fmt.Fprintf(&entries, "- name: reg.example/c%d\n  newTag: v1\n", i)
-	}
-	files[devFile] = forgetest.File{Mode: 0o100644, Text: "resources: [../../base]\nimages:\n" + entries.String()}
-	files["apps/shop/base/app.yaml"] = forgetest.File{Mode: 0o100644, Text: "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [" + containers.String() + "]}\n"}
+	files := fiveApps(writers / 2)
 	s := forgetest.New(t, files)
 	s.Latency = 20 * time.Millisecond
 	commit := func(n int) string { return fmt.Sprintf("a%039d", n) }
@@ -390,6 +405,7 @@ func TestAPI_FiftyWriters(t *testing.T) {
 	for i := range writers {
 		wg.Go(func() { // two writers an image, the even one older
 			o := apiOptions(s, fmt.Sprintf("reg.example/c%d:%s", i/2, commit(i)))
+			o.Paths = []string{fmt.Sprintf("apps/%d/overlays/dev", i/2%5)}
 			o.Source = Source{Repository: "acme/app", Commit: commit(i), Token: forgetest.Token}
 			var err error
 			if results[i], err = Run(context.Background(), o); err != nil {
@@ -410,7 +426,7 @@ func TestAPI_FiftyWriters(t *testing.T) {
 		}
 	}
 	for i := 1; i < writers; i += 2 {
-		if text := s.Text("main", devFile); !strings.Contains(text, commit(i)) {
+		if text := s.Text("main", fmt.Sprintf("apps/%d/overlays/dev/kustomization.yaml", i/2%5)); !strings.Contains(text, commit(i)) {
 			t.Errorf("writer %d is lost", i)
 		}
 	}
