@@ -81,7 +81,8 @@ func (r *Repo) updateRemote(ctx context.Context, intent Intent) (Result, error) 
 			return Result{}, fmt.Errorf("pushing to branch %s of %s: %w", r.o.Branch, r.o.Repository, err)
 		}
 		r.o.Progress(fmt.Sprintf("%s moved meanwhile: applying the change to its new head", r.o.Branch))
-		if err := r.o.Wait(ctx, Backoff(attempt)); err != nil {
+		// An attempt by Git takes several times what one by an API takes.
+		if err := r.o.Wait(ctx, Backoff(attempt+3)); err != nil {
 			return Result{}, err
 		}
 	}

@@ -23,14 +23,15 @@ type target struct {
 // resolve finds out what Repository is, and by which backend to reach it.
 func (b *bump) resolve(ctx context.Context) (target, error) {
 	if b.Repository == "" {
-		top, err := checkoutOf(b.Dir)
+		dir, err := filepath.Abs(b.Dir)
 		if err != nil {
 			return target{}, err
 		}
+		top := checkoutOf(dir)
 		// Paths are meant from where the caller stands.
 		for _, list := range [][]string{b.Paths, b.Options.Render} {
 			for i, p := range list {
-				rel, err := filepath.Rel(top, filepath.Join(b.Dir, p))
+				rel, err := filepath.Rel(top, filepath.Join(dir, p))
 				if err != nil || !filepath.IsLocal(rel) {
 					return target{}, exit.BadInputf("paths: %q is not inside the checkout %s", p, top)
 				}
@@ -111,17 +112,13 @@ func webHost(api string) string {
 }
 
 // checkoutOf is the top of the checkout that a directory lies in, or the directory itself.
-func checkoutOf(dir string) (string, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return "", err
-	}
+func checkoutOf(dir string) string {
 	for at := dir; ; at = filepath.Dir(at) {
 		if _, err := os.Lstat(filepath.Join(at, ".git")); err == nil {
-			return at, nil
+			return at
 		}
 		if at == filepath.Dir(at) {
-			return dir, nil
+			return dir
 		}
 	}
 }
