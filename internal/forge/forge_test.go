@@ -78,13 +78,13 @@ type roundTrip func(*http.Request)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) {
 	f(r)
-	return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
 }
 
 // A wait that GitHub asks for is kept; one that is longer than a job's patience is an answer.
 func TestTransport_RateLimits(t *testing.T) {
 	limited := func(after string) *http.Response {
-		return &http.Response{StatusCode: 403, Header: http.Header{"Retry-After": {after}}}
+		return &http.Response{StatusCode: http.StatusForbidden, Header: http.Header{"Retry-After": {after}}}
 	}
 	for after, want := range map[string]struct {
 		status int
@@ -92,7 +92,8 @@ func TestTransport_RateLimits(t *testing.T) {
 	}{"7": {200, 7 * time.Second}, "4000": {403, 0}} {
 		var paused time.Duration
 		tr := &transport{o: Options{
-			Transport: &answers{limited(after), {StatusCode: 200}}, Log: discard, Progress: func(string) {},
+			//nolint:bodyclose // http.NoBody
+			Transport: &answers{limited(after), {StatusCode: http.StatusOK}}, Log: discard, Progress: func(string) {},
 			Wait: func(_ context.Context, d time.Duration) error { paused = d; return nil },
 		}}
 		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.github.com/x", nil)

@@ -128,30 +128,30 @@ func Run(ctx context.Context, o Options) (Result, error) {
 // bump is one run.
 type bump struct {
 	Options
-	images     []kustomize.Image
+	set        []kustomize.Image
 	ordered    map[[2]string]bool // answers of newer
 	change     kustomize.Change   // of the last attempt
 	superseded []string           // images of the last attempt that were left as they are
 }
 
 func (b *bump) parse() error {
-	if len(b.Options.Images) == 0 {
+	if len(b.Images) == 0 {
 		return exit.BadInputf("images is empty: give at least one as name=new[:tag][@digest]")
 	}
-	for _, arg := range b.Options.Images {
+	for _, arg := range b.Images {
 		img, err := kustomize.ParseImage(arg)
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(b.images, func(other kustomize.Image) bool { return other.Name == img.Name }) {
+		if slices.ContainsFunc(b.set, func(other kustomize.Image) bool { return other.Name == img.Name }) {
 			return exit.BadInputf("images: %q is set twice; which one shall it be?", img.Name)
 		}
-		b.images = append(b.images, img)
+		b.set = append(b.set, img)
 	}
 	if len(b.Paths) == 0 {
 		return exit.BadInputf("paths is empty: name a directory inside the repository, such as apps/backend/overlays/dev")
 	}
-	for what, list := range map[string][]string{"paths": b.Paths, "render": b.Options.Render} {
+	for what, list := range map[string][]string{"paths": b.Paths, "render": b.Render} {
 		for i, dir := range list {
 			clean := path.Clean(filepath.ToSlash(dir))
 			if dir == "" || !filepath.IsLocal(clean) {

@@ -25,7 +25,7 @@ func (b *bump) intent(ctx context.Context, tree gitrepo.Tree) (gitrepo.Commit, e
 	if err := b.bring(ctx, tree, dirs); err != nil {
 		return gitrepo.Commit{}, err
 	}
-	for _, dir := range append(slices.Clone(dirs), b.Options.Render...) {
+	for _, dir := range append(slices.Clone(dirs), b.Render...) {
 		info, err := gitrepo.CheckPath(tree, dir)
 		if err != nil {
 			return gitrepo.Commit{}, fmt.Errorf("directory: %w", err)
@@ -34,12 +34,12 @@ func (b *bump) intent(ctx context.Context, tree gitrepo.Tree) (gitrepo.Commit, e
 			return gitrepo.Commit{}, exit.BadInputf("directory %q is a file; name the directory that holds it", dir)
 		}
 	}
-	set := kustomize.Set{Images: b.images, Dirs: dirs, Found: found, Render: b.Options.Render, Strict: b.Strict, Blind: b.Blind}
+	set := kustomize.Set{Images: b.set, Dirs: dirs, Found: found, Render: b.Render, Strict: b.Strict, Blind: b.Blind}
 	if b.change, err = set.Plan(tree); err != nil {
 		return gitrepo.Commit{}, err
 	}
 	set.Images = nil
-	for _, img := range b.images {
+	for _, img := range b.set {
 		newer, err := b.newer(ctx, img, b.change.Was[img.Name])
 		if err != nil {
 			return gitrepo.Commit{}, err
@@ -78,7 +78,7 @@ func (b *bump) first() []string {
 			paths = append(paths, p)
 		}
 	}
-	for _, dir := range append(slices.Clone(b.Paths), b.Options.Render...) {
+	for _, dir := range append(slices.Clone(b.Paths), b.Render...) {
 		if isPattern(dir) {
 			before, _, _ := strings.Cut(dir, literalEnd(dir))
 			add(path.Clean(before + "."))
@@ -103,7 +103,7 @@ func (b *bump) bring(ctx context.Context, tree gitrepo.Tree, dirs []string) erro
 	}
 	const depth = 32 // more is a cycle, which kustomize then tells
 	for range depth {
-		missing := kustomize.References(tree, append(slices.Clone(dirs), b.Options.Render...), tree.Known)
+		missing := kustomize.References(tree, append(slices.Clone(dirs), b.Render...), tree.Known)
 		if len(missing) == 0 {
 			return nil
 		}

@@ -73,7 +73,7 @@ const bodyLimit = 50_000
 
 func (b *bump) body() string {
 	var s strings.Builder
-	for _, img := range b.images {
+	for _, img := range b.set {
 		for _, was := range slices.Compact(slices.Sorted(slices.Values(b.change.Was[img.Name]))) {
 			if !slices.Contains(b.change.New, was) {
 				fmt.Fprintf(&s, "- from `%s`\n", was)

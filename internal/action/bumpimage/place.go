@@ -29,7 +29,7 @@ func (b *bump) resolve(ctx context.Context) (target, error) {
 		}
 		top := checkoutOf(dir)
 		// Paths are meant from where the caller stands.
-		for _, list := range [][]string{b.Paths, b.Options.Render} {
+		for _, list := range [][]string{b.Paths, b.Render} {
 			for i, p := range list {
 				rel, err := filepath.Rel(top, filepath.Join(dir, p))
 				if err != nil || !filepath.IsLocal(rel) {
@@ -211,7 +211,7 @@ func (b *bump) write(ctx context.Context, t target) (_ Result, err error) {
 // updates the open pull request.
 func (b *bump) proposalBranch() string {
 	var parts []string
-	for _, img := range b.images {
+	for _, img := range b.set {
 		parts = append(parts, path.Base(img.Name))
 	}
 	parts = append(parts, b.Paths...)

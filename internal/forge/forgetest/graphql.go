@@ -22,7 +22,7 @@ type execution struct {
 
 type (
 	object   = map[string]any
-	resolver = func(args map[string]any) (any, *problem)
+	resolver func(args map[string]any) (any, *problem)
 )
 
 type problem struct{ kind, message string }
