@@ -82,6 +82,10 @@ lock: ## Rewrite platform.lock from the catalog and the registries in reach
 bench-platform: ## The same platform as guides install it and with setup-platform, side by side
 	go run ./testbed/bench
 
+.PHONY: bench-bump
+bench-bump: ## A bump by API, by Git and by hand, and the edit alone against kustomize's
+	go test -run '^$$' -bench 'Bump|Edit|Plan' -benchtime 10x ./internal/action/bumpimage ./internal/kustomize
+
 .PHONY: golden
 golden: ## Rewrite the golden files; read the diff before you commit it
 	go test ./internal/... -update

@@ -87,9 +87,9 @@ func deploy(t *testing.T, bed *plaintest.Bed, ns, tag string) {
 		t.Fatal(err)
 	}
 	const overlay = "apps/backend/overlays/dev"
-	change, err := kustomize.Plan(root, overlay, img)
-	if err == nil {
-		err = root.WriteFile(change.Path, change.After, 0o644)
+	change, err := kustomize.Set{Dirs: []string{overlay}, Images: []kustomize.Image{img}}.Plan(root.FS())
+	for _, f := range change.Files {
+		err = root.WriteFile(f.Path, f.After, 0o644)
 	}
 	if err != nil {
 		t.Fatal(err)

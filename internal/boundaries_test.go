@@ -37,6 +37,7 @@ var walls = []wall{
 	{of: "internal/...", but: []string{"internal/app"}, ban: []string{"internal/driver/..."},
 		why: "drivers are chosen by app and reached through engine.Driver, so that a kind of component is one package"},
 	{of: "...", but: []string{"internal/testkit"}, ban: []string{"internal/testkit"}, why: "testkit is for tests, and does not belong into the binary"},
+	{of: "...", ban: []string{"internal/forge/forgetest"}, why: "forgetest is a GitHub for tests, and does not belong into the binary"},
 	{of: "internal/...", ban: []string{"testbed/..."}, why: "the product does not know the bed it is tested in"},
 	{of: "cmd/...", ban: []string{"internal/action/...", "internal/driver/...", "internal/gha", "internal/spec", "internal/engine"},
 		why: "main makes a context and calls app: nothing there can be tested"},

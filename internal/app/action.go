@@ -31,6 +31,8 @@ func (p *program) action(a spec.Action, run runFunc) *cobra.Command {
 			return nil
 		},
 	}
+	output := "text"
+	cmd.Flags().StringVar(&output, "output", output, "what to print on standard output: text or json (the outputs)")
 	given := make(map[string]*inputFlag, len(a.Inputs))
 	for _, in := range a.Inputs {
 		if in.Secret {
@@ -41,6 +43,9 @@ func (p *program) action(a spec.Action, run runFunc) *cobra.Command {
 		flag := cmd.Flags().VarPF(f, in.Name, "", flagUsage(in))
 		if in.Kind == spec.Bool {
 			flag.NoOptDefVal = "true"
+		}
+		if in.Each != "" {
+			cmd.Flags().Var(f, in.Each, "One of "+in.Name+". May be repeated.")
 		}
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -63,6 +68,13 @@ func (p *program) action(a spec.Action, run runFunc) *cobra.Command {
 			return err
 		}
 		rt := p.runtime(&a)
+		switch output {
+		case "text":
+		case "json":
+			rt.outputs = map[string]string{}
+		default:
+			return exit.BadInputf("flag --output is %q: it must be text or json", output)
+		}
 		return rt.close(run(cmd.Context(), rt, in))
 	}
 	return cmd

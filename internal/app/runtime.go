@@ -1,8 +1,10 @@
 package app
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 
@@ -20,6 +22,7 @@ type Runtime struct {
 	action  *spec.Action // nil for a command that is no action
 	gha     *gha.Runner
 	fault   error
+	outputs map[string]string // what was set, if it is to be printed as JSON
 }
 
 func (p *program) runtime(a *spec.Action) *Runtime {
@@ -34,6 +37,9 @@ func (p *program) runtime(a *spec.Action) *Runtime {
 func (rt *Runtime) Output(name, value string) {
 	if rt.action == nil || !rt.action.HasOutput(name) {
 		panic(fmt.Sprintf("app: output %q is not declared", name))
+	}
+	if rt.outputs != nil {
+		rt.outputs[name] = value
 	}
 	rt.keep(rt.gha.Output(name, value))
 }
@@ -55,6 +61,13 @@ func (rt *Runtime) Group(title string, fn func() error) error { return rt.gha.Gr
 
 // Foreign prints text that others wrote, with the runner told to ignore commands.
 func (rt *Runtime) Foreign(text string) { rt.gha.Foreign(text) }
+
+// Text prints the result of a command that is asked for text.
+func (rt *Runtime) Text(text string) {
+	if rt.outputs == nil {
+		rt.keep(func() error { _, err := io.WriteString(rt.program.stdout, text); return err }())
+	}
+}
 
 // Progress prints what is being done now, one line or several.
 func (rt *Runtime) Progress(text string) { rt.gha.Say(text) }
@@ -84,6 +97,12 @@ func (rt *Runtime) keep(err error) {
 // close joins the command's error with the first fault of a write. The
 // command's own error goes first, and decides the exit code.
 func (rt *Runtime) close(err error) error {
+	if rt.outputs != nil && err == nil {
+		enc := json.NewEncoder(rt.program.stdout)
+		enc.SetIndent("", "  ")
+		enc.SetEscapeHTML(false)
+		rt.keep(enc.Encode(rt.outputs))
+	}
 	if err == nil {
 		return rt.fault
 	}

@@ -32,6 +32,9 @@ type Options struct {
 	// Token for HTTP(S), if Git's own configuration has none. It reaches git
 	// through the environment and is never part of an argument, URL or error.
 	Token string
+	// Sparse are the paths that an update looks at first. Of a URL only these are brought,
+	// and what the update then asks for. nil brings everything.
+	Sparse []string
 	// Author and committer, as "Name <address>".
 	Author string
 
@@ -47,11 +50,12 @@ type Options struct {
 type Repo struct {
 	o           Options
 	name, email string
-	checkout    string // of the user; "" for a URL or a bare repository
-	scratch     string // temporary directory, removed by Close
-	work        string // where updates are made: a directory of scratch, or the checkout
-	remote      string // the URL that is pushed to
-	origin      string // what git is told to fetch from and push to
+	checkout    string   // of the user; "" for a URL or a bare repository
+	scratch     string   // temporary directory, removed by Close
+	work        string   // where updates are made: a directory of scratch, or the checkout
+	remote      string   // the URL that is pushed to
+	brought     []string // paths that the work tree has; nil is all
+	origin      string   // what git is told to fetch from and push to
 }
 
 // Open checks the options and prepares a place to work in: a new shallow repository
@@ -92,7 +96,7 @@ func (r *Repo) open(ctx context.Context) (err error) {
 		return err
 	}
 	if r.o.Branch != "" {
-		if err := validateBranch(r.o.Branch); err != nil {
+		if err := ValidateBranch(r.o.Branch); err != nil {
 			return err
 		}
 	}
@@ -180,8 +184,18 @@ func (r *Repo) openScratch(ctx context.Context) (err error) {
 	}
 	r.work = work
 	// Bytes are to stay what they are, whatever this machine's settings.
-	for _, kv := range [][2]string{{"core.autocrlf", "false"}, {"remote.origin.url", r.remote}} {
+	settings := [][2]string{{"core.autocrlf", "false"}, {"remote.origin.url", r.remote}}
+	if r.o.Sparse != nil {
+		// A server that cannot leave blobs out says so, and sends them.
+		settings = append(settings, [2]string{"remote.origin.promisor", "true"}, [2]string{"remote.origin.partialclonefilter", "blob:none"})
+	}
+	for _, kv := range settings {
 		if _, err := r.git(ctx, work, nil, "config", kv[0], kv[1]); err != nil {
+			return err
+		}
+	}
+	if r.o.Sparse != nil {
+		if err := r.sparse(ctx, "set", "--no-cone", r.o.Sparse); err != nil {
 			return err
 		}
 	}
@@ -196,7 +210,7 @@ func (r *Repo) currentBranch(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", exit.BadInputf("the checkout %q is on no branch (detached HEAD): name the branch", r.o.Repository)
 	}
-	return branch, validateBranch(branch)
+	return branch, ValidateBranch(branch)
 }
 
 func (r *Repo) defaultBranch(ctx context.Context) (string, error) {
@@ -207,7 +221,7 @@ func (r *Repo) defaultBranch(ctx context.Context) (string, error) {
 	for line := range strings.Lines(out) {
 		ref, ok := strings.CutPrefix(line, "ref: refs/heads/")
 		if branch, _, tab := strings.Cut(ref, "\t"); ok && tab {
-			return branch, validateBranch(branch)
+			return branch, ValidateBranch(branch)
 		}
 	}
 	return "", exit.BadInputf("repository %q has no default branch (it may be empty): name the branch", r.o.Repository)

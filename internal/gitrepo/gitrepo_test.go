@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
@@ -91,9 +92,9 @@ func open(t testing.TB, o Options) *Repo {
 }
 
 // add is the intent to have a line in counter.txt.
-func add(line string) func(*os.Root) (Commit, error) {
-	return func(root *os.Root) (Commit, error) {
-		text, err := root.ReadFile("counter.txt")
+func add(line string) Intent {
+	return func(_ context.Context, tree Tree) (Commit, error) {
+		text, err := fs.ReadFile(tree, "counter.txt")
 		if err != nil || bytes.Contains(text, []byte(line+"\n")) {
 			return Commit{}, err
 		}
@@ -125,7 +126,7 @@ func TestUpdate_PushesToABareRepository(t *testing.T) {
 
 func TestUpdate_KeepsModeAndBytes(t *testing.T) {
 	bare := newBare(t)
-	_, err := open(t, options(bare)).Update(t.Context(), func(*os.Root) (Commit, error) {
+	_, err := open(t, options(bare)).Update(t.Context(), func(context.Context, Tree) (Commit, error) {
 		return Commit{Files: map[string][]byte{"dir/run.sh": []byte("#!/bin/sh\r\ntrue\r\n")}, Message: "x"}, nil
 	})
 	if err != nil {
@@ -143,14 +144,14 @@ func TestUpdate_AppliesTheIntentAgainOnANewHead(t *testing.T) {
 	bare := newBare(t)
 	slow, fast := open(t, options(bare)), open(t, options(bare))
 	first := true
-	got, err := slow.Update(t.Context(), func(root *os.Root) (Commit, error) {
+	got, err := slow.Update(t.Context(), func(ctx context.Context, root Tree) (Commit, error) {
 		if first {
 			first = false
 			if _, err := fast.Update(t.Context(), add("fast")); err != nil {
 				t.Fatal(err)
 			}
 		}
-		return add("slow")(root)
+		return add("slow")(ctx, root)
 	})
 	if err != nil || got.Attempts != 2 || !got.Changed {
 		t.Fatalf("Update = %+v, %v; want two attempts", got, err)
@@ -165,8 +166,8 @@ func TestUpdate_SomebodyElseDidIt(t *testing.T) {
 	bare := newBare(t)
 	slow, fast := open(t, options(bare)), open(t, options(bare))
 	first := true
-	got, err := slow.Update(t.Context(), func(root *os.Root) (Commit, error) {
-		c, err := add("same")(root)
+	got, err := slow.Update(t.Context(), func(ctx context.Context, root Tree) (Commit, error) {
+		c, err := add("same")(ctx, root)
 		if first {
 			first = false
 			if _, err := fast.Update(t.Context(), add("same")); err != nil {
@@ -298,7 +299,7 @@ func TestUpdate_RefusesPaths(t *testing.T) {
 	git(t, clone, "push", "--quiet")
 	r := open(t, options(bare))
 	for _, path := range []string{"../x", "/etc/passwd", "link.txt", "out/x", ".git/config", ".GIT/config", "dir", "dir/../counter.txt", "nowhere/x"} {
-		_, err := r.Update(t.Context(), func(*os.Root) (Commit, error) {
+		_, err := r.Update(t.Context(), func(context.Context, Tree) (Commit, error) {
 			return Commit{Files: map[string][]byte{path: []byte("x")}, Message: "x"}, nil
 		})
 		if exit.Code(err) != exit.BadInput {
@@ -359,7 +360,7 @@ func TestOpen_OutOfTime(t *testing.T) {
 		t.Errorf("err = %v, want the context's cause", err)
 	}
 	ctx, cancel = context.WithCancelCause(t.Context())
-	_, err := open(t, options(bare)).Update(ctx, func(*os.Root) (Commit, error) {
+	_, err := open(t, options(bare)).Update(ctx, func(context.Context, Tree) (Commit, error) {
 		cancel(exit.Inconclusivef("out of time"))
 		return Commit{Files: map[string][]byte{"counter.txt": nil}, Message: "x"}, nil
 	})

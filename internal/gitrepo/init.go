@@ -15,7 +15,7 @@ import (
 // Init makes dir a repository whose branch holds all its files in a first commit,
 // and reports whether it did: one that is there already is left alone.
 func Init(ctx context.Context, runner run.Runner, dir, branch, author, message string) (made bool, err error) {
-	if err := validateBranch(branch); err != nil {
+	if err := ValidateBranch(branch); err != nil {
 		return false, err
 	}
 	r := &Repo{o: Options{Runner: runner, Log: slog.New(slog.DiscardHandler)}}
@@ -38,4 +38,14 @@ func Init(ctx context.Context, runner run.Runner, dir, branch, author, message s
 		}
 	}
 	return true, nil
+}
+
+// Origin is the URL that a checkout pushes to.
+func Origin(ctx context.Context, runner run.Runner, dir string) (string, error) {
+	r := &Repo{o: Options{Runner: runner, Log: slog.New(slog.DiscardHandler)}}
+	remote, err := r.git(ctx, dir, nil, "remote", "get-url", "--push", "origin")
+	if err != nil {
+		return "", exit.BadInputf("the checkout %q has no remote \"origin\": %w", dir, err)
+	}
+	return remote, nil
 }

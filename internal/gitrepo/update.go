@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"regexp"
@@ -19,31 +20,44 @@ type Commit struct {
 	Message string
 }
 
+// Tree shows the files of a commit. Not all of them need be at hand: opening what is not
+// brings it, one at a time, and Load brings many at once.
+type Tree interface {
+	fs.FS
+	Known(name string) bool // whether opening it brings nothing
+	Load(ctx context.Context, names ...string) error
+}
+
+// Intent says what an update wants, given the files of the branch's head. It is asked
+// again for each head that the update is tried on.
+type Intent func(context.Context, Tree) (Commit, error)
+
 // Result is what became of an update.
 type Result struct {
 	Changed  bool
+	Branch   string
 	Commit   string // SHA of the commit made, or of the head if nothing changed
 	Attempts int    // how often the intent was applied: 1, plus one for each lost race
 }
 
-// maxAttempts bounds the lost races. With n writers at once each loses n-1 at most,
-// so this is room for ten; more want a queue.
-const maxAttempts = 10
+// MaxAttempts bounds the lost races, in case that something else looks like one. With n
+// writers at once each loses n-1 at most; time runs out first.
+const MaxAttempts = 200
 
-// Update applies intent to the newest head of the branch, commits and pushes. intent
-// reads the files under root and must not write; it is called again on the new head
-// whenever another push came first. At the end the remote branch is read back:
+// Update applies intent to the newest head of the branch, commits and pushes; again on
+// the new head whenever another push came first. At the end the remote branch is read back:
 // Update succeeds only if it holds the commit.
-func (r *Repo) Update(ctx context.Context, intent func(root *os.Root) (Commit, error)) (Result, error) {
+func (r *Repo) Update(ctx context.Context, intent Intent) (Result, error) {
 	update := r.updateRemote
 	if r.o.Local {
 		update = r.updateLocal
 	}
 	res, err := update(ctx, intent)
+	res.Branch = r.o.Branch
 	return res, ended(ctx, err)
 }
 
-func (r *Repo) updateRemote(ctx context.Context, intent func(*os.Root) (Commit, error)) (Result, error) {
+func (r *Repo) updateRemote(ctx context.Context, intent Intent) (Result, error) {
 	for attempt := 1; ; attempt++ {
 		head, err := r.sync(ctx)
 		if err != nil {
@@ -63,11 +77,12 @@ func (r *Repo) updateRemote(ctx context.Context, intent func(*os.Root) (Commit, 
 			r.forward(ctx, sha)
 			return Result{Changed: true, Commit: sha, Attempts: attempt}, err
 		}
-		if !lostRace(err) || attempt == maxAttempts {
+		if !lostRace(err) || attempt == MaxAttempts {
 			return Result{}, fmt.Errorf("pushing to branch %s of %s: %w", r.o.Branch, r.o.Repository, err)
 		}
 		r.o.Progress(fmt.Sprintf("%s moved meanwhile: applying the change to its new head", r.o.Branch))
-		if err := r.o.Wait(ctx, backoff(attempt)); err != nil {
+		// An attempt by Git takes several times what one by an API takes.
+		if err := r.o.Wait(ctx, Backoff(attempt+3)); err != nil {
 			return Result{}, err
 		}
 	}
@@ -77,6 +92,9 @@ func (r *Repo) updateRemote(ctx context.Context, intent func(*os.Root) (Commit, 
 func (r *Repo) sync(ctx context.Context) (sha string, err error) {
 	r.o.Progress("fetching " + r.o.Branch)
 	args := []string{"fetch", "--quiet", "--no-tags", "--no-recurse-submodules"}
+	if r.brought != nil {
+		args = append(args, "--filter=blob:none")
+	}
 	if _, err := r.git(ctx, r.work, nil, "rev-parse", "--verify", "--quiet", "HEAD"); err != nil {
 		args = append(args, "--depth=1") // later fetches bring what came since
 	}
@@ -94,13 +112,13 @@ func (r *Repo) sync(ctx context.Context) (sha string, err error) {
 }
 
 // commit applies the intent; "" means that there was nothing to do.
-func (r *Repo) commit(ctx context.Context, intent func(*os.Root) (Commit, error)) (sha string, err error) {
+func (r *Repo) commit(ctx context.Context, intent Intent) (sha string, err error) {
 	root, err := os.OpenRoot(r.work)
 	if err != nil {
 		return "", err
 	}
 	defer root.Close()
-	c, err := intent(root)
+	c, err := intent(ctx, &worktree{root.FS().(directory), r})
 	if err != nil || len(c.Files) == 0 {
 		return "", err
 	}
@@ -111,7 +129,7 @@ func (r *Repo) commit(ctx context.Context, intent func(*os.Root) (Commit, error)
 				return "", exit.BadInputf("%s has uncommitted changes in %s: commit or drop them first", path, r.o.Repository)
 			}
 		}
-		if err := writeFile(root, path, text); err != nil {
+		if err := WriteFile(root, path, text); err != nil {
 			return "", err
 		}
 		paths = append(paths, path)
@@ -126,7 +144,7 @@ func (r *Repo) commit(ctx context.Context, intent func(*os.Root) (Commit, error)
 	return r.git(ctx, r.work, nil, "rev-parse", "--verify", "HEAD")
 }
 
-func (r *Repo) updateLocal(ctx context.Context, intent func(*os.Root) (Commit, error)) (Result, error) {
+func (r *Repo) updateLocal(ctx context.Context, intent Intent) (Result, error) {
 	sha, err := r.commit(ctx, intent)
 	if err != nil {
 		return Result{}, err
@@ -186,14 +204,15 @@ func lostRace(err error) bool {
 	return strings.Contains(e.output, "failed to update ref") && strings.Contains(e.output, "cannot lock ref")
 }
 
-// backoff is the pause after a lost race: 1 s, growing by half up to 30 s, give or
-// take a half, so that racers part.
-func backoff(attempt int) time.Duration {
-	d := float64(time.Second)
-	for range attempt - 1 {
+// Backoff is the pause after a lost race: 200 ms, growing by half up to 5 s, give or
+// take a half, so that racers part. One attempt takes a tenth of a second or more, so
+// that 50 racers are spread wide enough after eight of them.
+func Backoff(attempt int) time.Duration {
+	d := float64(200 * time.Millisecond)
+	for range min(attempt-1, 10) {
 		d *= 1.5
 	}
-	return time.Duration(min(d, float64(30*time.Second)) * (0.5 + rand.Float64()))
+	return time.Duration(min(d, float64(5*time.Second)) * (0.5 + rand.Float64()))
 }
 
 func wait(ctx context.Context, d time.Duration) error {

@@ -50,21 +50,21 @@ error: failed to push some refs to 'https://github.com/acme/infra'
 
 func TestBackoff(t *testing.T) {
 	for attempt := 1; attempt < 20; attempt++ {
-		if d := backoff(attempt); d < 500*time.Millisecond || d > 45*time.Second {
-			t.Errorf("backoff(%d) = %s", attempt, d)
+		if d := Backoff(attempt); d < 100*time.Millisecond || d > 7500*time.Millisecond {
+			t.Errorf("Backoff(%d) = %s", attempt, d)
 		}
 	}
 }
 
 func TestValidateBranch(t *testing.T) {
 	for _, good := range []string{"main", "release/1.2", "hyaction/bump/a-b", "v1@x", "ü"} {
-		if err := validateBranch(good); err != nil {
+		if err := ValidateBranch(good); err != nil {
 			t.Error(err)
 		}
 	}
 	for _, bad := range []string{"", "@", "-f", "a b", "a..b", "a.", "/a", "a/", "a//b", ".a", "a/.b", "a.lock", "a@{1}", "a~1", "a^", "a:b", "a?", "a*", "a[", `a\b`, "a\nb", "refs/heads/main"} {
-		if err := validateBranch(bad); exit.Code(err) != exit.BadInput {
-			t.Errorf("validateBranch(%q) = %v, want bad input", bad, err)
+		if err := ValidateBranch(bad); exit.Code(err) != exit.BadInput {
+			t.Errorf("ValidateBranch(%q) = %v, want bad input", bad, err)
 		}
 	}
 }

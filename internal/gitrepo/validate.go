@@ -9,8 +9,8 @@ import (
 	"github.com/buenhyden/hy-home/internal/exit"
 )
 
-// validateBranch applies the rules of git check-ref-format to a branch name.
-func validateBranch(name string) error {
+// ValidateBranch applies the rules of git check-ref-format to a branch name.
+func ValidateBranch(name string) error {
 	bad := func(why string) error {
 		return exit.BadInputf("branch %q: a branch name %s", name, why)
 	}

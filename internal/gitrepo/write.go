@@ -14,9 +14,9 @@ import (
 )
 
 // CheckPath looks at a path inside a repository and refuses one that leads out of it,
-// into .git, or over a symbolic link: os.Root stops links that lead out, but a link
+// into .git, or over a symbolic link: files may stop links that lead out, but a link
 // inside would silently mean another file than the one that was named.
-func CheckPath(root *os.Root, name string) (fs.FileInfo, error) {
+func CheckPath(files fs.FS, name string) (fs.FileInfo, error) {
 	if !filepath.IsLocal(name) || path.Clean(name) != name {
 		return nil, exit.BadInputf("%q is not a path inside the repository", name)
 	}
@@ -28,8 +28,8 @@ func CheckPath(root *os.Root, name string) (fs.FileInfo, error) {
 	for i := range parts {
 		at := path.Join(parts[:i+1]...)
 		var err error
-		if info, err = root.Lstat(at); errors.Is(err, fs.ErrNotExist) {
-			return nil, exit.BadInputf("%s does not exist in the repository", at)
+		if info, err = fs.Lstat(files, at); errors.Is(err, fs.ErrNotExist) {
+			return nil, exit.BadInputf("%s does not exist in the repository", name)
 		} else if err != nil {
 			return nil, err
 		}
@@ -40,9 +40,9 @@ func CheckPath(root *os.Root, name string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// writeFile replaces a file that is there, all or nothing, and keeps its mode.
-func writeFile(root *os.Root, name string, text []byte) error {
-	info, err := CheckPath(root, name)
+// WriteFile replaces a file that is there, all or nothing, and keeps its mode.
+func WriteFile(root *os.Root, name string, text []byte) error {
+	info, err := CheckPath(root.FS(), name)
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,16 @@ func Edit(file []byte, images ...Image) ([]byte, error) {
 	return edited, nil
 }
 
+// rewrite sets images by kustomize's own writer, for a file that [Edit] cannot
+// splice. It keeps the meaning of the file, but not its comments and layout.
+func rewrite(file []byte, images []Image) ([]byte, error) {
+	edited, err := kustomizeEdit(file, images)
+	if err != nil {
+		return nil, err
+	}
+	return edited, verify(file, edited, images)
+}
+
 // parse reads the first document of a file; kustomize ignores any other.
 func parse(file []byte) (*yaml.Node, error) {
 	var doc yaml.Node

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -146,11 +147,25 @@ func FuzzEdit(f *testing.F) {
 			}
 			return
 		}
+		if was, is := commentLines(file), commentLines(got); !slices.Equal(was, is) {
+			t.Fatalf("comments %q became %q", was, is)
+		}
 		again, err := Edit(got, images...)
 		if err != nil || !bytes.Equal(again, got) {
 			t.Fatalf("not idempotent (%v):\n%q\n%q", err, got, again)
 		}
 	})
+}
+
+// commentLines are the lines that hold a comment alone.
+func commentLines(file []byte) []string {
+	var found []string
+	for line := range strings.Lines(string(file)) {
+		if strings.HasPrefix(strings.TrimSpace(line), "#") {
+			found = append(found, strings.TrimRight(line, "\r\n"))
+		}
+	}
+	return found
 }
 
 // The two ways to make one small edit in a file of about 110 lines: ours without

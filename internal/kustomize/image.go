@@ -7,11 +7,11 @@
 // still kustomize's to say: each result is compared with that of its own command,
 // run in memory.
 //
-// [Plan] goes one step further. kustomize finds an image by the name that the
+// [Set.Plan] goes one step further. kustomize finds an image by the name that the
 // manifests hold; for any other name it adds an entry that does nothing, without
 // a word. Plan renders before and after and refuses an image that nothing uses.
 //
-// Nothing here runs a process, opens a connection or reads outside the given root.
+// Nothing here runs a process, opens a connection or reads outside the given files.
 package kustomize
 
 import (

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kustomize/v5/commands/edit/set"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/buenhyden/hy-home/internal/exit"
 )
@@ -55,7 +56,20 @@ func verify(before, after []byte, images []Image) error {
 	if bad := was.EnforceFields(); len(bad) > 0 {
 		return exit.BadInputf("kustomize does not accept the file: %s", strings.Join(bad, "; "))
 	}
-	oracle, err := kustomizeEdit(before, images)
+	// Only what is concerned goes to the command: it matches 33 regular expressions on
+	// each line it is given, 30 ms for a file of a hundred, and it looks at no other
+	// entry. That the rest of the file stays is compared below.
+	concerned := types.Kustomization{TypeMeta: types.TypeMeta{APIVersion: types.KustomizationVersion, Kind: types.KustomizationKind}}
+	for _, img := range images {
+		if !slices.ContainsFunc(concerned.Images, func(e types.Image) bool { return e.Name == img.Name }) {
+			concerned.Images = append(concerned.Images, named(was.Images, img.Name)...)
+		}
+	}
+	small, err := sigsyaml.Marshal(concerned)
+	if err != nil {
+		return err
+	}
+	oracle, err := kustomizeEdit(small, images)
 	if err != nil {
 		return exit.BadInputf("kustomize does not accept the file: %w", err)
 	}
@@ -80,7 +94,10 @@ func verify(before, after []byte, images []Image) error {
 	if !slices.Equal(slices.DeleteFunc(slices.Clone(was.Images), set), slices.DeleteFunc(slices.Clone(is.Images), set)) {
 		return differs("another entry of images")
 	}
-	was.Images, is.Images = nil, nil
+	for _, k := range []*types.Kustomization{&was, &is} {
+		k.Images = nil
+		k.FixKustomization() // kustomize writes apiVersion and kind where they are left out
+	}
 	if !reflect.DeepEqual(was, is) || !sameOtherDocuments(before, after) {
 		return differs("another field")
 	}

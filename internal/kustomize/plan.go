@@ -3,215 +3,232 @@ package kustomize
 import (
 	"bytes"
 	"fmt"
-	"maps"
-	"os"
+	"io/fs"
 	"path"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/kustomize/api/pkg/util"
-	"sigs.k8s.io/kustomize/api/types"
-	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/buenhyden/hy-home/internal/exit"
 )
 
-// Change is a proven edit of one kustomization file.
+// Set says what to set where.
+type Set struct {
+	Images []Image
+	Dirs   []string // of the kustomizations, from the top
+	// Found says that Dirs are what a pattern matched: those that use none of the
+	// images are left alone. Otherwise each must use one.
+	Found bool
+	// Render are the directories whose manifests prove the change, where they are not
+	// Dirs themselves: a Component has an effect only in the overlays that use it.
+	Render []string
+	Strict bool // refuse a file that only kustomize's own writer can change
+	Blind  bool // edit without the proof; the manifests need not be there
+}
+
+// File is one kustomization file and what it becomes.
+type File struct {
+	Path          string // from the top
+	Before, After []byte
+}
+
+// Change is a planned edit, proven unless the Set was blind.
 type Change struct {
-	Path          string   // of the file, from the root
-	Before, After []byte   // its text; equal if there is nothing to do
-	Old, New      []string // references of the images concerned, as rendered before and after
-	Diff          string   // unified diff of the rendered manifests; "" if nothing changes
+	Files    []File              // that change; none if there is nothing to do
+	Old, New []string            // references of the images concerned, as rendered before and after; of a blind change as the entries have them
+	Was      map[string][]string // by the image's name: what it was before
+	Diff     string              // unified diff of the files
+	Rendered string              // unified diff of the rendered manifests
+	Proven   bool                // by rendering
+	Warnings []string
 }
 
 // Changed tells whether there is something to write.
-func (c Change) Changed() bool { return !bytes.Equal(c.Before, c.After) }
+func (c Change) Changed() bool { return len(c.Files) > 0 }
 
-// Plan sets images in the kustomization of dir, a path from root, and proves by
-// rendering that each reaches a container. It writes nothing.
+// Plan makes the change without writing anything. files holds the repository.
 //
-// An image that no container uses is refused, even if an entry for it is there
-// already. If the manifests render the wanted references as they are, nothing is
-// changed, whatever the entries look like.
-func Plan(root *os.Root, dir string, images ...Image) (Change, error) {
-	dir = path.Clean(dir)
-	file, err := FindFile(root, dir)
-	if err != nil {
+// Every image must reach a container in one of the directories, and is set in those
+// where it does. If the manifests render the wanted references as they are, nothing
+// is changed, whatever the entries look like.
+func (s Set) Plan(files fs.FS) (Change, error) {
+	p := planner{Set: s, fs: files, change: Change{Was: map[string][]string{}}}
+	for i := range p.Dirs {
+		p.Dirs = slices.Clone(p.Dirs)
+		p.Dirs[i] = path.Clean(p.Dirs[i])
+	}
+	if err := p.read(); err != nil {
 		return Change{}, err
 	}
-	before, err := root.ReadFile(file)
-	if err != nil {
+	plan := p.prove
+	if s.Blind {
+		plan = p.blind
+	}
+	if err := plan(); err != nil {
 		return Change{}, err
 	}
-	after, err := Edit(before, images...)
-	if err != nil {
-		return Change{}, fmt.Errorf("%s: %w", file, err)
-	}
-	places, err := probe(root, dir, file, before, images)
-	if err != nil {
-		return Change{}, err
-	}
-	was, err := render(root, dir, map[string][]byte{file: before})
-	if err != nil {
-		return Change{}, err
-	}
-	is, err := render(root, dir, map[string][]byte{file: after})
-	if err != nil {
-		return Change{}, err
-	}
-	old, rendered := references(was), references(is)
-	for _, img := range images {
-		if err := reached(rendered, places[img.Name], img, dir); err != nil {
-			return Change{}, err
+	for _, f := range p.files {
+		if !bytes.Equal(f.Before, f.After) {
+			p.change.Files = append(p.change.Files, f)
+			p.change.Diff += string(diff.Diff("a/"+f.Path, f.Before, "b/"+f.Path, f.After))
 		}
 	}
-	at := slices.Concat(slices.Collect(maps.Values(places))...)
-	c := Change{Path: file, Before: before, After: after, Old: pick(old, at), New: pick(rendered, at)}
-	if maps.Equal(old, rendered) {
-		c.After = before
-		return c, nil
-	}
-	c.Diff, err = manifestDiff(dir, was, is)
-	return c, err
+	return p.change, nil
 }
 
-func manifestDiff(dir string, was, is []*unstructured.Unstructured) (string, error) {
-	var texts [2][]byte
-	for i, objects := range [][]*unstructured.Unstructured{was, is} {
-		for _, o := range objects {
-			text, err := sigsyaml.Marshal(o.Object)
-			if err != nil {
-				return "", err
-			}
-			texts[i] = append(append(texts[i], "---\n"...), text...)
+// planner is one Plan on its way.
+type planner struct {
+	Set
+	fs     fs.FS
+	files  []File // one for each of Dirs
+	change Change
+}
+
+func (p *planner) read() error {
+	for _, dir := range p.Dirs {
+		name, err := findFile(p.fs, dir)
+		if err != nil {
+			return err
 		}
-	}
-	return string(diff.Diff("a/"+dir, texts[0], "b/"+dir, texts[1])), nil
-}
-
-// place is where a string stands in the rendered manifests: the index of the
-// object and the path in it.
-type place struct {
-	object int
-	path   string
-}
-
-// references are all strings of rendered objects, by place.
-func references(objects []*unstructured.Unstructured) map[place]string {
-	all := map[place]string{}
-	for i, o := range objects {
-		walk(o.Object, "", func(at, s string) { all[place{i, at}] = s })
-	}
-	return all
-}
-
-// probeName is a repository that no manifest can hold: .invalid never resolves
-// (RFC 6761).
-const probeName = "hyaction.invalid/probe"
-
-// probe finds the places that each image reaches. To be told by kustomize itself,
-// whatever its rules, it renders with the images renamed to names of its own.
-func probe(root *os.Root, dir, file string, text []byte, images []Image) (map[string][]place, error) {
-	var k types.Kustomization
-	if err := k.Unmarshal(text); err != nil {
-		return nil, exit.BadInputf("%s: %w", file, err)
-	}
-	original := slices.Clone(k.Images)
-	aliases := map[string]string{}
-	for i, img := range lastWins(images) {
-		alias := types.Image{Name: img.Name, NewName: probeName + strconv.Itoa(i)}
-		aliases[alias.NewName] = img.Name
-		// At the entry's own place: entries work one after the other.
-		if at := slices.IndexFunc(k.Images, func(e types.Image) bool { return e.Name == img.Name }); at >= 0 {
-			k.Images[at] = alias
-		} else {
-			k.Images = append(k.Images, alias)
+		text, err := fs.ReadFile(p.fs, name)
+		if err != nil {
+			return err
 		}
-	}
-	probed, err := sigsyaml.Marshal(k)
-	if err != nil {
-		return nil, err
-	}
-	objects, err := render(root, dir, map[string][]byte{file: probed})
-	if err != nil {
-		return nil, err
-	}
-	places := map[string][]place{}
-	for at, s := range references(objects) {
-		repository, _, _ := util.SplitImageName(s)
-		if name, ok := aliases[repository]; ok {
-			places[name] = append(places[name], at)
-		}
-	}
-	for _, img := range images {
-		if len(places[img.Name]) == 0 {
-			k.Images = without(original, images)
-			return nil, unused(root, dir, file, k, img)
-		}
-	}
-	return places, nil
-}
-
-func without(entries []types.Image, images []Image) []types.Image {
-	return slices.DeleteFunc(entries, func(e types.Image) bool {
-		return slices.ContainsFunc(images, func(i Image) bool { return i.Name == e.Name })
-	})
-}
-
-// unused makes the sentence for an image that no manifest holds. k is the
-// kustomization without it, to see which names an entry would match.
-func unused(root *os.Root, dir, file string, k types.Kustomization, img Image) error {
-	text, err := sigsyaml.Marshal(k)
-	if err != nil {
-		return err
-	}
-	objects, err := render(root, dir, map[string][]byte{file: text})
-	if err != nil {
-		return err
-	}
-	var names []string
-	for _, ref := range Images(objects) {
-		name, _, _ := util.SplitImageName(ref)
-		names = append(names, strconv.Quote(name))
-	}
-	names = slices.Compact(names)
-	switch n := len(names); n {
-	case 0:
-		return exit.BadInputf("no container in %s uses image %q; it has no containers at all", dir, img.Name)
-	case 1:
-		return exit.BadInputf("no container in %s uses image %q; it uses %s", dir, img.Name, names[0])
-	default:
-		return exit.BadInputf("no container in %s uses image %q; it uses %s and %s", dir, img.Name, strings.Join(names[:n-1], ", "), names[n-1])
-	}
-}
-
-// reached checks that each place of an image renders what was asked for: a later
-// entry of images, a replacement or a patch may have the last word.
-func reached(rendered map[place]string, at []place, img Image, dir string) error {
-	given := func(wanted, got string) bool { return wanted == Keep || wanted == got }
-	for _, p := range at {
-		got := rendered[p]
-		name, tag, digest := util.SplitImageName(got)
-		ok := img.NewName == "" || given(img.NewName, name)
-		if img.Tag != "" || img.Digest != "" {
-			ok = ok && given(img.Tag, tag) && given(img.Digest, digest)
-		}
-		if !ok {
-			return exit.BadInputf("image %q: %s would still render %q; another entry of images, a replacement or a transformer overrides it", img, dir, got)
-		}
+		p.files = append(p.files, File{Path: name, Before: text, After: text})
 	}
 	return nil
 }
 
-// pick lists the strings at the given places, sorted, each once.
-func pick(all map[place]string, at []place) []string {
-	var found []string
-	for _, p := range at {
-		found = append(found, all[p])
+// edit sets images in a file, by kustomize's own writer if it must be.
+func (p *planner) edit(f *File, images []Image) error {
+	after, err := Edit(f.Before, images...)
+	if err != nil {
+		text, failed := rewrite(f.Before, images)
+		if failed != nil || p.Strict {
+			return fmt.Errorf("%s: %w", f.Path, err)
+		}
+		after = text
+		p.change.Warnings = append(p.change.Warnings, fmt.Sprintf("%s is written anew by kustomize's own command, which does not keep its layout: %v", f.Path, err))
 	}
-	slices.Sort(found)
-	return slices.Compact(found)
+	f.After = after
+	return nil
+}
+
+func (p *planner) blind() error {
+	for i := range p.files {
+		f := &p.files[i]
+		if err := p.edit(f, p.Images); err != nil {
+			return err
+		}
+		for to, text := range map[*[]string][]byte{&p.change.Old: f.Before, &p.change.New: f.After} {
+			entries, err := entries(text)
+			if err != nil {
+				return fmt.Errorf("%s: %w", f.Path, err)
+			}
+			for _, e := range entries {
+				if slices.ContainsFunc(p.Images, func(i Image) bool { return i.Name == e.Name }) {
+					*to = append(*to, entryReference(e))
+					if to == &p.change.Old {
+						p.change.Was[e.Name] = append(p.change.Was[e.Name], entryReference(e))
+					}
+				}
+			}
+		}
+	}
+	sortUnique(&p.change.Old, &p.change.New)
+	return nil
+}
+
+// prove renders before and after.
+func (p *planner) prove() error {
+	dirs := p.Render
+	if len(dirs) == 0 {
+		dirs = p.Dirs
+	}
+	was, err := p.render(dirs, func(f File) []byte { return f.Before })
+	if err != nil {
+		return exit.Errorf(exit.Code(err), "already broken, before any change: %w", err)
+	}
+	reach, err := p.probe(dirs, was)
+	if err != nil {
+		return err
+	}
+	if err := p.everyImage(dirs, reach); err != nil {
+		return err
+	}
+	for i := range p.files {
+		images := p.Images
+		if len(p.Render) == 0 {
+			images = reach[i].images(p.Images)
+			if len(images) == 0 && !p.Found {
+				return p.noMatch(p.Dirs[i:i+1], p.Images...)
+			}
+		}
+		if len(images) == 0 {
+			continue
+		}
+		if err := p.edit(&p.files[i], images); err != nil {
+			return err
+		}
+	}
+	is, err := p.render(dirs, func(f File) []byte { return f.After })
+	if err != nil {
+		return exit.Errorf(exit.Failed, "with the new images: %w", err)
+	}
+	same := true
+	for i, dir := range dirs {
+		old, rendered := leaves(was[i]), leaves(is[i])
+		if err := reach[i].judge(dir, p.Images, old, rendered); err != nil {
+			return err
+		}
+		for name, places := range reach[i].places {
+			for _, at := range places {
+				p.change.Was[name] = append(p.change.Was[name], old[at])
+			}
+		}
+		p.change.Old = append(p.change.Old, reach[i].pick(old)...)
+		p.change.New = append(p.change.New, reach[i].pick(rendered)...)
+		text, err := manifestDiff(dir, was[i], is[i])
+		if err != nil {
+			return err
+		}
+		p.change.Rendered += text
+		same = same && text == ""
+		if text == "" && len(p.Render) == 0 {
+			p.files[i].After = p.files[i].Before
+		}
+	}
+	if same {
+		for i := range p.files {
+			p.files[i].After = p.files[i].Before
+		}
+	}
+	p.change.Proven = true
+	sortUnique(&p.change.Old, &p.change.New)
+	return nil
+}
+
+// render builds directories with the kustomization files as text gives them.
+func (p *planner) render(dirs []string, text func(File) []byte) ([][]*unstructured.Unstructured, error) {
+	overrides := map[string][]byte{}
+	for _, f := range p.files {
+		overrides[f.Path] = text(f)
+	}
+	var all [][]*unstructured.Unstructured
+	for _, dir := range dirs {
+		objects, err := render(p.fs, dir, overrides)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, objects)
+	}
+	return all, nil
+}
+
+func sortUnique(lists ...*[]string) {
+	for _, l := range lists {
+		slices.Sort(*l)
+		*l = slices.Compact(*l)
+	}
 }

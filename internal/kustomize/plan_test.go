@@ -73,14 +73,19 @@ func tempRepo(t testing.TB, archives ...string) *os.Root {
 	return root
 }
 
+// plan sets images in one directory, as most tests do.
+func plan(root *os.Root, dir string, images ...Image) (Change, error) {
+	return Set{Dirs: []string{dir}, Images: images}.Plan(root.FS())
+}
+
 func TestPlan_ProvesTheChange(t *testing.T) {
 	root := tempRepo(t, shop)
-	c, err := Plan(root, "overlays/dev", mustParse(t, "localhost:5001/shop/backend=localhost:5001/shop/backend:v2@"+digest)...)
+	c, err := plan(root, "overlays/dev", mustParse(t, "localhost:5001/shop/backend=localhost:5001/shop/backend:v2@"+digest)...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Path != "overlays/dev/kustomization.yaml" || !c.Changed() {
-		t.Errorf("Change = %+v", c)
+	if len(c.Files) != 1 || c.Files[0].Path != "overlays/dev/kustomization.yaml" || !c.Proven {
+		t.Fatalf("Change = %+v", c)
 	}
 	if want := []string{"localhost:5001/shop/backend:v1"}; !slices.Equal(c.Old, want) {
 		t.Errorf("Old = %q, want %q", c.Old, want)
@@ -88,13 +93,16 @@ func TestPlan_ProvesTheChange(t *testing.T) {
 	if want := []string{"localhost:5001/shop/backend:v2@" + digest}; !slices.Equal(c.New, want) {
 		t.Errorf("New = %q, want %q", c.New, want)
 	}
-	if !strings.Contains(c.Diff, "\n-      - image: localhost:5001/shop/backend:v1\n") || strings.Contains(c.Diff, "envoy:v2") {
+	if !strings.Contains(c.Rendered, "\n-      - image: localhost:5001/shop/backend:v1\n") || strings.Contains(c.Rendered, "envoy:v2") {
+		t.Errorf("Rendered:\n%s", c.Rendered)
+	}
+	if !strings.Contains(string(c.Files[0].After), "newTag: v2 # deployed\n") {
+		t.Errorf("After:\n%s", c.Files[0].After)
+	}
+	if want := "-  newTag: v1 # deployed\n+  newName: localhost:5001/shop/backend\n+  newTag: v2 # deployed\n+  digest: " + digest + "\n"; !strings.HasSuffix(c.Diff, want) {
 		t.Errorf("Diff:\n%s", c.Diff)
 	}
-	if !strings.Contains(string(c.After), "newTag: v2 # deployed\n") {
-		t.Errorf("After:\n%s", c.After)
-	}
-	if now, _ := root.ReadFile(c.Path); !bytes.Equal(now, c.Before) {
+	if now, _ := root.ReadFile(c.Files[0].Path); !bytes.Equal(now, c.Files[0].Before) {
 		t.Error("Plan wrote the file")
 	}
 }
@@ -103,15 +111,15 @@ func TestPlan_ProvesTheChange(t *testing.T) {
 // says nothing.
 func TestPlan_RefusesAnImageThatNothingUses(t *testing.T) {
 	root := tempRepo(t, shop)
-	const want = `no container in overlays/dev uses image "backend"; it uses "envoy", "localhost:5001/shop/backend" and "redis"`
-	_, err := Plan(root, "overlays/dev", mustParse(t, "backend=localhost:5001/shop/backend:v2")...)
+	const want = `no-match: no container in overlays/dev uses image "backend"; it uses "envoy", "localhost:5001/shop/backend" and "redis": did you mean "localhost:5001/shop/backend"?`
+	_, err := plan(root, "overlays/dev", mustParse(t, "backend=localhost:5001/shop/backend:v2")...)
 	if exit.Code(err) != exit.BadInput || err.Error() != want {
 		t.Errorf("err = %v\nwant  %s", err, want)
 	}
 
 	// Not even if the useless entry is there already.
 	useless := "-- overlays/dev/kustomization.yaml --\nresources: [../../base]\nimages: [{name: backend, newTag: v2}]\n"
-	_, err = Plan(tempRepo(t, shop, useless), "overlays/dev", mustParse(t, "backend:v2")...)
+	_, err = plan(tempRepo(t, shop, useless), "overlays/dev", mustParse(t, "backend:v2")...)
 	if exit.Code(err) != exit.BadInput || err.Error() != want {
 		t.Errorf("err = %v\nwant  %s", err, want)
 	}
@@ -123,7 +131,7 @@ func TestPlan_Unchanged(t *testing.T) {
 		"localhost:5001/shop/backend:v1", // as the entry says
 		"envoy:v1",                       // as the manifest says: an entry would add nothing
 	} {
-		c, err := Plan(root, "overlays/dev", mustParse(t, arg)...)
+		c, err := plan(root, "overlays/dev", mustParse(t, arg)...)
 		if err != nil || c.Changed() {
 			t.Errorf("Plan(%s) = %+v, %v", arg, c, err)
 		}
@@ -131,7 +139,7 @@ func TestPlan_Unchanged(t *testing.T) {
 }
 
 func TestPlan_SeveralImages(t *testing.T) {
-	c, err := Plan(tempRepo(t, shop), "./overlays/dev/", mustParse(t, "redis:7.2", "envoy=mirror.example/envoy:v2")...)
+	c, err := plan(tempRepo(t, shop), "./overlays/dev/", mustParse(t, "redis:7.2", "envoy=mirror.example/envoy:v2")...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,6 +153,10 @@ func TestPlan_Refuses(t *testing.T) {
 		"overridden by a later entry": {
 			files: "-- overlays/dev/kustomization.yaml --\nresources: [../../base]\nimages:\n- name: envoy\n  newTag: v1\n- name: mirror\n  newTag: v9\n",
 			image: "envoy=mirror:v2", want: `overlays/dev would still render "mirror:v9"`,
+		},
+		"was broken before": {
+			files: "-- overlays/dev/kustomization.yaml --\nresources: [../../base]\npatches:\n- path: no-such-file.yaml\n",
+			image: "envoy:v2", want: "already broken, before any change: overlays/dev does not render: ",
 		},
 		"does not render": {
 			files: "-- overlays/dev/kustomization.yaml --\nresources: [../../base]\npatches:\n- path: no-such-file.yaml\n",
@@ -193,7 +205,7 @@ func TestPlan_Refuses(t *testing.T) {
 			if dir == "" {
 				dir = "overlays/dev"
 			}
-			_, err := Plan(tempRepo(t, shop, tc.files), dir, mustParse(t, tc.image)...)
+			_, err := plan(tempRepo(t, shop, tc.files), dir, mustParse(t, tc.image)...)
 			if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("err = %v\nwant bad input with %q", err, tc.want)
 			}
@@ -237,7 +249,7 @@ func BenchmarkPlan(b *testing.B) {
 	root := tempRepo(b, shop)
 	images := mustParse(b, "localhost:5001/shop/backend:v2")
 	for b.Loop() {
-		if _, err := Plan(root, "overlays/dev", images...); err != nil {
+		if _, err := plan(root, "overlays/dev", images...); err != nil {
 			b.Fatal(err)
 		}
 	}

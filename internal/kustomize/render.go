@@ -2,6 +2,7 @@ package kustomize
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"regexp"
@@ -16,11 +17,13 @@ import (
 )
 
 // FindFile returns the path, from root, of the kustomization file of dir.
-func FindFile(root *os.Root, dir string) (string, error) {
+func FindFile(root *os.Root, dir string) (string, error) { return findFile(root.FS(), dir) }
+
+func findFile(files fs.FS, dir string) (string, error) {
 	var found []string
 	for _, name := range konfig.RecognizedKustomizationFileNames() {
 		file := path.Join(dir, name)
-		if info, err := root.Stat(file); err == nil && info.Mode().IsRegular() {
+		if info, err := fs.Stat(files, file); err == nil && info.Mode().IsRegular() {
 			found = append(found, file)
 		}
 	}
@@ -37,11 +40,11 @@ func FindFile(root *os.Root, dir string) (string, error) {
 // in kustomize's order. Bases may lie anywhere under root; remote resources, Helm
 // charts and plugins are refused.
 func Render(root *os.Root, dir string) ([]*unstructured.Unstructured, error) {
-	return render(root, dir, nil)
+	return render(root.FS(), dir, nil)
 }
 
-func render(root *os.Root, dir string, overrides map[string][]byte) ([]*unstructured.Unstructured, error) {
-	t := newTree(root, overrides)
+func render(files fs.FS, dir string, overrides map[string][]byte) ([]*unstructured.Unstructured, error) {
+	t := newTree(files, overrides)
 	m, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(t, path.Join("/", dir))
 	if t.refused != nil {
 		err = t.refused
@@ -96,8 +99,8 @@ func cause(err error) string {
 func Images(objects []*unstructured.Unstructured) []string {
 	var images []string
 	for _, o := range objects {
-		walk(o.Object, "", func(at, s string) {
-			if imagePath(at) {
+		walk(o.Object, "", func(at string, v any) {
+			if s, ok := v.(string); ok && imagePath(at) {
 				images = append(images, s)
 			}
 		})
@@ -119,8 +122,8 @@ func imagePath(at string) bool {
 	return false
 }
 
-// walk calls f for each string in v with its path.
-func walk(v any, at string, f func(at, s string)) {
+// walk calls f for each value in v that holds no others, with its path.
+func walk(v any, at string, f func(at string, v any)) {
 	switch v := v.(type) {
 	case map[string]any:
 		for key, child := range v {
@@ -130,7 +133,7 @@ func walk(v any, at string, f func(at, s string)) {
 		for i, child := range v {
 			walk(child, fmt.Sprintf("%s/%d", at, i), f)
 		}
-	case string:
+	default:
 		f(at, v)
 	}
 }

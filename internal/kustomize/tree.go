@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -15,19 +14,20 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// tree shows a directory to kustomize, read-only, as if it were the whole disk:
-// nothing outside can be reached, by "..", absolute path or symbolic link. It
-// refuses each kustomization file that points at a remote place, since kustomize
-// would fetch it (with git or over HTTP) before anyone could say no.
+// tree shows files to kustomize, read-only, as if they were the whole disk: nothing
+// outside can be reached, by ".." or absolute path, nor by symbolic link if files
+// are those of an [os.Root]. It refuses each kustomization file that points at a
+// remote place, since kustomize would fetch it (with git or over HTTP) before anyone
+// could say no.
 type tree struct {
 	filesys.FileSystem // an empty one, for the verbs that make no sense here
-	root               *os.Root
+	files              fs.FS
 	overrides          map[string][]byte // by path from the root: texts that differ from the disk
 	refused            error             // kustomize drops what ReadFile says of a kustomization file
 }
 
-func newTree(root *os.Root, overrides map[string][]byte) *tree {
-	return &tree{FileSystem: filesys.MakeEmptyDirInMemory(), root: root, overrides: overrides}
+func newTree(files fs.FS, overrides map[string][]byte) *tree {
+	return &tree{FileSystem: filesys.MakeEmptyDirInMemory(), files: files, overrides: overrides}
 }
 
 // rel is p from the root, "." being the root itself.
@@ -35,7 +35,7 @@ func rel(p string) string {
 	return path.Join(".", strings.TrimPrefix(path.Clean("/"+filepath.ToSlash(p)), "/"))
 }
 
-func (t *tree) stat(p string) (fs.FileInfo, error) { return t.root.Stat(rel(p)) }
+func (t *tree) stat(p string) (fs.FileInfo, error) { return fs.Stat(t.files, rel(p)) }
 
 // Exists implements [filesys.FileSystem], as do the methods below.
 func (t *tree) Exists(p string) bool {
@@ -64,14 +64,14 @@ func (t *tree) ReadFile(p string) ([]byte, error) {
 	name := rel(p)
 	text, ok := t.overrides[name]
 	if !ok {
-		info, err := t.root.Stat(name)
+		info, err := fs.Stat(t.files, name)
 		if err != nil {
 			return nil, err
 		}
 		if !info.Mode().IsRegular() { // a pipe would block for ever
 			return nil, fmt.Errorf("%s is not a regular file", name)
 		}
-		if text, err = t.root.ReadFile(name); err != nil {
+		if text, err = fs.ReadFile(t.files, name); err != nil {
 			return nil, err
 		}
 	}
@@ -85,7 +85,7 @@ func (t *tree) ReadFile(p string) ([]byte, error) {
 }
 
 func (t *tree) ReadDir(p string) ([]string, error) {
-	entries, err := fs.ReadDir(t.root.FS(), rel(p))
+	entries, err := fs.ReadDir(t.files, rel(p))
 	var names []string
 	for _, e := range entries {
 		names = append(names, e.Name())
@@ -94,7 +94,7 @@ func (t *tree) ReadDir(p string) ([]string, error) {
 }
 
 func (t *tree) Glob(pattern string) ([]string, error) {
-	matches, err := fs.Glob(t.root.FS(), rel(pattern))
+	matches, err := fs.Glob(t.files, rel(pattern))
 	for i := range matches {
 		matches[i] = "/" + matches[i]
 	}

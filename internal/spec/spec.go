@@ -31,6 +31,7 @@ type Input struct {
 	YAMLDefault string   // a default only GitHub can give, as "${{ github.token }}": in action.yml alone, in place of Default
 	Required    bool     // the caller must give it; never together with a default
 	Values      []string // Kind Choice: what is allowed
+	Each        string   // Kind List: a second flag that gives one item each time, "image" of "images"
 	Secret      bool     // masked before anything is printed, and never a flag: argument lists are public
 }
 

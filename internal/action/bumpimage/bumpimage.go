@@ -1,166 +1,219 @@
 // Package bumpimage writes new images into the infrastructure repository: it sets
-// them in one kustomization, proves by rendering that they reach a container,
-// commits, and pushes to the branch that the cluster follows.
+// them in kustomizations, proves by rendering that they reach a container, and puts
+// the change where the cluster will find it: on the branch that it follows, on a
+// branch with a pull request, or in the files of a checkout.
 package bumpimage
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"os"
+	"net/http"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/forge"
 	"github.com/buenhyden/hy-home/internal/gitrepo"
 	"github.com/buenhyden/hy-home/internal/kustomize"
 	"github.com/buenhyden/hy-home/internal/run"
 )
 
+// Ways to place the change, and to reach the repository.
+const (
+	Push        = "push"
+	PullRequest = "pull-request"
+	None        = "none"
+
+	Auto = "auto"
+	API  = "api"
+	Git  = "git"
+)
+
 // Options say what to set where.
 type Options struct {
-	Repository string   // a checkout, a bare repository or a URL; see [gitrepo.Options]
+	Repository string   // a directory, a URL or owner/name; "" is the checkout that Dir is in
+	Dir        string   // where the caller stands
 	Branch     string   // "" is the one checked out, or the remote's default branch
-	Directory  string   // of the kustomization, from the repository's top
+	Paths      []string // directories of kustomizations or patterns of such, from the repository's top
 	Images     []string // in the grammar of [kustomize.ParseImage]; at least one
-	Message    string   // of the commit; "" makes one that names the images
-	Author     string   // "Name <address>"
-	Token      string   // for HTTP(S), if Git's own configuration has none
-	Push       bool     // else the commit stays in the checkout
+	Render     []string // directories whose manifests prove the change; nil is Paths
+	Mode       string   // Push, PullRequest or None, which changes the files and makes no commit
+	Backend    string   // Auto, API or Git
+	Commit     bool     // with Push in a checkout: commit there and push nothing
+	Blind      bool     // no proof
+	Strict     bool     // refuse files that only kustomize's own writer can change
 	DryRun     bool     // change nothing; the Result says what would be
+	Message    string   // of the commit; "" makes one that names the images
+	Author     string   // "Name <address>"; by the API it is the token's owner
+	Token      string
+	API        string // base URL of GitHub's REST API
+	Pull       Pull
+	Source     Source
+	Downgrade  bool // set an older image than the current one
 
-	Runner   run.Runner
-	Progress func(string) // may be nil
-	Log      *slog.Logger // may be nil
+	Runner    run.Runner
+	Transport http.RoundTripper // to GitHub; nil is the default
+	Progress  func(string)      // may be nil
+	Log       *slog.Logger      // may be nil
+}
+
+// Pull is what only a pull request has.
+type Pull struct {
+	Branch, Title, Body string // "" makes them
+	Draft               bool
+	forge.Extras
+}
+
+// Source says where the images come from.
+type Source struct {
+	Repository string // owner/name; "" is not known
+	Commit     string // SHA; "" is not known
+	Token      string // that may read it
+	RunURL     string // of the workflow run
+	Note       string // comment or check on the commit; "" leaves none
 }
 
 // Result is what was done.
 type Result struct {
-	Changed  bool     // whether a commit was made, or would be without DryRun
-	Commit   string   // its SHA; of the branch's head if nothing was committed
-	Branch   string   // that holds it
-	Old, New []string // references in the rendered manifests, before and after
-	Files    []string // changed, from the repository's top
-	Diff     string   // unified diff of the rendered manifests
-	Attempts int      // 1, plus one for each push that lost a race
+	Changed   bool     // whether a commit was made or a file written, or would be without DryRun
+	Operation string   // pushed, committed, written, created, updated, closed, superseded, none
+	Commit    string   // its SHA; of the branch's head if nothing was committed
+	Branch    string   // that holds it
+	Old, New  []string // references in the rendered manifests, before and after
+	Files     []string // changed, from the repository's top
+	Diff      string   // unified diff of the files
+	Rendered  string   // unified diff of the rendered manifests
+	Verified  bool     // by rendering
+	Attempts  int      // 1, plus one for each push that lost a race
+	Number    int      // of the pull request
+	URL       string   // of the pull request
+	Merged    bool     // at once
+	Warnings  []string
 }
 
 // Run sets the images. Everything is checked, rendered and proven before the first
 // byte is written; bad input changes nothing.
 func Run(ctx context.Context, o Options) (Result, error) {
-	images, dir, err := o.parse()
+	b := &bump{Options: o}
+	if b.Progress == nil {
+		b.Progress = func(string) {}
+	}
+	if err := b.parse(); err != nil {
+		return Result{}, err
+	}
+	t, err := b.resolve(ctx)
 	if err != nil {
 		return Result{}, err
 	}
-	repo, err := gitrepo.Open(ctx, gitrepo.Options{
-		Repository: o.Repository, Branch: o.Branch, Local: !o.Push,
-		Token: o.Token, Author: o.Author,
-		Runner: o.Runner, Progress: o.Progress, Log: o.Log,
-	})
+	place := b.push
+	switch {
+	case b.Mode == None:
+		place = b.write
+	case b.DryRun:
+		place = b.look
+	case b.Mode == PullRequest:
+		place = b.propose
+	}
+	res, err := place(ctx, t)
 	if err != nil {
 		return Result{}, err
 	}
-	defer repo.Close()
-
-	var plan kustomize.Change
-	done, err := repo.Update(ctx, func(root *os.Root) (gitrepo.Commit, error) {
-		if plan, err = planIn(root, dir, images); err != nil || o.DryRun || !plan.Changed() {
-			return gitrepo.Commit{}, err
-		}
-		message := o.Message
-		if message == "" {
-			message = defaultMessage(dir, plan)
-		}
-		return gitrepo.Commit{Files: map[string][]byte{plan.Path: plan.After}, Message: message}, nil
-	})
-	if err != nil {
-		return Result{}, err
-	}
-	res := Result{
-		Changed: done.Changed || o.DryRun && plan.Changed(),
-		Commit:  done.Commit, Branch: repo.Branch(), Attempts: done.Attempts,
-		Old: plan.Old, New: plan.New, Diff: plan.Diff,
-	}
-	if res.Changed {
-		res.Files = []string{plan.Path}
-	}
+	b.fill(&res)
+	b.note(ctx, &res)
 	return res, nil
 }
 
-func (o Options) parse() ([]kustomize.Image, string, error) {
-	if len(o.Images) == 0 {
-		return nil, "", exit.BadInputf("images is empty: give at least one as name=new[:tag][@digest]")
+// bump is one run.
+type bump struct {
+	Options
+	set        []kustomize.Image
+	ordered    map[[2]string]bool // answers of newer
+	change     kustomize.Change   // of the last attempt
+	superseded []string           // images of the last attempt that were left as they are
+}
+
+func (b *bump) parse() error {
+	if len(b.Images) == 0 {
+		return exit.BadInputf("images is empty: give at least one as name=new[:tag][@digest]")
 	}
-	var images []kustomize.Image
-	for _, arg := range o.Images {
+	for _, arg := range b.Images {
 		img, err := kustomize.ParseImage(arg)
 		if err != nil {
-			return nil, "", err
+			return err
 		}
-		if slices.ContainsFunc(images, func(other kustomize.Image) bool { return other.Name == img.Name }) {
-			return nil, "", exit.BadInputf("images: %q is set twice; which one shall it be?", img.Name)
+		if slices.ContainsFunc(b.set, func(other kustomize.Image) bool { return other.Name == img.Name }) {
+			return exit.BadInputf("images: %q is set twice; which one shall it be?", img.Name)
 		}
-		images = append(images, img)
+		b.set = append(b.set, img)
 	}
-	dir := path.Clean(filepath.ToSlash(o.Directory))
-	if o.Directory == "" || !filepath.IsLocal(dir) {
-		return nil, "", exit.BadInputf("directory %q: name a directory inside the repository, such as apps/backend/overlays/dev", o.Directory)
+	if len(b.Paths) == 0 {
+		return exit.BadInputf("paths is empty: name a directory inside the repository, such as apps/backend/overlays/dev")
 	}
-	return images, dir, nil
+	for what, list := range map[string][]string{"paths": b.Paths, "render": b.Render} {
+		for i, dir := range list {
+			clean := path.Clean(filepath.ToSlash(dir))
+			if dir == "" || !filepath.IsLocal(clean) {
+				return exit.BadInputf("%s: %q: name a directory inside the repository, such as apps/backend/overlays/dev", what, dir)
+			}
+			list[i] = clean
+		}
+	}
+	if b.Branch != "" {
+		if err := gitrepo.ValidateBranch(b.Branch); err != nil {
+			return err
+		}
+	}
+	if b.Pull.Branch != "" {
+		return gitrepo.ValidateBranch(b.Pull.Branch)
+	}
+	return nil
 }
 
-func planIn(root *os.Root, dir string, images []kustomize.Image) (kustomize.Change, error) {
-	info, err := gitrepo.CheckPath(root, dir)
+// fill takes what is known of the change itself.
+func (b *bump) fill(res *Result) {
+	res.Old, res.New = b.change.Old, b.change.New
+	res.Verified = b.change.Proven
+	res.Warnings = append(b.change.Warnings, res.Warnings...)
+	for _, name := range b.superseded {
+		res.Warnings = append(res.Warnings, "superseded: "+name+" runs an image of a newer commit already, and stays as it is")
+	}
+	if res.Operation == "none" && len(b.superseded) > 0 {
+		res.Operation = "superseded"
+	}
+	if !res.Changed {
+		return
+	}
+	res.Diff, res.Rendered = b.change.Diff, b.change.Rendered
+	for _, f := range b.change.Files {
+		res.Files = append(res.Files, f.Path)
+	}
+}
+
+// note tells people at the source commit. The images are placed whatever becomes of it.
+func (b *bump) note(ctx context.Context, res *Result) {
+	s := b.Source
+	if s.Note == "" || !res.Changed || b.DryRun || b.Mode == None {
+		return
+	}
+	c, err := b.client(s.Repository, s.Token)
+	if err == nil {
+		text := "`" + b.Repository + "`: " + strings.Join(res.New, ", ") + " (" + res.Operation + " " + res.Commit + ")"
+		if res.URL != "" {
+			text += ": " + res.URL
+		}
+		if s.Note == "check" {
+			err = c.Check(ctx, s.Commit, "bump-image", res.Operation, text)
+		} else {
+			err = c.Comment(ctx, s.Commit, text)
+		}
+	}
 	if err != nil {
-		return kustomize.Change{}, fmt.Errorf("directory: %w", err)
+		res.Warnings = append(res.Warnings, "no note at the source commit: "+err.Error())
 	}
-	if !info.IsDir() {
-		return kustomize.Change{}, exit.BadInputf("directory %q is a file; name the directory that holds it", dir)
-	}
-	file, err := kustomize.FindFile(root, dir)
-	if err != nil {
-		return kustomize.Change{}, err
-	}
-	if _, err := gitrepo.CheckPath(root, file); err != nil {
-		return kustomize.Change{}, err
-	}
-	return kustomize.Plan(root, dir, images...)
 }
 
-// defaultMessage names what changed, in the subject as short as it can be said.
-func defaultMessage(dir string, c kustomize.Change) string {
-	var fresh []string
-	for _, ref := range c.New {
-		if !slices.Contains(c.Old, ref) {
-			fresh = append(fresh, ref)
-		}
-	}
-	subject := fmt.Sprintf("%s: set %d images", dir, len(fresh))
-	if len(fresh) == 1 {
-		subject = fmt.Sprintf("%s: run %s", dir, short(fresh[0]))
-	}
-	var body strings.Builder
-	for _, ref := range c.Old {
-		if !slices.Contains(c.New, ref) {
-			fmt.Fprintf(&body, "- %s\n", ref)
-		}
-	}
-	for _, ref := range fresh {
-		fmt.Fprintf(&body, "+ %s\n", ref)
-	}
-	return subject + "\n\n" + body.String()
-}
-
-// short is a reference without registry, and with the first twelve digits of a
-// digest only if there is no tag.
-func short(ref string) string {
-	ref = ref[strings.LastIndexByte(ref, '/')+1:]
-	name, digest, _ := strings.Cut(ref, "@")
-	if digest == "" || strings.Contains(name, ":") {
-		return name
-	}
-	algorithm, hex, _ := strings.Cut(digest, ":")
-	return name + "@" + algorithm + ":" + hex[:min(12, len(hex))]
+func (b *bump) client(repository, token string) (*forge.Client, error) {
+	return forge.New(forge.Options{API: b.API, Repository: repository, Token: token, Transport: b.Transport, Progress: b.Progress, Log: b.Log})
 }

@@ -74,8 +74,9 @@ func newRepo(t *testing.T) (checkout, bare string) {
 
 func options(repository string, images ...string) Options {
 	return Options{
-		Repository: repository, Directory: "overlays/dev", Images: images,
-		Author: "Bot <bot@example.com>", Push: true, Runner: run.Exec{},
+		Repository: repository, Paths: []string{"overlays/dev"}, Images: images,
+		Mode: Push, Backend: Auto, API: "https://api.github.com",
+		Author: "Bot <bot@example.com>", Runner: run.Exec{},
 	}
 }
 
@@ -87,7 +88,7 @@ func TestRun_PushesToABareRepository(t *testing.T) {
 	}
 	if !res.Changed || res.Branch != "main" || res.Attempts != 1 || res.Commit != git(t, bare, "rev-parse", "main") ||
 		!slices.Equal(res.Old, []string{"reg.example/app:v1"}) || !slices.Equal(res.New, []string{"reg.example/app:v2"}) ||
-		!slices.Equal(res.Files, []string{"overlays/dev/kustomization.yaml"}) || !strings.Contains(res.Diff, "+  - image: reg.example/app:v2") {
+		!slices.Equal(res.Files, []string{"overlays/dev/kustomization.yaml"}) || !strings.Contains(res.Rendered, "+  - image: reg.example/app:v2") {
 		t.Errorf("Result = %+v", res)
 	}
 	if got := git(t, bare, "log", "-1", "--format=%B", "main"); got != "overlays/dev: run app:v2\n\n- reg.example/app:v1\n+ reg.example/app:v2" {
@@ -120,11 +121,11 @@ func TestRun_BadInputChangesNothing(t *testing.T) {
 		"no image":         {func(o *Options) { o.Images = nil }, "images is empty"},
 		"bad tag":          {func(o *Options) { o.Images = []string{"reg.example/app:v 2"} }, "a tag has"},
 		"twice":            {func(o *Options) { o.Images = []string{"reg.example/app:v2", "reg.example/app:v3"} }, "set twice"},
-		"no directory":     {func(o *Options) { o.Directory = "overlays/prod" }, "overlays/prod does not exist"},
-		"outside":          {func(o *Options) { o.Directory = "../etc" }, "inside the repository"},
-		"link":             {func(o *Options) { o.Directory = "overlays/link" }, "symbolic link"},
-		"a file":           {func(o *Options) { o.Directory = "overlays/dev/app.yaml" }, "is a file"},
-		"no kustomization": {func(o *Options) { o.Directory = "overlays" }, "no kustomization.yaml"},
+		"no directory":     {func(o *Options) { o.Paths = []string{"overlays/prod"} }, "overlays/prod does not exist"},
+		"outside":          {func(o *Options) { o.Paths = []string{"../etc"} }, "inside the repository"},
+		"link":             {func(o *Options) { o.Paths = []string{"overlays/link"} }, "symbolic link"},
+		"a file":           {func(o *Options) { o.Paths = []string{"overlays/dev/app.yaml"} }, "is a file"},
+		"no kustomization": {func(o *Options) { o.Paths = []string{"overlays"} }, "no kustomization.yaml"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := options(bare, "reg.example/app:v2")
@@ -157,7 +158,7 @@ func TestRun_DryRun(t *testing.T) {
 func TestRun_WithoutPush(t *testing.T) {
 	checkout, bare := newRepo(t)
 	o := options(checkout, "reg.example/app:v2")
-	o.Push, o.Message = false, "by hand"
+	o.Commit, o.Message = true, "by hand"
 	res, err := Run(t.Context(), o)
 	if err != nil || !res.Changed || git(t, checkout, "log", "-1", "--format=%H %s") != res.Commit+" by hand" {
 		t.Errorf("Run = %+v, %v", res, err)

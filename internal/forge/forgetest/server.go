@@ -1,0 +1,228 @@
+// Package forgetest is a GitHub for tests: a server that keeps one repository in
+// memory, answers what internal/forge asks, and holds every request against GitHub's
+// published GraphQL schema. Faults are made by [Server.Fault].
+package forgetest
+
+import (
+	"crypto/sha1" //nolint:gosec // Git's names
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
+
+	"github.com/buenhyden/hy-home/internal/forge"
+)
+
+//go:embed github.graphql
+var schemaText string
+
+var schema = gqlparser.MustLoadSchema(&ast.Source{Name: "github.graphql", Input: schemaText})
+
+// Token is what the server takes.
+const Token = "ghs_0123456789abcdefTHEtoken"
+
+// Repository is the one it has.
+const Repository = "acme/infra"
+
+// File is a file of a commit.
+type File struct {
+	Mode int64
+	Text string
+}
+
+// Commit is one commit; the files are all of its tree.
+type Commit struct {
+	OID, Message string
+	Parent       string
+	Files        map[string]File
+}
+
+// Pull is a pull request.
+type Pull struct {
+	Number                  int
+	Title, Body, Base, Head string
+	Draft                   bool
+	State                   string // OPEN, CLOSED, MERGED
+	Extras                  []string
+}
+
+// Server is the GitHub. Its fields may be read and changed while nothing asks.
+type Server struct {
+	URL     string
+	Latency time.Duration
+	// Fault may answer a request in place of the server: before it is done (after is
+	// false), or after, when the answer is lost.
+	Fault func(r *Request, after bool) (status int, header http.Header, body string)
+
+	mu       sync.Mutex
+	Commits  map[string]*Commit
+	Refs     map[string]string // by branch
+	Pulls    []*Pull
+	Labels   map[string]bool
+	Source   []string // commits of the source repository, oldest first
+	Comments []string // at commits
+	trees    map[string]map[string]File
+	Requests []*Request
+	Received int64 // bytes of requests
+	Sent     int64 // bytes of answers
+	Locked   bool  // main is protected
+	Stale    bool  // answers of commits show the branch as it was
+	t        testing.TB
+}
+
+// Request is one that came.
+type Request struct {
+	Method, Path, Body string
+	N                  int // from 1
+}
+
+// New starts a server whose branch main holds files.
+func New(t testing.TB, files map[string]File) *Server {
+	s := &Server{t: t, Commits: map[string]*Commit{}, Refs: map[string]string{}, Labels: map[string]bool{"bump": true}, trees: map[string]map[string]File{}}
+	s.Refs["main"] = s.put("", "start", files)
+	h := httptest.NewServer(http.HandlerFunc(s.serve))
+	t.Cleanup(h.Close)
+	s.URL = h.URL
+	return s
+}
+
+func (s *Server) put(parent, message string, files map[string]File) string {
+	sum := sha1.Sum(fmt.Appendf(nil, "%s %s %d %v", parent, message, len(s.Commits), len(files))) //nolint:gosec // a name
+	oid := fmt.Sprintf("%x", sum)
+	s.Commits[oid] = &Commit{OID: oid, Message: message, Parent: parent, Files: files}
+	return oid
+}
+
+// Push makes a commit on a branch, as somebody else would.
+func (s *Server) Push(branch, message string, changes map[string]string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.push(branch, message, changes)
+}
+
+func (s *Server) push(branch, message string, changes map[string]string) string {
+	head := s.Commits[s.Refs[branch]]
+	files := maps.Clone(head.Files)
+	for name, text := range changes {
+		f := files[name]
+		if f.Mode == 0 {
+			f.Mode = 0o100644
+		}
+		f.Text = text
+		files[name] = f
+	}
+	s.Refs[branch] = s.put(head.OID, message, files)
+	return s.Refs[branch]
+}
+
+// Text is a file on a branch.
+func (s *Server) Text(branch, name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Commits[s.Refs[branch]].Files[name].Text
+}
+
+// History are the messages of a branch, newest first.
+func (s *Server) History(branch string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []string
+	for c := s.Commits[s.Refs[branch]]; c != nil; c = s.Commits[c.Parent] {
+		all = append(all, c.Message)
+	}
+	return all
+}
+
+// Reset forgets the requests that came.
+func (s *Server) Reset() { s.Requests, s.Received, s.Sent = nil, 0, 0 }
+
+type answer struct {
+	status int
+	body   any
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	time.Sleep(s.Latency)
+	body, _ := io.ReadAll(r.Body)
+	s.mu.Lock()
+	req := &Request{Method: r.Method, Path: r.URL.Path, Body: string(body), N: len(s.Requests) + 1}
+	s.Requests = append(s.Requests, req)
+	s.Received += int64(len(body) + len(r.URL.Path) + 300)
+	status, header, text := s.fault(req, false)
+	if status == 0 {
+		a := answer{http.StatusUnauthorized, map[string]any{"message": "Bad credentials"}}
+		if r.Header.Get("Authorization") == "Bearer "+Token {
+			a = s.answer(r, body)
+		}
+		encoded, err := json.Marshal(a.body)
+		if err != nil {
+			s.t.Errorf("encoding an answer: %v", err)
+		}
+		if b, ok := a.body.([]byte); ok {
+			encoded = b
+		}
+		status, text = a.status, string(encoded)
+		if lost, h, b := s.fault(req, true); lost != 0 {
+			status, header, text = lost, h, b
+		}
+	}
+	s.Sent += int64(len(text) + 300)
+	s.mu.Unlock()
+	maps.Copy(w.Header(), header)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text)
+}
+
+func (s *Server) fault(r *Request, after bool) (int, http.Header, string) {
+	if s.Fault == nil {
+		return 0, nil, ""
+	}
+	return s.Fault(r, after)
+}
+
+func (s *Server) answer(r *http.Request, body []byte) answer {
+	if r.URL.Path == "/graphql" {
+		var in struct {
+			Query     string
+			Variables map[string]any
+		}
+		if err := json.Unmarshal(body, &in); err != nil {
+			return answer{400, map[string]any{"message": "Problems parsing JSON"}}
+		}
+		doc, errs := gqlparser.LoadQueryWithRules(schema, in.Query, rules.NewDefaultRules())
+		if errs != nil {
+			s.t.Errorf("a document that GitHub's schema refuses: %v\n%s", errs, in.Query)
+			return answer{200, map[string]any{"errors": []any{map[string]any{"message": errs.Error()}}}}
+		}
+		op := doc.Operations[0]
+		vars, err := validator.VariableValues(schema, op, in.Variables)
+		if err != nil {
+			s.t.Errorf("variables that GitHub's schema refuses: %v\n%s", err, in.Query)
+			return answer{200, map[string]any{"errors": []any{map[string]any{"message": err.Error()}}}}
+		}
+		x := &execution{s: s, doc: doc, vars: vars}
+		data := x.fields(op.SelectionSet, x.root(op.Operation == ast.Mutation), nil)
+		out := map[string]any{"data": data}
+		if len(x.errors) > 0 {
+			out["errors"] = x.errors
+		}
+		return answer{200, out}
+	}
+	return s.rest(r.Method, strings.TrimPrefix(r.URL.Path, "/repos/"), body)
+}
+
+// oids of a file
+func blobID(f File) string { return forge.BlobID([]byte(f.Text)) }
