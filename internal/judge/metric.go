@@ -111,19 +111,11 @@ func (m Metric) Validate() error {
 		if d.text == "" {
 			continue
 		}
-		if _, err := Seconds(d.text); err != nil {
+		if _, err := time.ParseDuration(d.text); err != nil {
 			return fmt.Errorf("invalid %s string: %v", d.name, err)
 		}
 	}
 	return nil
-}
-
-// Seconds reads a duration as Argo does: Go syntax, or a bare number of seconds.
-func Seconds(s string) (time.Duration, error) {
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
-		s = strconv.FormatInt(n, 10) + "s"
-	}
-	return time.ParseDuration(s)
 }
 
 // Course is what became of a metric so far. The zero value has not begun.
