@@ -7,10 +7,7 @@ go 1.26.1
 
 tool github.com/argoproj/argo-rollouts/cmd/rollouts-controller
 
-require (
-	github.com/argoproj/argo-rollouts v1.10.1
-	github.com/sirupsen/logrus v1.9.3
-)
+require github.com/argoproj/argo-rollouts v1.10.1
 
 // Kubernetes 1.34.4, as in the part kubernetes.
 replace (
@@ -215,6 +212,7 @@ require (
 	github.com/russross/blackfriday/v2 v2.1.0 // indirect
 	github.com/servicemeshinterface/smi-sdk-go v0.5.0 // indirect
 	github.com/shopspring/decimal v1.4.0 // indirect
+	github.com/sirupsen/logrus v1.9.3 // indirect
 	github.com/slack-go/slack v0.26.0 // indirect
 	github.com/spaceapegames/go-wavefront v1.8.1 // indirect
 	github.com/spf13/cast v1.7.1 // indirect

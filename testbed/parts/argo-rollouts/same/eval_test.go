@@ -9,15 +9,14 @@ import (
 
 	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
 	"github.com/argoproj/argo-rollouts/utils/evaluate"
-	"github.com/sirupsen/logrus"
+	logutil "github.com/argoproj/argo-rollouts/utils/log"
 )
 
 // TestEval_OfRandomExpressions compares phase and error of random values under
 // random expressions, the wrong ones included.
 func TestEval_OfRandomExpressions(t *testing.T) {
 	r := random(3)
-	logger := logrus.New()
-	logger.SetLevel(logrus.PanicLevel)
+	log := logutil.WithAnalysisRun(&v1alpha1.AnalysisRun{})
 	type answer struct{ Phase, Error string }
 	var asked []any
 	var want []answer
@@ -31,7 +30,7 @@ func TestEval_OfRandomExpressions(t *testing.T) {
 		if r.IntN(3) == 0 {
 			failure = randomExpression(r, 3)
 		}
-		phase, err := evaluate.EvaluateResult(value, v1alpha1.Metric{SuccessCondition: success, FailureCondition: failure}, *logrus.NewEntry(logger))
+		phase, err := evaluate.EvaluateResult(value, v1alpha1.Metric{SuccessCondition: success, FailureCondition: failure}, *log)
 		a := answer{Phase: string(phase)}
 		if err != nil {
 			a.Error = err.Error()
