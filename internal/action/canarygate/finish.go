@@ -96,7 +96,7 @@ func (g *gate) abort(ctx context.Context) {
 	if !g.Abort || g.result.Verdict != Failed || g.state.Promoted() || g.state.Status.Abort {
 		return
 	}
-	if err := g.cluster.Abort(ctx, g.namespace, g.name); err != nil {
+	if err := g.cluster.Abort(ctx, *g.state); err != nil {
 		g.result.Warnings = append(g.result.Warnings, err.Error())
 		return
 	}

@@ -79,7 +79,7 @@ func (s *stage) Trouble(context.Context, rollout.State) (*rollout.Trouble, error
 	return t, nil
 }
 
-func (s *stage) Abort(context.Context, string, string) error { s.aborted = true; return nil }
+func (s *stage) Abort(context.Context, rollout.State) error { s.aborted = true; return nil }
 func (s *stage) Calls() int                                  { return 3 }
 func (s *stage) Ping(context.Context) error                  { return s.ping }
 

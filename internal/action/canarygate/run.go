@@ -17,7 +17,7 @@ type kube interface {
 	Follow(ctx context.Context, namespace, name string, out chan<- rollout.Sighting) error
 	Runs(ctx context.Context, s rollout.State) ([]rollout.Run, error)
 	Trouble(ctx context.Context, s rollout.State) (*rollout.Trouble, error)
-	Abort(ctx context.Context, namespace, name string) error
+	Abort(ctx context.Context, s rollout.State) error
 	Calls() int
 }
 

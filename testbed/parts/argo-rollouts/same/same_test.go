@@ -4,12 +4,16 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
+	logutil "github.com/argoproj/argo-rollouts/utils/log"
 )
 
 // questions is how many of each kind are asked; the seed is fixed, so that a
@@ -18,12 +22,15 @@ const questions = 6000
 
 func random(kind uint64) *rand.Rand { return rand.New(rand.NewPCG(kind, 2026)) }
 
+var made string // the directory of what was built
+
 // built is the product, built once.
 var built = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "hy-home-same-")
 	if err != nil {
 		return "", err
 	}
+	made = dir
 	path := filepath.Join(dir, "hyaction")
 	build := exec.Command("go", "build", "-o", path, "./cmd/hyaction")
 	build.Dir = filepath.Join("..", "..", "..", "..")
@@ -33,9 +40,10 @@ var built = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	logutil.WithAnalysisRun(&v1alpha1.AnalysisRun{}).Logger.SetOutput(io.Discard) // thousands of lines
 	code := m.Run()
-	if path, err := built(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
+	if made != "" {
+		os.RemoveAll(made)
 	}
 	os.Exit(code)
 }
