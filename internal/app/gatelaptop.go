@@ -20,7 +20,7 @@ import (
 // canaryGate is the action's command with those below it that need no cluster.
 func (p *program) canaryGate() *cobra.Command {
 	cmd := p.action(spec.CanaryGate, canaryGate)
-	cmd.AddCommand(p.gateExplain(), p.gateEval(), p.gateMeasure())
+	cmd.AddCommand(p.gateExplain(), p.gateEval(), p.gateMeasure(), p.gateLint())
 	return cmd
 }
 

@@ -55,9 +55,14 @@ func Compile(success, failure string) (Condition, error) {
 		if err := check(text); err != nil {
 			return Condition{}, fmt.Errorf("%q: %w", text, err)
 		}
-		c.asksNaN = c.asksNaN || calls(text, "isNaN")
 	}
+	c.asksNaN = AsksNaN(success, failure)
 	return c, nil
+}
+
+// AsksNaN reports whether one of the expressions says what NaN means.
+func AsksNaN(success, failure string) bool {
+	return (success != "" && calls(success, "isNaN")) || (failure != "" && calls(failure, "isNaN"))
 }
 
 // check compiles an expression for both types a result can have. One fit is

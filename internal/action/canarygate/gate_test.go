@@ -80,8 +80,8 @@ func (s *stage) Trouble(context.Context, rollout.State) (*rollout.Trouble, error
 }
 
 func (s *stage) Abort(context.Context, rollout.State) error { s.aborted = true; return nil }
-func (s *stage) Calls() int                                  { return 3 }
-func (s *stage) Ping(context.Context) error                  { return s.ping }
+func (s *stage) Calls() int                                 { return 3 }
+func (s *stage) Ping(context.Context) error                 { return s.ping }
 
 func (s *stage) Query(_ context.Context, query string) (promql.Result, error) {
 	s.queries = append(s.queries, query)
