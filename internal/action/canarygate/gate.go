@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/judge"
 	"github.com/buenhyden/hy-home/internal/rollout"
 )
 
 const (
-	firstLook = 3 * time.Second // after which pods that are not available are looked at
-	nextLook  = 5 * time.Second // the same trouble at two looks in a row counts
+	firstLook = 3 * time.Second  // after which pods that are not available are looked at
+	lastLook  = 30 * time.Second // the longest time between two looks: a slow start costs few requests
 )
 
 // gate is one run. All its fields belong to the goroutine of watch; what runs
@@ -35,6 +36,10 @@ type gate struct {
 	look      time.Time // of the next look at pods; zero when they are available
 	invalid   time.Time // since when the spec names something that is not there
 	suspect   *rollout.Trouble
+	since     time.Time // when the suspect was first seen
+	looks     int
+	began     time.Time // when the revision was first there to be measured
+	stable    string    // hash of the revision it replaces
 	trouble   *rollout.Trouble
 }
 
@@ -45,9 +50,10 @@ func (g *gate) watch(ctx context.Context) error {
 	lost := make(chan error, 1)
 	go func() { lost <- g.cluster.Follow(ctx, g.namespace, g.name, sightings) }()
 	measured := make(chan taken, 1)
+	checks := make(chan checked, len(g.checks))
 	preflight := make(chan error, 1)
 	first := true
-	g.ready = !g.measures
+	g.ready = !g.asks()
 
 	timeout, appear := time.NewTimer(g.Timeout), time.NewTimer(g.AppearTimeout)
 	defer timeout.Stop()
@@ -66,7 +72,7 @@ func (g *gate) watch(ctx context.Context) error {
 			return nil
 		case s := <-sightings:
 			g.sight(s)
-			if first && g.measures { // not before: a cluster that cannot be read is the first cause
+			if first && g.asks() { // not before: a cluster that cannot be read is the first cause
 				go func() { preflight <- g.preflight(ctx) }()
 			}
 			first = false
@@ -81,6 +87,8 @@ func (g *gate) watch(ctx context.Context) error {
 			g.ready = true
 		case m := <-measured:
 			g.count(m)
+		case m := <-checks:
+			g.countCheck(m)
 		case <-tick.C:
 			g.decision = g.patient(g.decision, time.Now())
 		case <-appear.C:
@@ -100,6 +108,17 @@ func (g *gate) watch(ctx context.Context) error {
 			g.measuring, g.due = true, now.Add(g.Interval)
 			go func(s rollout.State) { measured <- g.measure(ctx, s) }(*g.state)
 		}
+		for i, c := range g.checks {
+			if !g.mayCheck(c) || now.Before(c.due) {
+				continue
+			}
+			c.measuring, c.due = true, now.Add(time.Duration(c.Interval))
+			go func(s shot) {
+				m := c.measure(ctx, g.prom, s)
+				m.index = i
+				checks <- m
+			}(g.shot(*g.state))
+		}
 		g.lookAtPods(ctx, now)
 		tick.Reset(g.wake(now))
 	}
@@ -113,7 +132,7 @@ func (g *gate) sight(s rollout.Sighting) {
 		g.note(s.Time, "there is no such Rollout")
 		return
 	}
-	want := rollout.Expectation{Image: g.image, Container: g.Container, Seen: g.seen}
+	want := rollout.Expectation{Image: g.image, Container: g.Container, Seen: g.seen, Until: g.until}
 	g.decision = g.patient(rollout.Decide(*s.State, want), s.Time)
 	container, ok := g.image.Find(s.State.Template(), g.Container)
 	g.seen = g.seen || ok
@@ -127,6 +146,14 @@ func (g *gate) sight(s rollout.Sighting) {
 	if g.judgeable() {
 		if r.PodHash != s.State.Status.PodHash { // what was measured of another revision says nothing of this one
 			r.Measurements, g.due, g.suspect = nil, s.Time, nil
+			g.began, g.stable, g.looks = time.Time{}, "", 0
+			g.resetChecks()
+		}
+		if g.began.IsZero() && s.State.Status.Updated > 0 {
+			g.began = s.Time
+		}
+		if h := s.State.Status.StableHash; h != "" && h != s.State.Status.PodHash {
+			g.stable = h
 		}
 		r.PodHash, r.Revision, r.Step, r.Steps, r.Weight = s.State.Status.PodHash, s.State.Revision, step, steps, s.State.Weight()
 	}
@@ -135,6 +162,9 @@ func (g *gate) sight(s rollout.Sighting) {
 		g.end = time.Time{}
 	case g.end.IsZero():
 		g.end, g.due = s.Time, s.Time // the last measurement is due at once
+		for _, c := range g.checks {
+			c.due = s.Time
+		}
 	}
 	switch st := s.State.Status; {
 	case !g.judgeable() || g.decision.Answer != rollout.Wait || st.Available >= st.Replicas:
@@ -191,14 +221,18 @@ func (g *gate) lookAtPods(ctx context.Context, now time.Time) {
 	if g.look.IsZero() || now.Before(g.look) {
 		return
 	}
-	g.look = now.Add(nextLook)
+	g.looks++
+	g.look = now.Add(min(g.Grace<<max(0, g.looks-3), lastLook))
 	found, err := g.cluster.Trouble(ctx, *g.state)
 	if err != nil { // the permission to list pods is a help, not a need
 		g.Log.Debug("look at pods", "error", err)
 		g.look = time.Time{}
 		return
 	}
-	if found != nil && g.suspect != nil && found.Reason == g.suspect.Reason {
+	if found == nil || g.suspect == nil || found.Reason != g.suspect.Reason {
+		g.since = now
+	}
+	if found != nil && g.suspect != nil && now.Sub(g.since) >= g.Grace {
 		g.trouble, g.sighted = found, now
 		g.look = now // wakes the loop, which concludes
 	}
@@ -211,6 +245,11 @@ func (g *gate) wake(now time.Time) time.Duration {
 	if g.mayMeasure() && g.due.Before(next) {
 		next = g.due
 	}
+	for _, c := range g.checks {
+		if g.mayCheck(c) && c.due.Before(next) {
+			next = c.due
+		}
+	}
 	if !g.look.IsZero() && g.look.Before(next) {
 		next = g.look
 	}
@@ -219,6 +258,52 @@ func (g *gate) wake(now time.Time) time.Duration {
 	}
 	return max(next.Sub(now), 0)
 }
+
+// mayCheck: a comparison is made once, at the end. To look again and again would
+// find a difference by chance sooner or later.
+func (g *gate) mayCheck(c *check) bool {
+	if !g.ready || c.measuring || !g.judgeable() || (c.Metric != nil && c.course.Phase.Complete()) {
+		return false
+	}
+	return c.Compare == nil || (!g.end.IsZero() && len(c.result.Measurements) == 0)
+}
+
+func (g *gate) resetChecks() {
+	for _, c := range g.checks {
+		c.result.Measurements, c.result.Comparison, c.course, c.due = nil, nil, judge.Course{}, time.Time{}
+	}
+}
+
+// countCheck takes a measurement of a check in.
+func (g *gate) countCheck(m checked) {
+	c := g.checks[m.index]
+	c.measuring = false
+	if m.hash != g.result.PodHash {
+		return
+	}
+	c.result.Query = m.query
+	c.result.Measurements = append(c.result.Measurements, m.Measurement)
+	if m.comparison != nil {
+		c.result.Comparison = m.comparison
+	}
+	if c.Metric != nil {
+		c.course.Add(c.Metric.Metric, m.Outcome)
+		if m.Outcome == judge.Error && !c.course.Phase.Complete() {
+			c.due = m.Time.Add(min(time.Duration(c.Interval), errorRetry))
+		}
+	}
+	if g.end.After(m.Time) {
+		c.due = g.end
+	}
+	line := c.Name + ": " + m.Text + " " + string(m.Outcome)
+	if m.Message != "" {
+		line += " (" + m.Message + ")"
+	}
+	g.Progress(line)
+}
+
+// errorRetry is when Argo tries again after an error, whatever the interval.
+const errorRetry = 10 * time.Second
 
 func (g *gate) mayMeasure() bool {
 	return g.measures && g.ready && !g.measuring && g.judgeable()
@@ -240,6 +325,7 @@ func (g *gate) facts() facts {
 	return facts{
 		decision: g.decision, trouble: g.trouble, end: g.end,
 		measures: g.measures, measurements: g.result.Measurements, limits: g.limits,
+		checks: g.sum(),
 	}
 }
 

@@ -29,8 +29,11 @@ type stage struct {
 
 	start   time.Time
 	aborted bool
-	looks   int
-	queries []string
+	ranges  map[string][]float64 // what a range query gives
+
+	paused, promoted bool
+	looks            int
+	queries          []string
 }
 
 type scene struct {
@@ -80,8 +83,16 @@ func (s *stage) Trouble(context.Context, rollout.State) (*rollout.Trouble, error
 }
 
 func (s *stage) Abort(context.Context, rollout.State) error { s.aborted = true; return nil }
-func (s *stage) Calls() int                                 { return 3 }
-func (s *stage) Ping(context.Context) error                 { return s.ping }
+func (s *stage) Pause(context.Context, rollout.State) error { s.paused = true; return nil }
+
+func (s *stage) Promote(context.Context, rollout.State) error { s.promoted = true; return nil }
+
+func (s *stage) QueryRange(_ context.Context, query string, _, _ time.Time, _ time.Duration) (promql.Result, error) {
+	return promql.Result{Kind: promql.Matrix, Values: s.ranges[query]}, nil
+}
+
+func (s *stage) Calls() int                 { return 3 }
+func (s *stage) Ping(context.Context) error { return s.ping }
 
 func (s *stage) Query(_ context.Context, query string) (promql.Result, error) {
 	s.queries = append(s.queries, query)

@@ -29,10 +29,13 @@ type Result struct {
 	Condition    string
 	Limit        *float64 // the number the condition compares with; nil when there is not just one
 	Measurements []judge.Measurement
+	Checks       []CheckResult // of the gate file
+	Score        float64       // of the checks, out of 100
 	Runs         []rollout.Run // AnalysisRuns of the revision, oldest first
 	Changes      []Change      // of the Rollout, oldest first
 	Warnings     []string
-	Aborted      bool // the gate aborted the Rollout
+	Aborted      bool   // the gate aborted the Rollout
+	Acted        string // what the gate did to it: aborted, paused or promoted; empty for nothing
 
 	Start, End time.Time
 	Settled    time.Time // when the state was seen that led to the verdict; zero when none did
