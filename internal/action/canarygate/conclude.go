@@ -61,7 +61,7 @@ func conclude(f facts) conclusion {
 	if f.measures && ruling == judge.Bad {
 		return conclusion{verdict: Failed, reason: ReasonCondition, message: why}
 	}
-	if f.checks.any && f.checks.ruling == judge.Bad && (f.checks.score == 0 || d.Answer == rollout.Pass) {
+	if f.checks.any && f.checks.ruling == judge.Bad && (f.checks.final || d.Answer == rollout.Pass) {
 		return conclusion{verdict: Failed, reason: ReasonCheck, message: f.checks.text}
 	}
 	switch {

@@ -106,7 +106,7 @@ func (g *gate) watch(ctx context.Context) error {
 		now := time.Now()
 		if g.mayMeasure() && !now.Before(g.due) {
 			g.measuring, g.due = true, now.Add(g.Interval)
-			go func(s rollout.State) { measured <- g.measure(ctx, s) }(*g.state)
+			go func(s shot) { measured <- g.measure(ctx, s) }(g.shot(*g.state))
 		}
 		for i, c := range g.checks {
 			if !g.mayCheck(c) || now.Before(c.due) {

@@ -385,7 +385,7 @@ func TestOptions_BadInput(t *testing.T) {
 		"input prometheus is empty":              func(o *Options) { o.Prometheus = "" },
 		"input condition is empty":               func(o *Options) { o.Condition = "" },
 		"input prometheus is not valid":          func(o *Options) { o.Prometheus = "prom:9090" },
-		"{{hash}} is unknown":                    func(o *Options) { o.Query = "x{a='{{hash}}'}" },
+		"{{hsh}} is unknown":                     func(o *Options) { o.Query = "x{a='{{hsh}}'}" },
 		"input condition is not valid in Argo's": func(o *Options) { o.Condition = "result[0] <" },
 	} {
 		o := options()

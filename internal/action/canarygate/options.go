@@ -139,6 +139,11 @@ func (p *plan) checkQuery() error {
 	conditions := p.Condition + p.FailureCondition
 	if p.Prometheus == "" && len(p.Gate.Checks) > 0 {
 		p.Prometheus = p.Gate.Prometheus
+		for _, c := range p.Gate.Checks { // a template names its own
+			if c.Metric != nil && p.Prometheus == "" {
+				p.Prometheus = c.Metric.Address
+			}
+		}
 	}
 	var err error
 	if p.checks, err = newChecks(p.Gate); err != nil {

@@ -145,7 +145,7 @@ func (g *gate) preflight(ctx context.Context) error {
 	if !g.measures {
 		return nil
 	}
-	query, err := g.query.Render(promql.Fields{"pod-hash": "preflight", "namespace": g.namespace, "rollout": g.name})
+	query, err := shot{fields: promql.Fields{"pod-hash": "preflight", "stable-hash": "preflight", "namespace": g.namespace, "rollout": g.name}}.side(g.query, "preflight")
 	if err == nil {
 		_, err = g.prom.Query(ctx, query)
 	}

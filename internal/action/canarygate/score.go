@@ -91,6 +91,7 @@ func (c *check) without(p gatefile.Policy, why string) (judge.Ruling, string) {
 // summing is what all checks of the gate file say together.
 type summing struct {
 	any    bool
+	final  bool // a critical failure, which nothing that is open can mend
 	ruling judge.Ruling
 	text   string
 	score  float64
@@ -120,7 +121,7 @@ func (g *gate) sum() summing {
 		case ruling == judge.Good:
 			got += c.result.Weight
 		case ruling == judge.Bad && c.result.Critical:
-			return summing{any: true, ruling: judge.Bad, text: said}
+			return summing{any: true, final: true, ruling: judge.Bad, text: said}
 		case ruling == judge.Bad:
 			bad = append(bad, said)
 		case ruling == judge.More:
