@@ -189,7 +189,7 @@ func TestBed_Race(t *testing.T) {
 	s.errors(t, 0)
 	s.release(t, plainRollout, withoutSteps, "r0", "")
 	s.settle(t, rollout.Healthy)
-	releases := 20
+	releases := 100
 	if testing.Short() {
 		releases = 4
 	}
