@@ -29,6 +29,8 @@ func canaryGate(ctx context.Context, rt *Runtime, in spec.Values) error {
 		Rollout:          in.String("rollout"),
 		Image:            in.String("image"),
 		Container:        in.String("container"),
+		ExpectRevision:   in.String("expect-revision"),
+		Application:      in.String("application"),
 		Kubeconfig:       kubeconfig(rt, in.String("kubeconfig")),
 		Context:          in.String("context"),
 		Prometheus:       in.String("prometheus"),

@@ -7,7 +7,9 @@ var CanaryGate = Action{
 	Description: "Watch a Rollout for the expected image and pass only if that revision becomes healthy and its measurements are good.",
 	Inputs: []Input{
 		{Name: "rollout", Required: true, Description: "The Rollout as namespace/name."},
-		{Name: "image", Required: true, Description: "Image that the revision must run, with a tag or, better, a digest. Another image never passes, however healthy it is."},
+		{Name: "image", Description: "Image that the revision must run, with a tag or, better, a digest. Another image never passes, however healthy it is. Required unless expect-revision is given."},
+		{Name: "expect-revision", Description: "Commit of the infra repository that must have been applied, as bump-image answers it. The Rollout counts only from there on."},
+		{Name: "application", Description: "The Argo CD Application that applies it, as namespace/name. Goes with expect-revision."},
 		{Name: "container", Description: "Container that must run the image. The default is any container of the pods."},
 		{Name: "prometheus", Description: "Where Prometheus answers: a URL, or service:namespace/name:port to ask through the API server."},
 		{Name: "query", Description: "PromQL query to judge the release by; {{pod-hash}} stands for the revision's hash, {{namespace}} and {{rollout}} for its names. Without a query an AnalysisRun of the Rollout must have measured something good."},

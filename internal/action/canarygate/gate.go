@@ -41,6 +41,7 @@ type gate struct {
 	began     time.Time // when the revision was first there to be measured
 	stable    string    // hash of the revision it replaces
 	trouble   *rollout.Trouble
+	bound     bound
 }
 
 // watch is the gate's one loop: every event updates what is known, then
@@ -52,6 +53,10 @@ func (g *gate) watch(ctx context.Context) error {
 	measured := make(chan taken, 1)
 	checks := make(chan checked, len(g.checks))
 	preflight := make(chan error, 1)
+	bounds := make(chan bound)
+	if g.ExpectRevision != "" {
+		go g.bind(ctx, bounds)
+	}
 	first := true
 	g.ready = !g.asks()
 
@@ -76,6 +81,15 @@ func (g *gate) watch(ctx context.Context) error {
 				go func() { preflight <- g.preflight(ctx) }()
 			}
 			first = false
+		case b := <-bounds:
+			if b.err != nil {
+				g.unreadable(b.err)
+				return nil
+			}
+			g.bound = b
+			if g.state != nil {
+				g.sight(rollout.Sighting{Time: time.Now(), State: g.state})
+			}
 		case err := <-preflight:
 			if exit.Code(err) == exit.BadInput {
 				return err
@@ -132,9 +146,16 @@ func (g *gate) sight(s rollout.Sighting) {
 		g.note(s.Time, "there is no such Rollout")
 		return
 	}
-	want := rollout.Expectation{Image: g.image, Container: g.Container, Seen: g.seen, Until: g.until}
-	g.decision = g.patient(rollout.Decide(*s.State, want), s.Time)
+	g.decision = g.patient(g.decide(*s.State), s.Time)
 	container, ok := g.image.Find(s.State.Template(), g.Container)
+	if g.image == (rollout.Image{}) && g.judgeable() && len(s.State.Template()) > 0 {
+		// The commit is bound: what it runs now is the image from here on, and another
+		// one after it is another release.
+		container, ok = s.State.Template()[0], true
+		if image, err := rollout.ParseImage(container.Image); err == nil {
+			g.image, g.result.Expected = image, image.String()
+		}
+	}
 	g.seen = g.seen || ok
 	phase, message := rollout.Phase(*s.State)
 	step, steps := s.State.Step()

@@ -31,6 +31,8 @@ type stage struct {
 	aborted bool
 	ranges  map[string][]float64 // what a range query gives
 
+	apps map[int]rollout.Application
+
 	paused, promoted bool
 	looks            int
 	queries          []string
@@ -89,6 +91,14 @@ func (s *stage) Promote(context.Context, rollout.State) error { s.promoted = tru
 
 func (s *stage) QueryRange(_ context.Context, query string, _, _ time.Time, _ time.Duration) (promql.Result, error) {
 	return promql.Result{Kind: promql.Matrix, Values: s.ranges[query]}, nil
+}
+
+func (s *stage) Application(context.Context, string, string, rollout.State) (rollout.Application, int64, error) {
+	app, ok := latest(s.apps, s.second())
+	if !ok {
+		return app, 0, &rollout.Unreadable{Reason: "application_missing", Message: "Application argocd/shop does not exist"}
+	}
+	return app, 3, nil
 }
 
 func (s *stage) Calls() int                 { return 3 }

@@ -29,6 +29,9 @@ type Options struct {
 	Image     string // reference with a tag or a digest that the revision must run; required
 	Container string // container that must run it; empty means any
 
+	ExpectRevision string // commit of the infra repository that Argo CD must have applied; may stand in place of Image
+	Application    string // namespace/name of the Application that applies it; goes with ExpectRevision
+
 	Kubeconfig string // path, or several joined by the system's list separator; required
 	Context    string // of the kubeconfig; empty means its current one
 
@@ -61,6 +64,8 @@ type Options struct {
 type plan struct {
 	Options
 	namespace, name string
+	appNamespace    string
+	appName         string
 	image           rollout.Image
 	target          promql.Target
 	query           promql.Template
@@ -86,7 +91,12 @@ func (o Options) check() (plan, error) {
 		return plan{}, exit.BadInputf("input rollout is %q: it must be namespace/name, such as apps/backend", o.Rollout)
 	}
 	var err error
-	if p.image, err = rollout.ParseImage(o.Image); err != nil {
+	if err := p.checkRevision(); err != nil {
+		return plan{}, err
+	}
+	if o.Image == "" && o.ExpectRevision != "" {
+		// Any image, once the Application is at the commit.
+	} else if p.image, err = rollout.ParseImage(o.Image); err != nil {
 		return plan{}, exit.BadInputf("input image is %q: it must be a reference with a tag or a digest, such as ghcr.io/owner/app:v1.2.3 (%w)", o.Image, err)
 	}
 	if o.Kubeconfig == "" {
@@ -108,6 +118,23 @@ func (o Options) check() (plan, error) {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
 	return p, nil
+}
+
+var commit = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
+
+// checkRevision parses the commit and the Application that applies it.
+func (p *plan) checkRevision() error {
+	if p.ExpectRevision == "" && p.Application == "" {
+		return nil
+	}
+	if !commit.MatchString(p.ExpectRevision) {
+		return exit.BadInputf("input expect-revision is %q: it must be a commit of the infra repository, at least 7 digits of it", p.ExpectRevision)
+	}
+	var ok bool
+	if p.appNamespace, p.appName, ok = strings.Cut(p.Application, "/"); !ok || !kubernetesName.MatchString(p.appNamespace) || !kubernetesName.MatchString(p.appName) {
+		return exit.BadInputf("input application is %q: with expect-revision it must be namespace/name of the Argo CD Application, such as argocd/backend", p.Application)
+	}
+	return nil
 }
 
 // checkCourse parses how far the Rollout shall come, and what is done then.

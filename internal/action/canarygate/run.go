@@ -20,6 +20,7 @@ type kube interface {
 	Abort(ctx context.Context, s rollout.State) error
 	Pause(ctx context.Context, s rollout.State) error
 	Promote(ctx context.Context, s rollout.State) error
+	Application(ctx context.Context, namespace, name string, s rollout.State) (rollout.Application, int64, error)
 	Calls() int
 }
 
