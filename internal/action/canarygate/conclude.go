@@ -21,6 +21,7 @@ const (
 const (
 	ReasonCondition     = "condition_failed"
 	ReasonCheck         = "check_failed"    // a check of the gate file, or the score of all
+	ReasonMarginal      = "marginal"        // the score lies between what is marginal and what passes
 	ReasonNoData        = "no_data"         // measurements have no answer
 	ReasonNoEvidence    = "no_measurements" // no query was given and no AnalysisRun measured anything
 	ReasonTimeout       = "timeout"
@@ -70,7 +71,7 @@ func conclude(f facts) conclusion {
 	case d.Answer != rollout.Pass:
 		return conclusion{message: d.Message}
 	case f.checks.any && f.checks.ruling == judge.Never:
-		return conclusion{verdict: Inconclusive, reason: ReasonNoData, message: d.Message + ", but " + f.checks.text}
+		return conclusion{verdict: Inconclusive, reason: f.checks.reason, message: d.Message + ", but " + f.checks.text}
 	case f.checks.any && f.checks.ruling == judge.More:
 		return conclusion{message: d.Message + ", but so far only " + f.checks.text}
 	case !f.measures && f.checks.any:

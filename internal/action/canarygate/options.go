@@ -96,6 +96,8 @@ func (o Options) check() (plan, error) {
 	}
 	if o.Image == "" && o.ExpectRevision != "" {
 		// Any image, once the Application is at the commit.
+	} else if o.Image == "" {
+		return plan{}, exit.BadInputf("input image is required, unless expect-revision says which release it is")
 	} else if p.image, err = rollout.ParseImage(o.Image); err != nil {
 		return plan{}, exit.BadInputf("input image is %q: it must be a reference with a tag or a digest, such as ghcr.io/owner/app:v1.2.3 (%w)", o.Image, err)
 	}

@@ -93,6 +93,7 @@ type summing struct {
 	any    bool
 	final  bool // a critical failure, which nothing that is open can mend
 	ruling judge.Ruling
+	reason string // of Never: no data, or a score between marginal and pass
 	text   string
 	score  float64
 }
@@ -100,7 +101,7 @@ type summing struct {
 // sum rules on every check, notes it in its result and adds up the score. A
 // critical failure counts at once, everything else when nothing is open.
 func (g *gate) sum() summing {
-	out := summing{ruling: judge.Good}
+	out := summing{ruling: judge.Good, reason: ReasonNoData}
 	p := g.corrected()
 	total, got := 0.0, 0.0
 	var open, never, bad []string
@@ -145,7 +146,7 @@ func (g *gate) sum() summing {
 	case out.score >= or(g.pass, 100):
 		out.text = scored
 	case out.score >= or(g.marginal, 100):
-		out.ruling, out.text = judge.Never, scored+", marginal: "+strings.Join(bad, "; ")
+		out.ruling, out.reason, out.text = judge.Never, ReasonMarginal, scored+", marginal: "+strings.Join(bad, "; ")
 	default:
 		out.ruling, out.text = judge.Bad, scored+": "+strings.Join(bad, "; ")
 	}
