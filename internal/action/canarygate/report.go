@@ -124,7 +124,10 @@ func (r Result) checked() report.Section {
 		if c.Comparison != nil {
 			samples = c.Comparison.N
 		}
-		verdict := string(c.Verdict)
+		verdict := map[Verdict]string{Passed: "ok", Failed: "NO"}[c.Verdict]
+		if verdict == "" {
+			verdict = "?"
+		}
 		s.Table.Rows = append(s.Table.Rows, []string{verdict, name, c.Group, last, c.Condition, strconv.Itoa(samples), c.Text})
 	}
 	return s
