@@ -85,7 +85,7 @@ bench-platform: ## The same platform as guides install it and with setup-platfor
 
 .PHONY: bench-gate
 bench-gate: ## How fast the gate answers and what it asks of the API server, on the plain test bed
-	HY_TESTBED=required go test -count=1 -v -run 'TestBed_(GoodRelease|ImageCannotBePulled|CannotTell|SmallestRole)|TestChecks_AreAskedAtOnce' ./internal/action/canarygate | grep -v '^=== '
+	HY_TESTBED=required go test -count=1 -v -run 'TestBed_(GoodRelease|ImageCannotBePulled|CannotTell|SmallestRole)|TestChecks_(AreAskedAtOnce|OverHTTP)' ./internal/action/canarygate | grep -v '^=== '
 
 .PHONY: golden
 golden: ## Rewrite the golden files; read the diff before you commit it

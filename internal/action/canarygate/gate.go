@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/exit"
-	"github.com/buenhyden/hy-home/internal/judge"
 	"github.com/buenhyden/hy-home/internal/rollout"
 )
 
@@ -122,17 +121,7 @@ func (g *gate) watch(ctx context.Context) error {
 			g.measuring, g.due = true, now.Add(g.Interval)
 			go func(s shot) { measured <- g.measure(ctx, s) }(g.shot(*g.state))
 		}
-		for i, c := range g.checks {
-			if !g.mayCheck(c) || now.Before(c.due) {
-				continue
-			}
-			c.measuring, c.due = true, now.Add(time.Duration(c.Interval))
-			go func(s shot) {
-				m := c.measure(ctx, g.prom, s)
-				m.index = i
-				checks <- m
-			}(g.shot(*g.state))
-		}
+		g.askChecks(ctx, now, checks)
 		g.lookAtPods(ctx, now)
 		tick.Reset(g.wake(now))
 	}
@@ -237,29 +226,6 @@ func (g *gate) judgeable() bool {
 	return true
 }
 
-// lookAtPods finds pods that cannot start, long before Argo's own deadline.
-func (g *gate) lookAtPods(ctx context.Context, now time.Time) {
-	if g.look.IsZero() || now.Before(g.look) {
-		return
-	}
-	g.looks++
-	g.look = now.Add(min(g.Grace<<max(0, g.looks-3), lastLook))
-	found, err := g.cluster.Trouble(ctx, *g.state)
-	if err != nil { // the permission to list pods is a help, not a need
-		g.Log.Debug("look at pods", "error", err)
-		g.look = time.Time{}
-		return
-	}
-	if found == nil || g.suspect == nil || found.Reason != g.suspect.Reason {
-		g.since = now
-	}
-	if found != nil && g.suspect != nil && now.Sub(g.since) >= g.Grace {
-		g.trouble, g.sighted = found, now
-		g.look = now // wakes the loop, which concludes
-	}
-	g.suspect = found
-}
-
 // wake is when something is due that no event announces.
 func (g *gate) wake(now time.Time) time.Duration {
 	next := now.Add(time.Hour)
@@ -279,52 +245,6 @@ func (g *gate) wake(now time.Time) time.Duration {
 	}
 	return max(next.Sub(now), 0)
 }
-
-// mayCheck: a comparison is made once, at the end. To look again and again would
-// find a difference by chance sooner or later.
-func (g *gate) mayCheck(c *check) bool {
-	if !g.ready || c.measuring || !g.judgeable() || (c.Metric != nil && c.course.Phase.Complete()) {
-		return false
-	}
-	return c.Compare == nil || (!g.end.IsZero() && len(c.result.Measurements) == 0)
-}
-
-func (g *gate) resetChecks() {
-	for _, c := range g.checks {
-		c.result.Measurements, c.result.Comparison, c.course, c.due = nil, nil, judge.Course{}, time.Time{}
-	}
-}
-
-// countCheck takes a measurement of a check in.
-func (g *gate) countCheck(m checked) {
-	c := g.checks[m.index]
-	c.measuring = false
-	if m.hash != g.result.PodHash {
-		return
-	}
-	c.result.Query = m.query
-	c.result.Measurements = append(c.result.Measurements, m.Measurement)
-	if m.comparison != nil {
-		c.result.Comparison = m.comparison
-	}
-	if c.Metric != nil {
-		c.course.Add(c.Metric.Metric, m.Outcome)
-		if m.Outcome == judge.Error && !c.course.Phase.Complete() {
-			c.due = m.Time.Add(min(time.Duration(c.Interval), errorRetry))
-		}
-	}
-	if g.end.After(m.Time) {
-		c.due = g.end
-	}
-	line := c.Name + ": " + m.Text + " " + string(m.Outcome)
-	if m.Message != "" {
-		line += " (" + m.Message + ")"
-	}
-	g.Progress(line)
-}
-
-// errorRetry is when Argo tries again after an error, whatever the interval.
-const errorRetry = 10 * time.Second
 
 func (g *gate) mayMeasure() bool {
 	return g.measures && g.ready && !g.measuring && g.judgeable()
