@@ -112,7 +112,7 @@ func (m Metric) Validate() error {
 			continue
 		}
 		if _, err := time.ParseDuration(d.text); err != nil {
-			return fmt.Errorf("invalid %s string: %v", d.name, err)
+			return fmt.Errorf("invalid %s string: %w", d.name, err)
 		}
 	}
 	return nil

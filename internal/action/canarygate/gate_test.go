@@ -389,7 +389,7 @@ func TestOptions_BadInput(t *testing.T) {
 		`input rollout is "apps/"`:               func(o *Options) { o.Rollout = "apps/" },
 		`input rollout is "a/b/c"`:               func(o *Options) { o.Rollout = "a/b/c" },
 		`input image is "reg/shop"`:              func(o *Options) { o.Image = "reg/shop" },
-		"input image is required":                      func(o *Options) { o.Image = "" },
+		"input image is required":                func(o *Options) { o.Image = "" },
 		"no kubeconfig is known":                 func(o *Options) { o.Kubeconfig = "" },
 		"input query is empty":                   func(o *Options) { o.Query = "" },
 		"input prometheus is empty":              func(o *Options) { o.Prometheus = "" },
