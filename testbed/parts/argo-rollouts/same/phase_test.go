@@ -115,7 +115,33 @@ func randomRollout(r *rand.Rand) object {
 	}
 	spec["strategy"] = strategy
 	set(status, 2, "currentStepIndex", r.IntN(5))
+	if r.IntN(3) == 0 {
+		settle(r, meta, spec, status)
+	}
 	return object{"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": meta, "spec": spec, "status": status}
+}
+
+// settle brings a Rollout to its end but for one thing at most: left alone, one
+// in two hundred is Healthy, and that edge is the one that lets a release pass.
+func settle(r *rand.Rand, meta, spec, status object) {
+	steps := []func(){
+		func() { status["observedGeneration"] = fmt.Sprint(meta["generation"]) },
+		func() { status["currentPodHash"], status["stableRS"] = "a", "a" },
+		func() { spec["replicas"], status["replicas"] = 2, 2 },
+		func() { status["updatedReplicas"], status["availableReplicas"] = 2, 2 },
+		func() { delete(status, "conditions") },
+		func() { delete(status, "pauseConditions"); delete(status, "controllerPause") },
+		func() { delete(spec, "paused"); delete(spec, "restartAt") },
+		func() { delete(spec, "workloadRef") },
+		func() { status["blueGreen"] = object{"activeSelector": "a"} },
+		func() { delete(status, "phase") },
+	}
+	left := r.IntN(2 * len(steps))
+	for i, step := range steps {
+		if i != left {
+			step()
+		}
+	}
 }
 
 func randomCanary(r *rand.Rand) object {
