@@ -50,6 +50,7 @@ unit: modules ## Unit, golden, script and conformance tests; what needs the test
 modules:
 	go -C examples/backend test ./...
 	GOFLAGS= go -C testbed/parts/node-tools test ./...
+	GOFLAGS= go -C testbed/parts/argo-rollouts test -count=1 ./same # the cache does not see the product that it builds
 
 # The first time it takes 9 minutes of CPU time, then seconds. go vet would look
 # through all packages of Kyverno as well.
@@ -85,6 +86,10 @@ bench-platform: ## The same platform as guides install it and with setup-platfor
 .PHONY: bench-bump
 bench-bump: ## A bump by API, by Git and by hand, and the edit alone against kustomize's
 	go test -run '^$$' -bench 'Bump|Edit|Plan' -benchtime 10x ./internal/action/bumpimage ./internal/kustomize
+
+.PHONY: bench-gate
+bench-gate: ## How fast the gate answers and what it asks of the API server, on the plain test bed
+	HY_TESTBED=required go test -count=1 -v -run 'TestBed_(GoodRelease|ImageCannotBePulled|CannotTell|SmallestRole)|TestChecks_(AreAskedAtOnce|OverHTTP)' ./internal/action/canarygate | grep -v '^=== '
 
 .PHONY: golden
 golden: ## Rewrite the golden files; read the diff before you commit it

@@ -28,7 +28,7 @@ func (p *program) commands() []*cobra.Command {
 		p.action(spec.SetupPlatform, setupPlatform),
 		p.action(spec.BuildPush, buildPush),
 		p.action(spec.BumpImage, bumpImage),
-		p.action(spec.CanaryGate, canaryGate),
+		p.canaryGate(),
 		p.platform(),
 		p.infra(),
 		p.lock(),

@@ -3,20 +3,34 @@ package app
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/buenhyden/hy-home/internal/action/canarygate"
+	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/gatefile"
 	"github.com/buenhyden/hy-home/internal/report"
 	"github.com/buenhyden/hy-home/internal/spec"
 )
 
 // canaryGate runs the action of that name.
 func canaryGate(ctx context.Context, rt *Runtime, in spec.Values) error {
+	file, err := readGateFile(in.String("gate-file"))
+	if err != nil {
+		return err
+	}
+	headers, err := parseHeaders(in.List("prometheus-headers"))
+	if err != nil {
+		return err
+	}
 	result, err := canarygate.Run(ctx, canarygate.Options{
 		Rollout:          in.String("rollout"),
 		Image:            in.String("image"),
 		Container:        in.String("container"),
+		ExpectRevision:   in.String("expect-revision"),
+		Application:      in.String("application"),
 		Kubeconfig:       kubeconfig(rt, in.String("kubeconfig")),
 		Context:          in.String("context"),
 		Prometheus:       in.String("prometheus"),
@@ -28,7 +42,12 @@ func canaryGate(ctx context.Context, rt *Runtime, in spec.Values) error {
 		FailureLimit:     in.Int("failure-limit"),
 		Timeout:          in.Duration("timeout"),
 		AppearTimeout:    in.Duration("appear-timeout"),
-		Abort:            in.Bool("abort"),
+		Gate:             file,
+		Headers:          headers,
+		Until:            in.String("until"),
+		Grace:            in.Duration("pod-grace"),
+		OnFail:           orAbort(in),
+		OnPass:           in.String("on-pass"),
 		Progress:         rt.Progress,
 		Log:              rt.Log,
 	})
@@ -50,14 +69,92 @@ func canaryGate(ctx context.Context, rt *Runtime, in spec.Values) error {
 	}
 	rt.Output("value", result.LastValue())
 	rt.Output("measurements", strconv.Itoa(len(result.Measurements)))
+	rt.Output("score", "")
+	if len(result.Checks) > 0 {
+		rt.Output("score", strconv.FormatFloat(result.Score, 'f', -1, 64))
+	}
+	rt.Output("failed-checks", strings.Join(result.FailedChecks(), ","))
+	rt.Output("acted", result.Acted)
 	for _, w := range result.Warnings {
 		rt.Warning(w)
 	}
-	rt.Summary(report.Markdown(result.Report()))
+	shown := result.Report()
+	rt.Summary(report.Markdown(shown))
+	if err := writeGateReport(in.String("report-dir"), shown, result); err != nil {
+		rt.Warning(err.Error())
+	}
 	if err := result.Err(); err != nil {
 		return err
 	}
 	rt.Notice(result.Message)
+	return nil
+}
+
+// orAbort is on-fail, or what the older input abort says.
+func orAbort(in spec.Values) string {
+	if in.Bool("abort") && in.String("on-fail") == "none" {
+		return "abort"
+	}
+	return in.String("on-fail")
+}
+
+// readGateFile reads a gate file with the templates that it names, whose paths
+// start at its own directory.
+func readGateFile(path string) (gatefile.File, error) {
+	if path == "" {
+		return gatefile.File{}, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return gatefile.File{}, exit.BadInputf("input gate-file: %w", err)
+	}
+	f, err := gatefile.Parse(text)
+	if err != nil {
+		return gatefile.File{}, exit.BadInputf("input gate-file: %s: %w", path, err)
+	}
+	for _, t := range f.Templates {
+		text, err := os.ReadFile(filepath.Join(filepath.Dir(path), t.File))
+		if err == nil {
+			err = f.Add(t, text)
+		}
+		if err != nil {
+			return gatefile.File{}, exit.BadInputf("input gate-file: %s: %w", path, err)
+		}
+	}
+	return f, nil
+}
+
+// parseHeaders reads lines of the form Name: value. A fault does not quote the
+// line, which may hold a token.
+func parseHeaders(lines []string) (map[string]string, error) {
+	out := map[string]string{}
+	for i, line := range lines {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok || name == "" || strings.ContainsAny(name, " \t") {
+			return nil, exit.BadInputf("line %d of input prometheus-headers is no header: write Name: value", i+1)
+		}
+		out[name] = strings.TrimSpace(value)
+	}
+	return out, nil
+}
+
+// writeGateReport keeps the report as files, if asked to.
+func writeGateReport(dir string, shown report.Report, result canarygate.Result) error {
+	if dir == "" {
+		return nil
+	}
+	data, err := result.JSON()
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	for name, text := range map[string][]byte{"report.html": report.HTML(shown), "report.json": data} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			return fmt.Errorf("write the report: %w", err)
+		}
+	}
 	return nil
 }
 

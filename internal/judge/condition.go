@@ -14,13 +14,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"reflect"
 	"slices"
-	"strconv"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
-	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
 )
 
@@ -58,19 +55,24 @@ func Compile(success, failure string) (Condition, error) {
 		if err := check(text); err != nil {
 			return Condition{}, fmt.Errorf("%q: %w", text, err)
 		}
-		c.asksNaN = c.asksNaN || calls(text, "isNaN")
 	}
+	c.asksNaN = AsksNaN(success, failure)
 	return c, nil
+}
+
+// AsksNaN reports whether one of the expressions says what NaN means.
+func AsksNaN(success, failure string) bool {
+	return (success != "" && calls(success, "isNaN")) || (failure != "" && calls(failure, "isNaN"))
 }
 
 // check compiles an expression for both types a result can have. One fit is
 // enough; that of a vector explains a misfit, since nearly all results are vectors.
 func check(text string) error {
-	_, vector := compile(text, []float64{})
+	_, vector := compile(text, []float64{}, expr.AsBool())
 	if vector == nil {
 		return nil
 	}
-	if _, scalar := compile(text, 0.0); scalar == nil {
+	if _, scalar := compile(text, 0.0, expr.AsBool()); scalar == nil {
 		return nil
 	}
 	return vector
@@ -82,7 +84,7 @@ func (c Condition) Judge(value any) (Outcome, string) {
 	if vector, ok := value.([]float64); ok && len(vector) == 0 {
 		return NoData, "the query gave no data"
 	}
-	outcome, err := c.evaluate(value)
+	outcome, err := Evaluate(c.success, c.failure, value)
 	switch {
 	case err != nil:
 		return Error, err.Error()
@@ -92,35 +94,6 @@ func (c Condition) Judge(value any) (Outcome, string) {
 		return Inconclusive, "neither the success nor the failure condition holds"
 	}
 	return outcome, ""
-}
-
-// evaluate follows Argo's EvaluateResult (utils/evaluate/evaluate.go).
-func (c Condition) evaluate(value any) (Outcome, error) {
-	var good, bad bool
-	var err error
-	if c.success != "" {
-		if good, err = run(c.success, value); err != nil {
-			return Error, fmt.Errorf("condition %q: %w", c.success, err)
-		}
-	}
-	if c.failure != "" {
-		if bad, err = run(c.failure, value); err != nil {
-			return Error, fmt.Errorf("failure condition %q: %w", c.failure, err)
-		}
-	}
-	switch {
-	case c.failure == "":
-		bad = !good
-	case c.success == "":
-		good = !bad
-	}
-	switch {
-	case bad:
-		return Failed, nil
-	case good:
-		return Successful, nil
-	}
-	return Inconclusive, nil
 }
 
 func hasNaN(value any) bool {
@@ -156,105 +129,4 @@ func (f *callFinder) Visit(node *ast.Node) {
 			f.found = true
 		}
 	}
-}
-
-// compiled is an expression made for the type of one value, with its environment.
-type compiled struct {
-	run func() (any, error)
-}
-
-// compile makes the expression for a value's type: Argo compiles anew for each
-// measurement too, which is how `isNaN(result)` is an error for a vector.
-func compile(text string, value any) (compiled, error) {
-	env := environment(value)
-	program, err := expr.Compile(text, expr.Env(env), expr.AsBool())
-	if err != nil {
-		return compiled{}, short(err)
-	}
-	return compiled{run: func() (any, error) { return expr.Run(program, env) }}, nil
-}
-
-func run(text string, value any) (bool, error) {
-	c, err := compile(text, value)
-	if err != nil {
-		return false, err
-	}
-	out, err := c.run()
-	if err != nil {
-		return false, short(err)
-	}
-	answer, ok := out.(bool)
-	if !ok {
-		return false, fmt.Errorf("expected bool, but got %T", out)
-	}
-	return answer, nil
-}
-
-// short drops the drawing of the place that the library puts under its message.
-func short(err error) error {
-	var at *file.Error
-	if errors.As(err, &at) {
-		return errors.New(at.Message)
-	}
-	return err
-}
-
-// environment is what an expression can use. isNil and default look at the
-// result whatever their argument is; that is how Argo has it.
-func environment(value any) map[string]any {
-	return map[string]any{
-		"result":  value,
-		"asInt":   asInt,
-		"asFloat": asFloat,
-		"isNaN":   math.IsNaN,
-		"isInf":   func(f float64) bool { return math.IsInf(f, 0) },
-		"isNil":   func(any) bool { return isNil(value) },
-		"default": func(_, otherwise any) any {
-			if isNil(value) {
-				return otherwise
-			}
-			return value
-		},
-	}
-}
-
-func isNil(value any) bool {
-	if value == nil {
-		return true
-	}
-	v := reflect.ValueOf(value)
-	return v.Kind() == reflect.Slice && v.IsNil()
-}
-
-// asFloat and asInt convert numbers and text. What they cannot convert is an
-// error, not a panic: the library hands the error on.
-
-func asFloat(in any) (float64, error) {
-	if s, ok := in.(string); ok {
-		return strconv.ParseFloat(s, 64)
-	}
-	v := reflect.ValueOf(in)
-	switch {
-	case v.IsValid() && v.CanFloat():
-		return v.Float(), nil
-	case v.IsValid() && v.CanInt():
-		return float64(v.Int()), nil
-	case v.IsValid() && v.CanUint():
-		return float64(v.Uint()), nil
-	}
-	return 0, fmt.Errorf("asFloat() not supported on %T %v", in, in)
-}
-
-func asInt(in any) (int64, error) {
-	if s, ok := in.(string); ok {
-		return strconv.ParseInt(s, 10, 64)
-	}
-	f, err := asFloat(in)
-	if err != nil {
-		return 0, fmt.Errorf("asInt() not supported on %T %v", in, in)
-	}
-	if v := reflect.ValueOf(in); v.CanInt() {
-		return v.Int(), nil
-	}
-	return int64(f), nil
 }

@@ -78,7 +78,7 @@ func TestCondition_AsArgoAndWhereStricter(t *testing.T) {
 		if c.argo == "" {
 			c.argo = c.want
 		}
-		if argo, _ := condition.evaluate(c.value); argo != c.argo {
+		if argo, _ := Evaluate(c.success, c.failure, c.value); argo != c.argo {
 			t.Errorf("%q / %q of %v: Argo's rule gives %s here, want %s", c.success, c.failure, c.value, argo, c.argo)
 		}
 	}

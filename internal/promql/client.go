@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // maxAnswer bounds how much of an answer is read. A gate's query gives a handful
@@ -107,7 +108,19 @@ func (c *Client) Ping(ctx context.Context) error {
 // Query evaluates a query at this moment. It asks by GET, because reading
 // through the API server's proxy then takes no more than the permission to get.
 func (c *Client) Query(ctx context.Context, query string) (Result, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/api/v1/query?"+url.Values{"query": {query}}.Encode(), nil)
+	return c.get(ctx, "query", url.Values{"query": {query}})
+}
+
+// QueryRange evaluates a query at each step between two moments. The values of
+// all series follow one another, as Argo Rollouts has it.
+func (c *Client) QueryRange(ctx context.Context, query string, start, end time.Time, step time.Duration) (Result, error) {
+	at := func(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', 3, 64) }
+	return c.get(ctx, "query_range", url.Values{"query": {query}, "start": {at(start)}, "end": {at(end)},
+		"step": {strconv.FormatFloat(step.Seconds(), 'f', -1, 64)}})
+}
+
+func (c *Client) get(ctx context.Context, endpoint string, values url.Values) (Result, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/api/v1/"+endpoint+"?"+values.Encode(), nil)
 	if err != nil {
 		return Result{}, fmt.Errorf("ask Prometheus at %s: %w", c.name, err)
 	}

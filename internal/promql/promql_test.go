@@ -138,7 +138,7 @@ func TestTemplate(t *testing.T) {
 			t.Errorf("value %q: %s, want an error", value, got)
 		}
 	}
-	for _, s := range []string{"", "  ", "x{a='{{hash}}'}", "{{}}"} {
+	for _, s := range []string{"", "  ", "x{a='{{hsh}}'}", "{{}}"} {
 		if _, err := ParseTemplate(s); err == nil {
 			t.Errorf("%q: want an error", s)
 		}

@@ -8,8 +8,9 @@ import (
 )
 
 // Template is a query with fields that are filled in later: {{pod-hash}} is the
-// hash of the judged revision, {{namespace}} and {{rollout}} are the names of its
-// Rollout.
+// hash of the judged revision, {{stable-hash}} that of the stable one, {{namespace}}
+// and {{rollout}} are the names of its Rollout. Where two revisions are compared,
+// {{hash}} is the hash of either and {{pods}} a regular expression for its pods.
 type Template struct{ text string }
 
 // Fields are the values for a [Template], by the name of the field.
@@ -17,9 +18,10 @@ type Fields map[string]string
 
 var (
 	field      = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
-	fieldNames = []string{"pod-hash", "namespace", "rollout"}
+	fieldNames = []string{"pod-hash", "stable-hash", "hash", "pods", "namespace", "rollout"}
 	// What Kubernetes allows in names and label values; nothing of it can end a PromQL string.
-	fieldValue = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`)
+	// The regular expression for pods ends with .+, which cannot either.
+	fieldValue = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?(-\.\+)?$`)
 )
 
 // ParseTemplate checks that a query holds no unknown field.

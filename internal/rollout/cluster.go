@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -145,23 +146,48 @@ func (c *Cluster) Trouble(ctx context.Context, s State) (*Trouble, error) {
 	}
 	for _, item := range found.Items {
 		if t, ok := FindTrouble(item.Object); ok {
+			if t.Words == "" && t.Reason == "crash_loop" {
+				t.Words = c.lastLog(ctx, s.Namespace, t)
+			}
+			if words := LastWords(t.Words); words != "" {
+				t.Message += ", its last words: " + words
+			}
 			return &t, nil
 		}
 	}
 	return nil, nil
 }
 
-// Abort stops the Rollout's update and sends all traffic back to the stable
-// revision, by the same patch that `kubectl argo rollouts abort` sends.
-func (c *Cluster) Abort(ctx context.Context, namespace, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	_, err := c.dynamic.Resource(rollouts).Namespace(namespace).Patch(ctx, name,
-		"application/merge-patch+json", []byte(`{"status":{"abort":true}}`), metav1.PatchOptions{}, "status")
-	if err != nil {
-		return fmt.Errorf("abort Rollout %s/%s: %w", namespace, name, err)
+// lastLog is the end of what a crashed container wrote. Permission to read logs
+// is a help, not a need: without it there are no last words.
+func (c *Cluster) lastLog(ctx context.Context, namespace string, t Trouble) string {
+	if c.config == nil {
+		return ""
 	}
-	return nil
+	base, _, err := rest.DefaultServerUrlFor(c.config)
+	if err != nil {
+		return ""
+	}
+	client, err := rest.HTTPClientFor(c.config)
+	if err != nil {
+		return ""
+	}
+	at := base.JoinPath("api/v1/namespaces", namespace, "pods", t.Pod, "log")
+	at.RawQuery = url.Values{"container": {t.Container}, "previous": {"true"}, "tailLines": {"5"}, "limitBytes": {"4096"}}.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+	if err != nil {
+		return ""
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return ""
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return ""
+	}
+	return string(text)
 }
 
 // fatal says which errors of a call will not go away by trying again.

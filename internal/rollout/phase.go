@@ -1,6 +1,9 @@
 package rollout
 
-import "strconv"
+import (
+	"strconv"
+	"time"
+)
 
 // The phases of a Rollout.
 const (
@@ -72,7 +75,7 @@ func calculate(s State) (phase, message string) {
 		return Paused, "manually paused"
 	case len(st.Pauses) > 0:
 		return Paused, st.Pauses[0].Reason
-	case s.RestartAt != "" && s.RestartAt != st.RestartedAt:
+	case s.RestartAt != "" && !sameMoment(s.RestartAt, st.RestartedAt):
 		return Progressing, "rollout is restarting"
 	case st.Updated < s.Replicas:
 		return Progressing, "more replicas need to be updated"
@@ -88,6 +91,9 @@ func calculate(s State) (phase, message string) {
 		case !s.Promoted():
 			return Progressing, "waiting for post-promotion verification to complete"
 		}
+		return Healthy, ""
+	}
+	if !s.Canary { // an invalid spec that nobody has looked at yet
 		return Healthy, ""
 	}
 	switch {
@@ -107,4 +113,14 @@ func runComplete(phase string) bool {
 		return true
 	}
 	return false
+}
+
+// sameMoment compares times, which may be written in different zones.
+func sameMoment(a, b string) bool {
+	x, errX := time.Parse(time.RFC3339, a)
+	y, errY := time.Parse(time.RFC3339, b)
+	if errX != nil || errY != nil {
+		return a == b
+	}
+	return x.Equal(y)
 }

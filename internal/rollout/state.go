@@ -29,7 +29,8 @@ type State struct {
 	Replicas      int64       // wanted; 1 when the spec says nothing, as Argo has it
 	Paused        bool        // spec.paused: paused by hand
 	RestartAt     string
-	BlueGreen     bool
+	Canary        bool
+	BlueGreen     bool // wins where both strategies are given
 	TrafficRouted bool // canary with a traffic router
 	Steps         []Step
 	AutoPromote   bool // blue-green: spec allows promotion without a human
@@ -52,6 +53,7 @@ type Status struct {
 	Updated            int64  // of the wanted revision
 	Available          int64  // of all revisions for a canary, of the wanted one for blue-green
 	Abort              bool
+	PromoteFull        bool // somebody asked to skip all steps and analysis
 	ControllerPause    bool
 	RestartedAt        string
 	StepIndex          int64 // of the current step; -1 when there is none
@@ -139,4 +141,10 @@ func (s State) Weight() int64 {
 		}
 	}
 	return weight
+}
+
+// First reports whether the wanted revision is the first one there is: there is
+// no stable one beside it, and Argo skips all steps and analysis.
+func (s State) First() bool {
+	return s.Revision == "1" || (s.Status.StableHash == "" && s.Status.PodHash != "")
 }

@@ -44,13 +44,57 @@ const (
 	ReasonPaused       = "paused" // at a step that only a human ends
 	ReasonInconclusive = "analysis_inconclusive"
 	ReasonScaledToZero = "scaled_to_zero"
+	ReasonStep         = "step_reached"
 )
 
-// Expectation is the revision that is waited for.
+// Expectation is the revision that is waited for, and how far it shall come.
 type Expectation struct {
-	Image     Image
+	Image     Image  // the zero Image expects no certain one
 	Container string // must run the image; empty means any
 	Seen      bool   // the Rollout wanted the image before
+	Until     Target
+}
+
+// Target is how far a revision has to come for a [Pass]. The zero Target is that
+// it is healthy and fully promoted, which satisfies every other target too.
+type Target struct {
+	Paused bool // at a pause that only a human ends
+	Step   int  // at this step, counted from 1, or beyond it
+}
+
+// ParseTarget reads "healthy", "paused" or "step:3".
+func ParseTarget(s string) (Target, error) {
+	switch s {
+	case "", "healthy":
+		return Target{}, nil
+	case "paused":
+		return Target{Paused: true}, nil
+	}
+	number, ok := strings.CutPrefix(s, "step:")
+	if n, err := strconv.Atoi(number); ok && err == nil && n > 0 {
+		return Target{Step: n}, nil
+	}
+	return Target{}, fmt.Errorf("it must be healthy, paused, or step:N with N counted from 1")
+}
+
+// String writes the target as [ParseTarget] reads it.
+func (t Target) String() string {
+	switch {
+	case t.Paused:
+		return "paused"
+	case t.Step > 0:
+		return fmt.Sprintf("step:%d", t.Step)
+	}
+	return "healthy"
+}
+
+// wants reports whether the Rollout's template runs what is expected.
+func (e Expectation) wants(s State) bool {
+	if e.Image == (Image{}) {
+		return true
+	}
+	_, ok := e.Image.Find(s.Template(), e.Container)
+	return ok
 }
 
 // Decide says what the Rollout means for the expected revision. It is a pure
@@ -61,7 +105,7 @@ type Expectation struct {
 // revision, so neither an old success nor an old failure is taken for a new one.
 func Decide(s State, want Expectation) Decision {
 	name := "Rollout " + s.Namespace + "/" + s.Name
-	if _, ok := want.Image.Find(s.Template(), want.Container); !ok {
+	if !want.wants(s) {
 		if want.Seen {
 			return Decision{Undecided, ReasonSuperseded, fmt.Sprintf("%s was changed from %s to %s while it was watched", name, want.Image, images(s))}
 		}
@@ -81,7 +125,13 @@ func Decide(s State, want Expectation) Decision {
 	if d, ok := failure(s, name); ok {
 		return d
 	}
+	if current, all := s.Step(); want.Until.Step > 0 && !s.BlueGreen && (current >= want.Until.Step || s.Promoted()) && s.Status.Updated > 0 {
+		return Decision{Pass, ReasonStep, fmt.Sprintf("%s is at step %d of %d, %s was asked for", name, current, all, want.Until)}
+	}
 	if d, ok := pause(s, name); ok {
+		if want.Until.Paused && d.Reason == ReasonPaused {
+			d.Answer = Pass
+		}
 		return d
 	}
 	return progress(s, name)
@@ -170,6 +220,12 @@ func Warnings(s State) []string {
 		if (c.Type == "ReplicaFailure" && c.Status == "True") || c.Reason == "AnalysisRunFailed" {
 			out = append(out, fmt.Sprintf("condition %s (%s): %s", c.Type, c.Reason, c.Message))
 		}
+	}
+	switch {
+	case s.Status.PromoteFull:
+		out = append(out, "the Rollout is being promoted in full: Argo skips all of its steps and its analysis")
+	case s.First():
+		out = append(out, "this is the Rollout's first deployment: Argo skips its steps and its analysis then")
 	}
 	return out
 }

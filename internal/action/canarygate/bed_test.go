@@ -189,7 +189,7 @@ func TestBed_Race(t *testing.T) {
 	s.errors(t, 0)
 	s.release(t, plainRollout, withoutSteps, "r0", "")
 	s.settle(t, rollout.Healthy)
-	releases := 20
+	releases := 100
 	if testing.Short() {
 		releases = 4
 	}
@@ -243,7 +243,11 @@ func TestBed_AfterAbort(t *testing.T) {
 	for i := 1; i <= rounds; i++ {
 		s.release(t, plainRollout, longPause, fmt.Sprintf("b%d", i), "")
 		s.settle(t, rollout.Paused)
-		if err := cluster.Abort(t.Context(), s.namespace, "shop"); err != nil {
+		bad, err := s.state(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cluster.Abort(t.Context(), bad); err != nil {
 			t.Fatal(err)
 		}
 		s.settle(t, rollout.Degraded)

@@ -20,6 +20,8 @@ const (
 // Reasons that the gate adds to those of package rollout.
 const (
 	ReasonCondition     = "condition_failed"
+	ReasonCheck         = "check_failed"    // a check of the gate file, or the score of all
+	ReasonMarginal      = "marginal"        // the score lies between what is marginal and what passes
 	ReasonNoData        = "no_data"         // measurements have no answer
 	ReasonNoEvidence    = "no_measurements" // no query was given and no AnalysisRun measured anything
 	ReasonTimeout       = "timeout"
@@ -36,6 +38,7 @@ type facts struct {
 	measures     bool             // there is a query
 	measurements []judge.Measurement
 	limits       judge.Limits
+	checks       summing
 }
 
 // conclusion is a verdict with its cause; without a verdict the gate goes on.
@@ -59,11 +62,20 @@ func conclude(f facts) conclusion {
 	if f.measures && ruling == judge.Bad {
 		return conclusion{verdict: Failed, reason: ReasonCondition, message: why}
 	}
+	if f.checks.any && f.checks.ruling == judge.Bad && (f.checks.final || d.Answer == rollout.Pass) {
+		return conclusion{verdict: Failed, reason: ReasonCheck, message: f.checks.text}
+	}
 	switch {
 	case d.Answer == rollout.Undecided:
 		return conclusion{verdict: Inconclusive, reason: d.Reason, message: d.Message}
 	case d.Answer != rollout.Pass:
 		return conclusion{message: d.Message}
+	case f.checks.any && f.checks.ruling == judge.Never:
+		return conclusion{verdict: Inconclusive, reason: f.checks.reason, message: d.Message + ", but " + f.checks.text}
+	case f.checks.any && f.checks.ruling == judge.More:
+		return conclusion{message: d.Message + ", but so far only " + f.checks.text}
+	case !f.measures && f.checks.any:
+		return conclusion{verdict: Passed, reason: d.Reason, message: d.Message + ", " + f.checks.text}
 	case !f.measures:
 		return conclusion{verdict: Passed, reason: d.Reason, message: d.Message, needsEvidence: true}
 	case ruling == judge.Good:

@@ -36,7 +36,8 @@ func (g *gate) finish(ctx context.Context) bool {
 	c = g.withCause(c)
 	g.conclude(c.verdict, c.reason, c.message)
 	g.result.Settled = g.settled(c)
-	g.abort(ctx)
+	g.result.Score = g.sum().score
+	g.act(ctx)
 	return true
 }
 
@@ -76,7 +77,7 @@ func (g *gate) settled(c conclusion) time.Time {
 	switch {
 	case c.verdict == Passed:
 		return g.end
-	case c.reason == ReasonCondition || c.reason == ReasonNoData:
+	case len(g.result.Measurements) > 0 && (c.reason == ReasonCondition || c.reason == ReasonNoData):
 		return g.result.Measurements[len(g.result.Measurements)-1].Time
 	}
 	return g.sighted
@@ -91,15 +92,26 @@ func evidence(runs []rollout.Run) bool {
 	return false
 }
 
-// abort stops a Rollout that the gate found bad before Argo did.
-func (g *gate) abort(ctx context.Context) {
-	if !g.Abort || g.result.Verdict != Failed || g.state.Promoted() || g.state.Status.Abort {
+// act does to the Rollout what was asked for: it stops one that the gate found
+// bad before Argo did, or lets a good one go on.
+func (g *gate) act(ctx context.Context) {
+	underWay := !g.state.Promoted() && !g.state.Status.Abort
+	var err error
+	switch {
+	case g.result.Verdict == Failed && underWay && g.OnFail == "abort":
+		err, g.result.Acted = g.cluster.Abort(ctx, *g.state), "aborted"
+	case g.result.Verdict == Failed && underWay && g.OnFail == "pause":
+		err, g.result.Acted = g.cluster.Pause(ctx, *g.state), "paused"
+	case g.result.Verdict == Passed && underWay && g.OnPass == "promote" && len(g.state.Status.Pauses) > 0:
+		err, g.result.Acted = g.cluster.Promote(ctx, *g.state), "promoted"
+	default:
 		return
 	}
-	if err := g.cluster.Abort(ctx, g.namespace, g.name); err != nil {
+	if err != nil {
+		g.result.Acted = ""
 		g.result.Warnings = append(g.result.Warnings, err.Error())
 		return
 	}
-	g.result.Aborted = true
-	g.Progress("the Rollout is aborted")
+	g.result.Aborted = g.result.Acted == "aborted"
+	g.Progress("the Rollout is " + g.result.Acted)
 }

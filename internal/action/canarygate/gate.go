@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	firstLook = 3 * time.Second // after which pods that are not available are looked at
-	nextLook  = 5 * time.Second // the same trouble at two looks in a row counts
+	firstLook = 3 * time.Second  // after which pods that are not available are looked at
+	lastLook  = 30 * time.Second // the longest time between two looks: a slow start costs few requests
 )
 
 // gate is one run. All its fields belong to the goroutine of watch; what runs
@@ -35,7 +35,12 @@ type gate struct {
 	look      time.Time // of the next look at pods; zero when they are available
 	invalid   time.Time // since when the spec names something that is not there
 	suspect   *rollout.Trouble
+	since     time.Time // when the suspect was first seen
+	looks     int
+	began     time.Time // when the revision was first there to be measured
+	stable    string    // hash of the revision it replaces
 	trouble   *rollout.Trouble
+	bound     bound
 }
 
 // watch is the gate's one loop: every event updates what is known, then
@@ -45,9 +50,14 @@ func (g *gate) watch(ctx context.Context) error {
 	lost := make(chan error, 1)
 	go func() { lost <- g.cluster.Follow(ctx, g.namespace, g.name, sightings) }()
 	measured := make(chan taken, 1)
+	checks := make(chan checked, len(g.checks))
 	preflight := make(chan error, 1)
+	bounds := make(chan bound)
+	if g.ExpectRevision != "" {
+		go g.bind(ctx, bounds)
+	}
 	first := true
-	g.ready = !g.measures
+	g.ready = !g.asks()
 
 	timeout, appear := time.NewTimer(g.Timeout), time.NewTimer(g.AppearTimeout)
 	defer timeout.Stop()
@@ -66,10 +76,19 @@ func (g *gate) watch(ctx context.Context) error {
 			return nil
 		case s := <-sightings:
 			g.sight(s)
-			if first && g.measures { // not before: a cluster that cannot be read is the first cause
+			if first && g.asks() { // not before: a cluster that cannot be read is the first cause
 				go func() { preflight <- g.preflight(ctx) }()
 			}
 			first = false
+		case b := <-bounds:
+			if b.err != nil {
+				g.unreadable(b.err)
+				return nil
+			}
+			g.bound = b
+			if g.state != nil {
+				g.sight(rollout.Sighting{Time: time.Now(), State: g.state})
+			}
 		case err := <-preflight:
 			if exit.Code(err) == exit.BadInput {
 				return err
@@ -81,6 +100,8 @@ func (g *gate) watch(ctx context.Context) error {
 			g.ready = true
 		case m := <-measured:
 			g.count(m)
+		case m := <-checks:
+			g.countCheck(m)
 		case <-tick.C:
 			g.decision = g.patient(g.decision, time.Now())
 		case <-appear.C:
@@ -98,8 +119,9 @@ func (g *gate) watch(ctx context.Context) error {
 		now := time.Now()
 		if g.mayMeasure() && !now.Before(g.due) {
 			g.measuring, g.due = true, now.Add(g.Interval)
-			go func(s rollout.State) { measured <- g.measure(ctx, s) }(*g.state)
+			go func(s shot) { measured <- g.measure(ctx, s) }(g.shot(*g.state))
 		}
+		g.askChecks(ctx, now, checks)
 		g.lookAtPods(ctx, now)
 		tick.Reset(g.wake(now))
 	}
@@ -113,9 +135,16 @@ func (g *gate) sight(s rollout.Sighting) {
 		g.note(s.Time, "there is no such Rollout")
 		return
 	}
-	want := rollout.Expectation{Image: g.image, Container: g.Container, Seen: g.seen}
-	g.decision = g.patient(rollout.Decide(*s.State, want), s.Time)
+	g.decision = g.patient(g.decide(*s.State), s.Time)
 	container, ok := g.image.Find(s.State.Template(), g.Container)
+	if g.image == (rollout.Image{}) && g.judgeable() && len(s.State.Template()) > 0 {
+		// The commit is bound: what it runs now is the image from here on, and another
+		// one after it is another release.
+		container, ok = s.State.Template()[0], true
+		if image, err := rollout.ParseImage(container.Image); err == nil {
+			g.image, g.result.Expected = image, image.String()
+		}
+	}
 	g.seen = g.seen || ok
 	phase, message := rollout.Phase(*s.State)
 	step, steps := s.State.Step()
@@ -127,6 +156,14 @@ func (g *gate) sight(s rollout.Sighting) {
 	if g.judgeable() {
 		if r.PodHash != s.State.Status.PodHash { // what was measured of another revision says nothing of this one
 			r.Measurements, g.due, g.suspect = nil, s.Time, nil
+			g.began, g.stable, g.looks = time.Time{}, "", 0
+			g.resetChecks()
+		}
+		if g.began.IsZero() && s.State.Status.Updated > 0 {
+			g.began = s.Time
+		}
+		if h := s.State.Status.StableHash; h != "" && h != s.State.Status.PodHash {
+			g.stable = h
 		}
 		r.PodHash, r.Revision, r.Step, r.Steps, r.Weight = s.State.Status.PodHash, s.State.Revision, step, steps, s.State.Weight()
 	}
@@ -135,6 +172,9 @@ func (g *gate) sight(s rollout.Sighting) {
 		g.end = time.Time{}
 	case g.end.IsZero():
 		g.end, g.due = s.Time, s.Time // the last measurement is due at once
+		for _, c := range g.checks {
+			c.due = s.Time
+		}
 	}
 	switch st := s.State.Status; {
 	case !g.judgeable() || g.decision.Answer != rollout.Wait || st.Available >= st.Replicas:
@@ -186,30 +226,16 @@ func (g *gate) judgeable() bool {
 	return true
 }
 
-// lookAtPods finds pods that cannot start, long before Argo's own deadline.
-func (g *gate) lookAtPods(ctx context.Context, now time.Time) {
-	if g.look.IsZero() || now.Before(g.look) {
-		return
-	}
-	g.look = now.Add(nextLook)
-	found, err := g.cluster.Trouble(ctx, *g.state)
-	if err != nil { // the permission to list pods is a help, not a need
-		g.Log.Debug("look at pods", "error", err)
-		g.look = time.Time{}
-		return
-	}
-	if found != nil && g.suspect != nil && found.Reason == g.suspect.Reason {
-		g.trouble, g.sighted = found, now
-		g.look = now // wakes the loop, which concludes
-	}
-	g.suspect = found
-}
-
 // wake is when something is due that no event announces.
 func (g *gate) wake(now time.Time) time.Duration {
 	next := now.Add(time.Hour)
 	if g.mayMeasure() && g.due.Before(next) {
 		next = g.due
+	}
+	for _, c := range g.checks {
+		if g.mayCheck(c) && c.due.Before(next) {
+			next = c.due
+		}
 	}
 	if !g.look.IsZero() && g.look.Before(next) {
 		next = g.look
@@ -240,6 +266,7 @@ func (g *gate) facts() facts {
 	return facts{
 		decision: g.decision, trouble: g.trouble, end: g.end,
 		measures: g.measures, measurements: g.result.Measurements, limits: g.limits,
+		checks: g.sum(),
 	}
 }
 

@@ -29,8 +29,13 @@ type stage struct {
 
 	start   time.Time
 	aborted bool
-	looks   int
-	queries []string
+	ranges  map[string][]float64 // what a range query gives
+
+	apps map[int]rollout.Application
+
+	paused, promoted bool
+	looks            int
+	queries          []string
 }
 
 type scene struct {
@@ -79,9 +84,25 @@ func (s *stage) Trouble(context.Context, rollout.State) (*rollout.Trouble, error
 	return t, nil
 }
 
-func (s *stage) Abort(context.Context, string, string) error { s.aborted = true; return nil }
-func (s *stage) Calls() int                                  { return 3 }
-func (s *stage) Ping(context.Context) error                  { return s.ping }
+func (s *stage) Abort(context.Context, rollout.State) error { s.aborted = true; return nil }
+func (s *stage) Pause(context.Context, rollout.State) error { s.paused = true; return nil }
+
+func (s *stage) Promote(context.Context, rollout.State) error { s.promoted = true; return nil }
+
+func (s *stage) QueryRange(_ context.Context, query string, _, _ time.Time, _ time.Duration) (promql.Result, error) {
+	return promql.Result{Kind: promql.Matrix, Values: s.ranges[query]}, nil
+}
+
+func (s *stage) Application(context.Context, string, string, rollout.State) (rollout.Application, int64, error) {
+	app, ok := latest(s.apps, s.second())
+	if !ok {
+		return app, 0, &rollout.Unreadable{Reason: "application_missing", Message: "Application argocd/shop does not exist"}
+	}
+	return app, 3, nil
+}
+
+func (s *stage) Calls() int                 { return 3 }
+func (s *stage) Ping(context.Context) error { return s.ping }
 
 func (s *stage) Query(_ context.Context, query string) (promql.Result, error) {
 	s.queries = append(s.queries, query)
@@ -368,13 +389,13 @@ func TestOptions_BadInput(t *testing.T) {
 		`input rollout is "apps/"`:               func(o *Options) { o.Rollout = "apps/" },
 		`input rollout is "a/b/c"`:               func(o *Options) { o.Rollout = "a/b/c" },
 		`input image is "reg/shop"`:              func(o *Options) { o.Image = "reg/shop" },
-		`input image is ""`:                      func(o *Options) { o.Image = "" },
+		"input image is required":                func(o *Options) { o.Image = "" },
 		"no kubeconfig is known":                 func(o *Options) { o.Kubeconfig = "" },
 		"input query is empty":                   func(o *Options) { o.Query = "" },
 		"input prometheus is empty":              func(o *Options) { o.Prometheus = "" },
 		"input condition is empty":               func(o *Options) { o.Condition = "" },
 		"input prometheus is not valid":          func(o *Options) { o.Prometheus = "prom:9090" },
-		"{{hash}} is unknown":                    func(o *Options) { o.Query = "x{a='{{hash}}'}" },
+		"{{hsh}} is unknown":                     func(o *Options) { o.Query = "x{a='{{hsh}}'}" },
 		"input condition is not valid in Argo's": func(o *Options) { o.Condition = "result[0] <" },
 	} {
 		o := options()

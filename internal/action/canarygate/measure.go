@@ -7,7 +7,6 @@ import (
 
 	"github.com/buenhyden/hy-home/internal/judge"
 	"github.com/buenhyden/hy-home/internal/promql"
-	"github.com/buenhyden/hy-home/internal/rollout"
 )
 
 // queryTimeout bounds one measurement.
@@ -20,12 +19,12 @@ type taken struct {
 }
 
 // measure asks Prometheus once.
-func (g *gate) measure(ctx context.Context, s rollout.State) taken {
+func (g *gate) measure(ctx context.Context, s shot) taken {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	m := taken{hash: s.Status.PodHash, Measurement: judge.Measurement{Time: time.Now(), Value: math.NaN()}}
+	m := taken{hash: s.fields["pod-hash"], Measurement: judge.Measurement{Time: time.Now(), Value: math.NaN()}}
 	var err error
-	if m.query, err = g.query.Render(promql.Fields{"pod-hash": s.Status.PodHash, "namespace": g.namespace, "rollout": g.name}); err == nil {
+	if m.query, err = s.side(g.query, s.fields["pod-hash"]); err == nil {
 		var r promql.Result
 		if r, err = g.prom.Query(ctx, m.query); err == nil {
 			m.Text = r.String()

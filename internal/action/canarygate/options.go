@@ -11,10 +11,12 @@ package canarygate
 import (
 	"log/slog"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/gatefile"
 	"github.com/buenhyden/hy-home/internal/judge"
 	"github.com/buenhyden/hy-home/internal/promql"
 	"github.com/buenhyden/hy-home/internal/rollout"
@@ -26,6 +28,9 @@ type Options struct {
 	Rollout   string // namespace/name; required
 	Image     string // reference with a tag or a digest that the revision must run; required
 	Container string // container that must run it; empty means any
+
+	ExpectRevision string // commit of the infra repository that Argo CD must have applied; may stand in place of Image
+	Application    string // namespace/name of the Application that applies it; goes with ExpectRevision
 
 	Kubeconfig string // path, or several joined by the system's list separator; required
 	Context    string // of the kubeconfig; empty means its current one
@@ -42,7 +47,14 @@ type Options struct {
 	Timeout       time.Duration // for the whole gate; 10m
 	AppearTimeout time.Duration // until the Rollout must exist; 1m
 
-	Abort bool // abort the Rollout when the verdict is failed and it is still under way
+	Gate    gatefile.File     // checks beside or in place of Query; goes with Prometheus
+	Headers map[string]string // for Prometheus: a token, a tenant
+
+	Until  string        // healthy, paused or step:N; healthy
+	Grace  time.Duration // how long a pod may be unable to start; 5s
+	OnFail string        // none, abort or pause, while it is still under way; none
+	OnPass string        // none or promote, out of the pause that Until waited for; none
+	Abort  bool          // the same as OnFail abort
 
 	Progress func(string) // one line of what is seen now; may be nil
 	Log      *slog.Logger // debug output; may be nil
@@ -52,12 +64,17 @@ type Options struct {
 type plan struct {
 	Options
 	namespace, name string
+	appNamespace    string
+	appName         string
 	image           rollout.Image
 	target          promql.Target
 	query           promql.Template
 	condition       judge.Condition
 	limits          judge.Limits
 	measures        bool // there is a query
+	checks          []*check
+	pass, marginal  float64
+	until           rollout.Target
 }
 
 // unanswered is how many measurements in a row may have no answer once the
@@ -74,7 +91,14 @@ func (o Options) check() (plan, error) {
 		return plan{}, exit.BadInputf("input rollout is %q: it must be namespace/name, such as apps/backend", o.Rollout)
 	}
 	var err error
-	if p.image, err = rollout.ParseImage(o.Image); err != nil {
+	if err := p.checkRevision(); err != nil {
+		return plan{}, err
+	}
+	if o.Image == "" && o.ExpectRevision != "" {
+		// Any image, once the Application is at the commit.
+	} else if o.Image == "" {
+		return plan{}, exit.BadInputf("input image is required, unless expect-revision says which release it is")
+	} else if p.image, err = rollout.ParseImage(o.Image); err != nil {
 		return plan{}, exit.BadInputf("input image is %q: it must be a reference with a tag or a digest, such as ghcr.io/owner/app:v1.2.3 (%w)", o.Image, err)
 	}
 	if o.Kubeconfig == "" {
@@ -83,6 +107,10 @@ func (o Options) check() (plan, error) {
 	if err := p.checkQuery(); err != nil {
 		return plan{}, err
 	}
+	if err := p.checkCourse(); err != nil {
+		return plan{}, err
+	}
+	p.Grace = or(o.Grace, 5*time.Second)
 	p.Interval, p.Timeout, p.AppearTimeout = or(o.Interval, 10*time.Second), or(o.Timeout, 10*time.Minute), or(o.AppearTimeout, time.Minute)
 	p.limits = judge.Limits{Successful: or(o.Measurements, 3), Failed: o.FailureLimit, Unanswered: unanswered}
 	if p.Progress == nil {
@@ -94,9 +122,68 @@ func (o Options) check() (plan, error) {
 	return p, nil
 }
 
+var commit = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
+
+// checkRevision parses the commit and the Application that applies it.
+func (p *plan) checkRevision() error {
+	if p.ExpectRevision == "" && p.Application == "" {
+		return nil
+	}
+	if !commit.MatchString(p.ExpectRevision) {
+		return exit.BadInputf("input expect-revision is %q: it must be a commit of the infra repository, at least 7 digits of it", p.ExpectRevision)
+	}
+	var ok bool
+	if p.appNamespace, p.appName, ok = strings.Cut(p.Application, "/"); !ok || !kubernetesName.MatchString(p.appNamespace) || !kubernetesName.MatchString(p.appName) {
+		return exit.BadInputf("input application is %q: with expect-revision it must be namespace/name of the Argo CD Application, such as argocd/backend", p.Application)
+	}
+	return nil
+}
+
+// checkCourse parses how far the Rollout shall come, and what is done then.
+func (p *plan) checkCourse() error {
+	var err error
+	if p.until, err = rollout.ParseTarget(p.Until); err != nil {
+		return exit.BadInputf("input until is %q: %w", p.Until, err)
+	}
+	if p.Abort && p.OnFail == "" {
+		p.OnFail = "abort"
+	}
+	p.OnFail, p.OnPass = or(p.OnFail, "none"), or(p.OnPass, "none")
+	if !slices.Contains([]string{"none", "abort", "pause"}, p.OnFail) {
+		return exit.BadInputf("input on-fail is %q: it must be none, abort or pause", p.OnFail)
+	}
+	if p.OnPass != "none" && p.OnPass != "promote" {
+		return exit.BadInputf("input on-pass is %q: it must be none or promote", p.OnPass)
+	}
+	if p.OnPass == "promote" && p.until == (rollout.Target{}) {
+		return exit.BadInputf("input on-pass is promote, but until is healthy: there is nothing left to promote then, set until to paused or step:N")
+	}
+	if p.Gate.Pass != nil {
+		p.pass, p.marginal = *p.Gate.Pass, *p.Gate.Marginal
+	}
+	return nil
+}
+
 func (p *plan) checkQuery() error {
 	conditions := p.Condition + p.FailureCondition
+	if p.Prometheus == "" && len(p.Gate.Checks) > 0 {
+		p.Prometheus = p.Gate.Prometheus
+		for _, c := range p.Gate.Checks { // a template names its own
+			if c.Metric != nil && p.Prometheus == "" {
+				p.Prometheus = c.Metric.Address
+			}
+		}
+	}
+	var err error
+	if p.checks, err = newChecks(p.Gate); err != nil {
+		return exit.BadInputf("the gate file is not valid: %w", err)
+	}
 	switch {
+	case p.Query == "" && conditions == "" && len(p.checks) > 0:
+		if p.target, err = promql.ParseTarget(p.Prometheus); err != nil {
+			return exit.BadInputf("input prometheus is not valid, which the gate file's checks need: %w", err)
+		}
+		return nil
 	case p.Query == "" && p.Prometheus == "" && conditions == "":
 		return nil
 	case p.Query == "":
@@ -106,7 +193,6 @@ func (p *plan) checkQuery() error {
 	case conditions == "":
 		return exit.BadInputf("input condition is empty although input query is set: say when a result is good, such as result[0] < 0.05")
 	}
-	var err error
 	if p.target, err = promql.ParseTarget(p.Prometheus); err != nil {
 		return exit.BadInputf("input prometheus is not valid: %w", err) // its value may hold credentials
 	}

@@ -3,6 +3,7 @@ package canarygate
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/judge"
@@ -15,7 +16,7 @@ import (
 func (r Result) Report() report.Report {
 	out := report.Report{
 		Title:   "canary-gate: " + r.Rollout,
-		Verdict: string(r.Verdict) + ": " + r.Message,
+		Verdict: r.FirstLine(),
 		Status:  map[Verdict]report.Status{Passed: report.Passed, Failed: report.Failed}[r.Verdict],
 		Start:   r.Start, End: r.End,
 		Facts: r.facts(),
@@ -23,8 +24,16 @@ func (r Result) Report() report.Report {
 	if out.Status == "" {
 		out.Status = report.Unclear
 	}
+	if len(r.Checks) > 0 {
+		out.Sections = append(out.Sections, r.checked())
+		for _, c := range r.Checks {
+			if c.Comparison == nil && len(c.Measurements) > 1 && len(out.Charts) < mostCharts {
+				out.Charts = append(out.Charts, r.chartOf(c.Name, c.Measurements, c.Limit))
+			}
+		}
+	}
 	if len(r.Measurements) > 0 {
-		out.Charts = []report.Chart{r.chart()}
+		out.Charts = append(out.Charts, r.chartOf("Measured value", r.Measurements, r.Limit))
 		out.Sections = append(out.Sections, r.measured())
 	}
 	if r.Query != "" {
@@ -69,7 +78,10 @@ func (r Result) facts() []report.Fact {
 		}
 		add("Step", step)
 	}
-	if r.Aborted {
+	switch {
+	case r.Acted != "":
+		add("Acted", r.Acted+" by the gate")
+	case r.Aborted:
 		add("Aborted", "by the gate")
 	}
 	add("Watched", fmt.Sprintf("%.1f s", r.End.Sub(r.Start).Seconds()))
@@ -77,15 +89,48 @@ func (r Result) facts() []report.Fact {
 	return facts
 }
 
-func (r Result) chart() report.Chart {
-	c := report.Chart{Title: "Measured value", Series: []report.Series{{Name: "query"}}}
-	for _, m := range r.Measurements {
+// mostCharts bounds a summary, which GitHub cuts at 1 MiB.
+const mostCharts = 12
+
+// chartOf draws measurements with the moments at which the Rollout changed.
+func (r Result) chartOf(title string, ms []judge.Measurement, limit *float64) report.Chart {
+	c := report.Chart{Title: title, Series: []report.Series{{Name: "canary"}}}
+	for _, m := range ms {
 		c.Series[0].Points = append(c.Series[0].Points, report.Point{Time: m.Time, Value: m.Value})
 	}
-	if r.Limit != nil {
-		c.Limit = &report.Limit{Name: "limit", Value: *r.Limit}
+	if limit != nil {
+		c.Limit = &report.Limit{Name: "limit", Value: *limit}
+	}
+	for _, change := range r.Changes {
+		if _, step, ok := strings.Cut(change.Text, ", step "); ok && !change.Time.Before(ms[0].Time) {
+			c.Marks = append(c.Marks, report.Mark{Time: change.Time, Name: "step " + step})
+		}
 	}
 	return c
+}
+
+// checked is the table of the gate file's checks.
+func (r Result) checked() report.Section {
+	s := report.Section{Title: "Checks", Text: fmt.Sprintf("Score %g of 100.", r.Score), Table: report.Table{Header: []string{"", "Check", "Group", "Last", "Good when", "Samples", "Said"}}}
+	for _, c := range r.Checks {
+		last, name := "", c.Name
+		if n := len(c.Measurements); n > 0 {
+			last = c.Measurements[n-1].Text
+		}
+		if c.DryRun {
+			name += " (dry run)"
+		}
+		samples := len(c.Measurements)
+		if c.Comparison != nil {
+			samples = c.Comparison.N
+		}
+		verdict := map[Verdict]string{Passed: "ok", Failed: "NO"}[c.Verdict]
+		if verdict == "" {
+			verdict = "?"
+		}
+		s.Table.Rows = append(s.Table.Rows, []string{verdict, name, c.Group, last, c.Condition, strconv.Itoa(samples), c.Text})
+	}
+	return s
 }
 
 // measured lists the measurements, the last ones if there are very many.
@@ -144,4 +189,14 @@ func analysis(runs []rollout.Run) report.Section {
 		}
 	}
 	return s
+}
+
+// FirstLine is what everyone reads: the answer, what it is about, and the cause.
+func (r Result) FirstLine() string {
+	answer := map[Verdict]string{Passed: "YES", Failed: "NO"}[r.Verdict]
+	if answer == "" {
+		answer = "CANNOT TELL"
+	}
+	namespace, name, _ := strings.Cut(r.Rollout, "/")
+	return fmt.Sprintf("%s: %s (%s) at %s: %s", answer, name, namespace, r.Expected, r.Message)
 }

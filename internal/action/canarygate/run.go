@@ -17,7 +17,10 @@ type kube interface {
 	Follow(ctx context.Context, namespace, name string, out chan<- rollout.Sighting) error
 	Runs(ctx context.Context, s rollout.State) ([]rollout.Run, error)
 	Trouble(ctx context.Context, s rollout.State) (*rollout.Trouble, error)
-	Abort(ctx context.Context, namespace, name string) error
+	Abort(ctx context.Context, s rollout.State) error
+	Pause(ctx context.Context, s rollout.State) error
+	Promote(ctx context.Context, s rollout.State) error
+	Application(ctx context.Context, namespace, name string, s rollout.State) (rollout.Application, int64, error)
 	Calls() int
 }
 
@@ -25,6 +28,7 @@ type kube interface {
 type prometheus interface {
 	Ping(ctx context.Context) error
 	Query(ctx context.Context, query string) (promql.Result, error)
+	QueryRange(ctx context.Context, query string, start, end time.Time, step time.Duration) (promql.Result, error)
 }
 
 // Run watches until there is a verdict. An error means that there is none: bad
@@ -40,7 +44,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	var prom prometheus
-	if p.measures {
+	if p.asks() {
 		if prom, err = p.connect(cluster); err != nil {
 			return Result{}, err
 		}
@@ -51,13 +55,40 @@ func Run(ctx context.Context, o Options) (Result, error) {
 // connect finds the way to Prometheus.
 func (p plan) connect(cluster *rollout.Cluster) (*promql.Client, error) {
 	if p.target.URL != "" {
-		return promql.New(p.target.URL, &http.Client{}, p.target.String()), nil
+		return promql.New(p.target.URL, &http.Client{Transport: withHeaders{p.Headers}}, p.target.String()), nil
 	}
 	base, client, err := cluster.ServiceProxy(p.target.Namespace, p.target.Service, p.target.Port)
 	if err != nil {
 		return nil, err
 	}
 	return promql.New(base, client, p.target.String()), nil
+}
+
+// asks reports whether Prometheus is needed.
+func (p plan) asks() bool { return p.measures || len(p.checks) > 0 }
+
+// many is how many connections to Prometheus are kept: all checks are asked at
+// once, and each would dial anew with net/http's two.
+const many = 256
+
+var transport = func() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConns, t.MaxIdleConnsPerHost = many, many
+	return t
+}()
+
+// withHeaders sends headers with each request.
+type withHeaders struct{ headers map[string]string }
+
+// RoundTrip implements http.RoundTripper.
+func (h withHeaders) RoundTrip(r *http.Request) (*http.Response, error) {
+	if len(h.headers) > 0 {
+		r = r.Clone(r.Context())
+		for name, value := range h.headers {
+			r.Header.Set(name, value)
+		}
+	}
+	return transport.RoundTrip(r)
 }
 
 func run(ctx context.Context, p plan, cluster kube, prom prometheus) (Result, error) {
@@ -73,6 +104,9 @@ func run(ctx context.Context, p plan, cluster kube, prom prometheus) (Result, er
 	err := g.watch(watching)
 	g.result.End = time.Now()
 	g.result.APICalls = cluster.Calls()
+	for _, c := range g.checks {
+		g.result.Checks = append(g.result.Checks, c.result)
+	}
 	return g.result, err
 }
 
@@ -109,7 +143,10 @@ func (g *gate) preflight(ctx context.Context) error {
 		case <-time.After(500 * time.Millisecond):
 		}
 	}
-	query, err := g.query.Render(promql.Fields{"pod-hash": "preflight", "namespace": g.namespace, "rollout": g.name})
+	if !g.measures {
+		return nil
+	}
+	query, err := shot{fields: promql.Fields{"pod-hash": "preflight", "stable-hash": "preflight", "namespace": g.namespace, "rollout": g.name}}.side(g.query, "preflight")
 	if err == nil {
 		_, err = g.prom.Query(ctx, query)
 	}

@@ -1,0 +1,180 @@
+package canarygate
+
+import (
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	infratemplate "github.com/buenhyden/hy-home/infra-template"
+	"github.com/buenhyden/hy-home/internal/gatefile"
+	"github.com/buenhyden/hy-home/internal/rollout"
+)
+
+const forever = `[{setWeight: 25}, {pause: {}}]`
+
+// as is a kubeconfig that acts for somebody else.
+func (s *shop) as(t *testing.T, user string) string {
+	t.Helper()
+	admin, err := os.ReadFile(s.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(path, []byte(strings.Replace(string(admin), "user:\n", "user:\n    as: "+user+"\n", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestBed_SmallestRole runs with no more than the Role that users start from.
+func TestBed_SmallestRole(t *testing.T) {
+	s := openShop(t)
+	s.errors(t, 0)
+	role, err := fs.ReadFile(infratemplate.FS(), "infra/apps/canary-gate.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Apply(t, s.namespace, string(role))
+	account := s.as(t, "system:serviceaccount:"+s.namespace+":canary-gate")
+	s.release(t, plainRollout, withoutSteps, "v1", "")
+	s.settle(t, rollout.Healthy)
+	for tag, stuck := range map[string]string{"v2": "", "v3": "CrashLoopBackOff"} {
+		o := s.gate(tag)
+		o.Kubeconfig, o.Measurements = account, 1
+		verdict := start(t, o)
+		s.release(t, plainRollout, withoutSteps, tag, stuck)
+		r := <-verdict
+		took := r.End.Sub(r.Start)
+		t.Logf("%s: %s %s after %.1f s: %s %q", tag, r.Verdict, r.Reason, took.Seconds(), r.Message, r.Warnings)
+		if want := map[string]Verdict{"v2": Passed, "v3": Failed}[tag]; r.Verdict != want || (stuck != "" && (r.Reason != "crash_loop" || took > 15*time.Second)) {
+			t.Errorf("%s: %s %s: %s", tag, r.Verdict, r.Reason, r.Message)
+		}
+		for _, w := range r.Warnings {
+			if strings.Contains(w, "could not be read") {
+				t.Errorf("%s: %s", tag, w)
+			}
+		}
+	}
+}
+
+// TestBed_OddStates has an answer of its own for each state that is no plain
+// success or failure.
+func TestBed_OddStates(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		during  func(t *testing.T, s *shop) // when the canary is at its pause
+		change  func(*shop, *Options)
+		steps   string
+		verdict Verdict
+		reason  string
+		message string
+	}{
+		{"a pause for a human", nil, nil, forever, Inconclusive, rollout.ReasonPaused, "paused at step 2 of 2 until somebody promotes or aborts it"},
+		{"that pause was waited for", nil, func(_ *shop, o *Options) { o.Until, o.Measurements = "paused", 2 }, forever, Passed, rollout.ReasonPaused, "2 of 2 measurements are good"},
+		{"paused by hand", func(t *testing.T, s *shop) { patchShop(t, s, "pause") }, nil, longPause, Inconclusive, rollout.ReasonManualPause, "set spec.paused to false"},
+		{"aborted by hand", func(t *testing.T, s *shop) { patchShop(t, s, "abort") }, nil, longPause, Failed, rollout.ReasonAborted, "was aborted"},
+		{"superseded", func(t *testing.T, s *shop) { s.release(t, plainRollout, longPause, "v3", "") }, nil, longPause, Inconclusive, rollout.ReasonSuperseded, "changed from example.com/shop:v2 to example.com/shop:v3"},
+		{"an invalid spec", nil, nil, `[{setWeight: 25, pause: {}}]`, Failed, rollout.ReasonInvalidSpec, "invalid spec"},
+		{"NaN", nil, func(s *shop, o *Options) { o.FailureCondition, o.Condition = "result[0] > 0.05", "" }, withoutSteps, Inconclusive, ReasonNoData, "NaN"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := openShop(t)
+			s.errors(t, 0)
+			s.release(t, plainRollout, withoutSteps, "v1", "")
+			s.settle(t, rollout.Healthy)
+			o := s.gate("v2")
+			o.Timeout = time.Minute
+			if c.name == "NaN" {
+				o.Query = `error_ratio{namespace="{{namespace}}"} / error_ratio{namespace="{{namespace}}"}` // 0 / 0
+			}
+			if c.change != nil {
+				c.change(s, &o)
+			}
+			verdict := start(t, o)
+			s.release(t, plainRollout, c.steps, "v2", "")
+			if c.during != nil {
+				s.settle(t, rollout.Paused)
+				c.during(t, s)
+			}
+			r := <-verdict
+			if r.Verdict != c.verdict || r.Reason != c.reason || !strings.Contains(r.Message, c.message) {
+				t.Errorf("%s %s: %s (%+v)", r.Verdict, r.Reason, r.Message, r.Changes)
+			}
+			t.Logf("%s %s after %.1f s, %d requests: %s", r.Verdict, r.Reason, r.End.Sub(r.Start).Seconds(), r.APICalls, r.Message)
+		})
+	}
+}
+
+func patchShop(t *testing.T, s *shop, verb string) {
+	t.Helper()
+	cluster, err := rollout.Connect(s.Kubeconfig, "", func(string, ...any) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := s.state(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	act := cluster.Pause
+	if verb == "abort" {
+		act = cluster.Abort
+	}
+	if err := act(t.Context(), state); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestBed_PromotesAtThePause lets the gate decide before the release does.
+func TestBed_PromotesAtThePause(t *testing.T) {
+	s := openShop(t)
+	s.errors(t, 0)
+	s.release(t, plainRollout, forever, "v1", "")
+	s.settle(t, rollout.Healthy)
+	o := s.gate("v2")
+	o.Until, o.OnPass, o.Measurements = "paused", "promote", 2
+	verdict := start(t, o)
+	s.release(t, plainRollout, forever, "v2", "")
+	if r := <-verdict; r.Verdict != Passed || r.Acted != "promoted" {
+		t.Fatalf("%s %s: %s, %q %q", r.Verdict, r.Reason, r.Message, r.Acted, r.Warnings)
+	}
+	s.settle(t, rollout.Healthy)
+}
+
+// TestBed_Compares has a canary that is slower than the revision before it.
+func TestBed_Compares(t *testing.T) {
+	s := openShop(t)
+	s.errors(t, 0)
+	s.release(t, plainRollout, forever, "v1", "")
+	s.settle(t, rollout.Healthy)
+	f, err := gatefile.Parse([]byte("checks: [{name: latency, query: 'latency{hash=\"{{hash}}\",namespace=\"{{namespace}}\"}', min-samples: 5, compare: {direction: increase, step: 1s, warm-up: 1s}}, {name: errors, query: 'error_ratio{namespace=\"{{namespace}}\"}', condition: 'result[0] < 0.05', interval: 1s, min-samples: 12}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := s.state(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := s.gate("v2")
+	o.Query, o.Condition, o.Gate, o.Until = "", "", f, "step:1"
+	s.Metrics.Set(t, `latency{hash="`+before.Status.PodHash+`",namespace="`+s.namespace+`"}`, 0.1)
+	s.release(t, plainRollout, `[{setWeight: 25}, {pause: {duration: 12s}}, {setWeight: 50}]`, "v2", "")
+	s.settle(t, rollout.Paused)
+	now, err := s.state(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Metrics.Set(t, `latency{hash="`+now.Status.PodHash+`",namespace="`+s.namespace+`"}`, 0.3)
+	o.Until = "healthy"
+	r := <-start(t, o)
+	if r.Verdict != Failed || r.Reason != ReasonCheck || !strings.Contains(r.Message, "latency: higher than the baseline: 0.3 against 0.1") {
+		t.Errorf("%s %s: %s %+v", r.Verdict, r.Reason, r.Message, r.Checks)
+	}
+	if c := r.Checks[0].Comparison; c == nil || math.IsNaN(c.P) || c.N < 5 {
+		t.Errorf("%+v", c)
+	}
+	t.Log(r.Message)
+}

@@ -1,0 +1,249 @@
+package canarygate
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/buenhyden/hy-home/internal/gatefile"
+	"github.com/buenhyden/hy-home/internal/judge"
+	"github.com/buenhyden/hy-home/internal/promql"
+	"github.com/buenhyden/hy-home/internal/rollout"
+	"github.com/buenhyden/hy-home/internal/stat"
+)
+
+// CheckResult is one check of the gate file with what became of it.
+type CheckResult struct {
+	Name, Group  string
+	Query        string   // as it was sent last, with the fields filled in
+	Condition    string   // what a good result is, in words for a comparison
+	Limit        *float64 // for a line in a chart
+	Verdict      Verdict
+	Text         string // one sentence
+	Weight       float64
+	Critical     bool
+	DryRun       bool
+	Measurements []judge.Measurement
+	Comparison   *stat.Comparison // of a comparison that was made
+}
+
+// check is a check while it is measured. Its fields belong to the gate's loop.
+type check struct {
+	gatefile.Check
+	condition judge.Condition
+	queries   []promql.Template // one, or the long and short window of each pair of a budget
+	course    judge.Course      // of an AnalysisTemplate's metric
+	result    CheckResult
+	due       time.Time
+	measuring bool
+}
+
+// newChecks parses the queries of a gate file.
+func newChecks(f gatefile.File) ([]*check, error) {
+	var out []*check
+	for _, c := range f.Checks {
+		k := &check{Check: c, result: CheckResult{Name: c.Name, Group: c.Group, Weight: *c.Weight, Critical: *c.Critical, DryRun: c.Metric != nil && c.Metric.DryRun}}
+		texts := []string{c.Query}
+		switch {
+		case c.Compare != nil:
+			k.result.Condition = fmt.Sprintf("no %s against the baseline beyond %g %%", strings.Replace(c.Compare.Direction, "either", "change", 1), *c.Compare.Tolerance*100)
+		case c.Budget != nil:
+			texts = nil
+			for _, w := range c.Budget.Windows {
+				texts = append(texts, strings.ReplaceAll(c.Budget.Errors, "{{window}}", w.Long), strings.ReplaceAll(c.Budget.Errors, "{{window}}", w.Short))
+			}
+			k.result.Condition = fmt.Sprintf("the budget of %g %% does not burn too fast", c.Budget.Objective)
+		default:
+			k.result.Condition = plan{Options: Options{Condition: c.Condition, FailureCondition: c.FailureCondition}}.conditionText()
+			if c.Condition+c.FailureCondition == "" { // a template may have none: what can be read is good
+				k.result.Condition = "any value"
+				break
+			}
+			var err error
+			if k.condition, err = judge.Compile(c.Condition, c.FailureCondition); err != nil {
+				return nil, fmt.Errorf("check %q: %w", c.Name, err)
+			}
+			if limit, ok := k.condition.Limit(); ok {
+				k.result.Limit = &limit
+			}
+		}
+		for _, text := range texts {
+			q, err := promql.ParseTemplate(text)
+			if err != nil {
+				return nil, fmt.Errorf("check %q: its query is %q: %w", c.Name, text, err)
+			}
+			k.queries = append(k.queries, q)
+		}
+		out = append(out, k)
+	}
+	return out, nil
+}
+
+// shot is what a measurement of a check needs to know, taken when it starts.
+type shot struct {
+	fields promql.Fields
+	stable string    // hash of the baseline; empty when there is none
+	began  time.Time // when the canary was first there to be measured
+}
+
+// checked is a measurement of the check with this index.
+type checked struct {
+	index      int
+	hash       string
+	query      string
+	comparison *stat.Comparison
+	judge.Measurement
+}
+
+// sides renders a comparison's query for one revision.
+func (s shot) side(q promql.Template, hash string) (string, error) {
+	f := promql.Fields{}
+	for k, v := range s.fields {
+		f[k] = v
+	}
+	f["hash"], f["pods"] = hash, f["rollout"]+"-"+hash+"-.+"
+	return q.Render(f)
+}
+
+// measure asks Prometheus for one check.
+func (c *check) measure(ctx context.Context, prom prometheus, s shot) (m checked) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	m = checked{hash: s.fields["pod-hash"], Measurement: judge.Measurement{Time: time.Now(), Value: math.NaN()}}
+	var err error
+	switch {
+	case c.Compare != nil:
+		err = c.compare(ctx, prom, s, &m)
+	case c.Budget != nil:
+		err = c.burn(ctx, prom, s, &m)
+	default:
+		err = c.threshold(ctx, prom, s, &m)
+	}
+	if err != nil {
+		m.Outcome, m.Message = judge.Error, err.Error()
+	}
+	return m
+}
+
+func (c *check) threshold(ctx context.Context, prom prometheus, s shot, m *checked) error {
+	var err error
+	if m.query, err = s.side(c.queries[0], s.fields["pod-hash"]); err != nil {
+		return err
+	}
+	var r promql.Result
+	if c.Metric != nil && c.Metric.Range != nil {
+		r, err = rangeOf(ctx, prom, m.query, *c.Metric.Range)
+	} else {
+		r, err = prom.Query(ctx, m.query)
+	}
+	if err != nil {
+		return err
+	}
+	m.Text = r.String()
+	if len(r.Values) > 0 {
+		m.Value = r.Values[0]
+	}
+	if c.Condition+c.FailureCondition == "" {
+		m.Outcome = judge.Successful
+		if len(r.Values) == 0 {
+			m.Outcome, m.Message = judge.NoData, "the query gave no data"
+		}
+		return nil
+	}
+	m.Outcome, m.Message = c.condition.Judge(r.Value())
+	return nil
+}
+
+func rangeOf(ctx context.Context, prom prometheus, query string, r gatefile.Range) (promql.Result, error) {
+	start, err := judge.EvaluateTime(r.Start)
+	if err != nil {
+		return promql.Result{}, fmt.Errorf("rangeQuery.start %q: %w", r.Start, err)
+	}
+	end, err := judge.EvaluateTime(r.End)
+	if err != nil {
+		return promql.Result{}, fmt.Errorf("rangeQuery.end %q: %w", r.End, err)
+	}
+	step, err := time.ParseDuration(r.Step)
+	if err != nil {
+		return promql.Result{}, fmt.Errorf("rangeQuery.step %q: %w", r.Step, err)
+	}
+	return prom.QueryRange(ctx, query, start, end, step)
+}
+
+// compare takes the values of both revisions over the same window.
+func (c *check) compare(ctx context.Context, prom prometheus, s shot, m *checked) error {
+	if s.stable == "" {
+		m.Outcome, m.Message = judge.NoData, "there is no stable revision to compare with"
+		return nil
+	}
+	start := s.began.Add(time.Duration(c.Compare.WarmUp))
+	if !start.Before(m.Time) {
+		m.Outcome, m.Message = judge.NoData, fmt.Sprintf("the canary is not older than its warm-up of %s", time.Duration(c.Compare.WarmUp))
+		return nil
+	}
+	var values [2][]float64
+	for i, hash := range []string{s.fields["pod-hash"], s.stable} {
+		query, err := s.side(c.queries[0], hash)
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			m.query = query
+		}
+		r, err := prom.QueryRange(ctx, query, start, m.Time, time.Duration(c.Compare.Step))
+		if err != nil {
+			return err
+		}
+		values[i] = r.Values
+	}
+	x := stat.Compare(values[0], values[1], c.Compare.Confidence)
+	m.comparison, m.Value = &x, x.MedianX
+	m.Text = fmt.Sprintf("%s against %s", stat.Text(x.MedianX), stat.Text(x.MedianY))
+	m.Outcome = judge.Successful // it was made; what it means is ruled on with all others
+	return nil
+}
+
+// burn compares the burn rate of each pair of windows with its limit.
+func (c *check) burn(ctx context.Context, prom prometheus, s shot, m *checked) error {
+	var said []string
+	m.Outcome = judge.Successful
+	for i, w := range c.Budget.Windows {
+		var rates [2]float64
+		for j := range 2 {
+			query, err := s.side(c.queries[2*i+j], s.fields["pod-hash"])
+			if err != nil {
+				return err
+			}
+			m.query = query
+			r, err := prom.Query(ctx, query)
+			if err != nil {
+				return err
+			}
+			if len(r.Values) != 1 || math.IsNaN(r.Values[0]) {
+				m.Outcome, m.Message = judge.NoData, fmt.Sprintf("the share of errors over %s is %s, not one number", []string{w.Long, w.Short}[j], r)
+				return nil
+			}
+			rates[j] = r.Values[0] / (1 - c.Budget.Objective/100)
+		}
+		if rates[0] > w.Burn && rates[1] > w.Burn {
+			m.Outcome = judge.Failed
+		}
+		if i == 0 {
+			m.Value = rates[0]
+		}
+		said = append(said, fmt.Sprintf("burn %s over %s and %s over %s (limit %g)", stat.Text(rates[0]), w.Long, stat.Text(rates[1]), w.Short, w.Burn))
+	}
+	m.Text = strings.Join(said, ", ")
+	return nil
+}
+
+// shot is what a measurement that starts now needs of the gate.
+func (g *gate) shot(s rollout.State) shot {
+	f := promql.Fields{"pod-hash": s.Status.PodHash, "namespace": g.namespace, "rollout": g.name}
+	if g.stable != "" {
+		f["stable-hash"] = g.stable
+	}
+	return shot{fields: f, stable: g.stable, began: g.began}
+}

@@ -1,0 +1,182 @@
+package canarygate
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/buenhyden/hy-home/internal/gatefile"
+	"github.com/buenhyden/hy-home/internal/judge"
+	"github.com/buenhyden/hy-home/internal/stat"
+)
+
+// rule says how one check stands; end is when the Rollout came to its target.
+// P is the corrected p of a comparison, NaN while not all of them are made.
+func (c *check) rule(end time.Time, p float64) (judge.Ruling, string) {
+	ms := c.result.Measurements
+	if c.Metric != nil {
+		return c.ruleMetric(end)
+	}
+	if x := c.result.Comparison; x != nil {
+		if math.IsNaN(p) {
+			return judge.More, "the other comparisons are not made yet"
+		}
+		r := stat.Rule{Direction: c.Compare.Direction, Tolerance: *c.Compare.Tolerance, MinSamples: c.MinSamples, Confidence: c.Compare.Confidence}
+		got, why := r.Judge(*x, p)
+		switch got {
+		case stat.Worse:
+			return judge.Bad, why
+		case stat.TooFew:
+			return c.without(c.OnNoData, why)
+		}
+		return judge.Good, why
+	}
+	limits := judge.Limits{Successful: c.MinSamples, Failed: c.FailureLimit, Unanswered: unanswered}
+	if c.Compare != nil { // once is enough: what was not there does not come back
+		limits = judge.Limits{Successful: 1, Unanswered: 0}
+	}
+	ruling, why := judge.Rule(ms, limits, end)
+	if ruling == judge.Never {
+		return c.unanswered(ms[len(ms)-1], why)
+	}
+	return ruling, why
+}
+
+// ruleMetric goes by Argo's limits, and demands evidence beside them.
+func (c *check) ruleMetric(end time.Time) (judge.Ruling, string) {
+	ms := c.result.Measurements
+	if len(ms) == 0 {
+		return judge.More, "not measured yet"
+	}
+	last := ms[len(ms)-1]
+	tally := fmt.Sprintf("%d good, %d failed, %d inconclusive, %d without an answer, the last %s", c.course.Successful, c.course.Failed, c.course.Inconclusive, c.course.Errors, last.Text)
+	endless := c.Metric.Wanted() == 0 && !end.IsZero() && !last.Time.Before(end)
+	switch c.course.Phase {
+	case judge.Failed:
+		return judge.Bad, tally
+	case judge.Inconclusive:
+		return judge.Never, tally
+	case judge.Error:
+		return c.unanswered(last, tally+": "+last.Message)
+	case judge.Successful:
+		return judge.Good, tally
+	}
+	if endless && last.Outcome == judge.Successful && c.course.Enough(c.Metric.Metric) {
+		return judge.Good, tally
+	}
+	return judge.More, tally
+}
+
+func (c *check) unanswered(last judge.Measurement, why string) (judge.Ruling, string) {
+	switch last.Outcome {
+	case judge.NoData:
+		return c.without(c.OnNoData, why)
+	case judge.Error:
+		return c.without(c.OnError, why)
+	}
+	return judge.Never, why
+}
+
+func (c *check) without(p gatefile.Policy, why string) (judge.Ruling, string) {
+	switch p {
+	case gatefile.Fail:
+		return judge.Bad, why
+	case gatefile.Pass:
+		return judge.Good, why + " (which passes, as the gate file has it)"
+	}
+	return judge.Never, why
+}
+
+// summing is what all checks of the gate file say together.
+type summing struct {
+	any    bool
+	final  bool // a critical failure, which nothing that is open can mend
+	ruling judge.Ruling
+	reason string // of Never: no data, or a score between marginal and pass
+	text   string
+	score  float64
+}
+
+// sum rules on every check, notes it in its result and adds up the score. A
+// critical failure counts at once, everything else when nothing is open.
+func (g *gate) sum() summing {
+	out := summing{ruling: judge.Good, reason: ReasonNoData}
+	p := g.corrected()
+	total, got := 0.0, 0.0
+	var open, never, bad []string
+	for i, c := range g.checks {
+		ruling, why := c.rule(g.end, p[i])
+		c.result.Text = why
+		c.result.Verdict = map[judge.Ruling]Verdict{judge.Good: Passed, judge.Bad: Failed}[ruling]
+		if c.result.Verdict == "" {
+			c.result.Verdict = Inconclusive
+		}
+		if c.result.DryRun {
+			continue
+		}
+		out.any = true
+		total += c.result.Weight
+		said := c.Name + ": " + why
+		switch {
+		case ruling == judge.Good:
+			got += c.result.Weight
+		case ruling == judge.Bad && c.result.Critical:
+			return summing{any: true, final: true, ruling: judge.Bad, text: said}
+		case ruling == judge.Bad:
+			bad = append(bad, said)
+		case ruling == judge.More:
+			open = append(open, said)
+		case c.result.Critical:
+			never = append(never, said)
+		default:
+			bad = append(bad, said)
+		}
+	}
+	out.score = 100
+	if total > 0 {
+		out.score = math.Round(got/total*10000) / 100
+	}
+	scored := fmt.Sprintf("score %g of 100, %g passes", out.score, or(g.pass, 100))
+	switch {
+	case len(open) > 0:
+		out.ruling, out.text = judge.More, strings.Join(open, "; ")
+	case len(never) > 0:
+		out.ruling, out.text = judge.Never, strings.Join(never, "; ")
+	case out.score >= or(g.pass, 100):
+		out.text = scored
+	case out.score >= or(g.marginal, 100):
+		out.ruling, out.reason, out.text = judge.Never, ReasonMarginal, scored+", marginal: "+strings.Join(bad, "; ")
+	default:
+		out.ruling, out.text = judge.Bad, scored+": "+strings.Join(bad, "; ")
+	}
+	return out
+}
+
+// corrected is the p of each comparison after Holm, NaN for all until each has
+// had its turn: the correction needs to know how many there are.
+func (g *gate) corrected() []float64 {
+	out := make([]float64, len(g.checks))
+	var raw []float64
+	waiting := false
+	for i, c := range g.checks {
+		out[i] = math.NaN()
+		if c.Compare == nil {
+			continue
+		}
+		waiting = waiting || len(c.result.Measurements) == 0
+		if x := c.result.Comparison; x != nil {
+			raw = append(raw, x.P)
+		}
+	}
+	if waiting {
+		return out
+	}
+	adjusted := stat.Holm(raw)
+	for i, c := range g.checks {
+		if c.result.Comparison != nil {
+			out[i], adjusted = adjusted[0], adjusted[1:]
+		}
+	}
+	return out
+}

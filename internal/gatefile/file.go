@@ -1,0 +1,254 @@
+// Package gatefile reads what a release is to be judged by: a gate file of the
+// user's repository (.github/canary-gate.yaml), and Argo Rollouts'
+// AnalysisTemplates as they are. The package is pure.
+//
+// A gate file is described by schema.json beside this file, for editors.
+package gatefile
+
+import (
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/buenhyden/hy-home/internal/judge"
+)
+
+// Schema is the JSON Schema of a gate file.
+//
+//go:embed schema.json
+var Schema []byte
+
+// File is a gate file.
+type File struct {
+	Prometheus string     `json:"prometheus,omitempty"` // URL or service:namespace/name:port; the input of the same name wins
+	Pass       *float64   `json:"pass,omitempty"`       // score that passes; 100
+	Marginal   *float64   `json:"marginal,omitempty"`   // score from which it is inconclusive, not failed; that of pass
+	Checks     []Check    `json:"checks,omitempty"`
+	Templates  []Template `json:"templates,omitempty"`
+}
+
+// Check is one thing to measure. It is a threshold with a condition, a
+// comparison with the baseline, or an error budget: exactly one of the three.
+type Check struct {
+	Name             string   `json:"name"`
+	Group            string   `json:"group,omitempty"` // scores are shown for each
+	Query            string   `json:"query,omitempty"` // of a threshold or a comparison
+	Condition        string   `json:"condition,omitempty"`
+	FailureCondition string   `json:"failure-condition,omitempty"`
+	Compare          *Compare `json:"compare,omitempty"`
+	Budget           *Budget  `json:"budget,omitempty"`
+	Interval         Duration `json:"interval,omitempty"`      // between measurements; 10s
+	MinSamples       int      `json:"min-samples,omitempty"`   // good measurements that a pass needs: 3; values on each side of a comparison: 20
+	FailureLimit     int      `json:"failure-limit,omitempty"` // measurements that may fail; 0
+	OnNoData         Policy   `json:"on-no-data,omitempty"`    // undecided
+	OnError          Policy   `json:"on-error,omitempty"`      // undecided
+	Weight           *float64 `json:"weight,omitempty"`        // in the score; 1
+	Critical         *bool    `json:"critical,omitempty"`      // its failure fails all, whatever the score; true
+
+	Metric *Metric `json:"-"` // of an AnalysisTemplate, in place of the three
+}
+
+// Compare asks for the query's values of canary and baseline over one window.
+type Compare struct {
+	Direction  string   `json:"direction"`            // what is bad: increase, decrease or either
+	Tolerance  *float64 `json:"tolerance,omitempty"`  // share of the baseline's median; 0.25
+	Confidence float64  `json:"confidence,omitempty"` // 0.98
+	Step       Duration `json:"step,omitempty"`       // between values; 10s
+	WarmUp     Duration `json:"warm-up,omitempty"`    // left out at the canary's start; 30s
+}
+
+// Budget refuses a release while the error budget burns too fast in a long and a
+// short window at once (Google's SRE workbook, alerting on SLOs).
+type Budget struct {
+	Objective float64  `json:"objective"` // in percent: 99.9
+	Errors    string   `json:"errors"`    // query of the share of errors, with {{window}}
+	Windows   []Window `json:"windows,omitempty"`
+}
+
+// Window is a pair of windows with the burn rate that neither may exceed alone.
+type Window struct {
+	Long  string  `json:"long"`
+	Short string  `json:"short"`
+	Burn  float64 `json:"burn"`
+}
+
+// workbook is the pair that pages in the SRE workbook: 2 % of a 30 day budget in
+// an hour, 5 % in six.
+var workbook = []Window{{"1h", "5m", 14.4}, {"6h", "30m", 6}}
+
+// Policy is what a check without an answer counts as.
+type Policy string
+
+// The policies. None suits all: for one release no traffic is fine, for another
+// it is the fault that is looked for.
+const (
+	Undecided Policy = "undecided"
+	Fail      Policy = "fail"
+	Pass      Policy = "pass"
+)
+
+// Duration is a duration in Go syntax.
+type Duration time.Duration
+
+// UnmarshalJSON reads "90s".
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	v, err := time.ParseDuration(strings.Trim(string(b), `"`))
+	if err != nil || v <= 0 {
+		return fmt.Errorf("%s is not a duration such as 90s", b)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// Parse reads a gate file, fills in the defaults and checks it as a whole.
+// Templates are not read: see [File.Add].
+func Parse(text []byte) (File, error) {
+	var f File
+	if err := yaml.UnmarshalStrict(text, &f); err != nil {
+		return File{}, fmt.Errorf("%s", strings.TrimPrefix(strings.TrimPrefix(err.Error(), "error unmarshaling JSON: "), "while decoding JSON: "))
+	}
+	hundred := 100.0
+	if f.Pass == nil {
+		f.Pass = &hundred
+	}
+	if f.Marginal == nil {
+		f.Marginal = f.Pass
+	}
+	if *f.Marginal < 0 || *f.Marginal > *f.Pass || *f.Pass > 100 {
+		return File{}, fmt.Errorf("pass is %g and marginal is %g: they must be 0 <= marginal <= pass <= 100", *f.Pass, *f.Marginal)
+	}
+	if len(f.Checks) == 0 && len(f.Templates) == 0 {
+		return File{}, fmt.Errorf("it has neither checks nor templates, so there is nothing to judge by")
+	}
+	seen := map[string]bool{}
+	for i := range f.Checks {
+		c := &f.Checks[i]
+		if c.Name == "" {
+			return File{}, fmt.Errorf("checks[%d] has no name", i)
+		}
+		if seen[c.Name] {
+			return File{}, fmt.Errorf("there are two checks called %q", c.Name)
+		}
+		seen[c.Name] = true
+		if err := c.complete(); err != nil {
+			return File{}, fmt.Errorf("check %q: %w", c.Name, err)
+		}
+	}
+	return f, nil
+}
+
+// complete fills in the defaults and refuses what cannot be judged.
+func (c *Check) complete() error {
+	kinds := 0
+	for _, given := range []bool{c.Condition+c.FailureCondition != "", c.Compare != nil, c.Budget != nil} {
+		if given {
+			kinds++
+		}
+	}
+	if kinds != 1 {
+		return fmt.Errorf("it must have exactly one of a condition, compare and budget")
+	}
+	if (c.Query == "") != (c.Budget != nil) {
+		return fmt.Errorf("a query belongs to a condition and to compare; a budget has its own, errors")
+	}
+	samples := 3
+	switch {
+	case c.Compare != nil:
+		samples = 20
+		if err := c.Compare.complete(c.Query); err != nil {
+			return err
+		}
+	case c.Budget != nil:
+		samples = 1
+		if err := c.Budget.complete(); err != nil {
+			return err
+		}
+	default:
+		if _, err := judge.Compile(c.Condition, c.FailureCondition); err != nil {
+			return err
+		}
+	}
+	if c.MinSamples == 0 {
+		c.MinSamples = samples
+	}
+	if c.MinSamples < 0 || c.FailureLimit < 0 {
+		return fmt.Errorf("min-samples and failure-limit must not be negative")
+	}
+	c.defaults()
+	for name, p := range map[string]Policy{"on-no-data": c.OnNoData, "on-error": c.OnError} {
+		if !slices.Contains([]Policy{Undecided, Fail, Pass}, p) {
+			return fmt.Errorf("%s is %q: it must be undecided, fail or pass", name, p)
+		}
+	}
+	if *c.Weight < 0 {
+		return fmt.Errorf("weight must not be negative")
+	}
+	return nil
+}
+
+func (c *Check) defaults() {
+	one, yes := 1.0, true
+	if c.Interval == 0 {
+		c.Interval = Duration(10 * time.Second)
+	}
+	if c.OnNoData == "" {
+		c.OnNoData = Undecided
+	}
+	if c.OnError == "" {
+		c.OnError = Undecided
+	}
+	if c.Weight == nil {
+		c.Weight = &one
+	}
+	if c.Critical == nil {
+		c.Critical = &yes
+	}
+}
+
+func (c *Compare) complete(query string) error {
+	if !slices.Contains([]string{"increase", "decrease", "either"}, c.Direction) {
+		return fmt.Errorf("compare: direction is %q: it must be increase, decrease or either, whichever is bad", c.Direction)
+	}
+	if !strings.Contains(query, "{{hash}}") && !strings.Contains(query, "{{pods}}") {
+		return fmt.Errorf("compare: the query names neither {{hash}} nor {{pods}}, so both sides would get the same values")
+	}
+	quarter := 0.25
+	if c.Tolerance == nil {
+		c.Tolerance = &quarter
+	}
+	if c.Confidence == 0 {
+		c.Confidence = 0.98
+	}
+	if *c.Tolerance < 0 || c.Confidence <= 0.5 || c.Confidence >= 1 {
+		return fmt.Errorf("compare: tolerance must not be negative, confidence lies between 0.5 and 1")
+	}
+	if c.Step == 0 {
+		c.Step = Duration(10 * time.Second)
+	}
+	if c.WarmUp == 0 {
+		c.WarmUp = Duration(30 * time.Second)
+	}
+	return nil
+}
+
+func (b *Budget) complete() error {
+	if b.Objective <= 0 || b.Objective >= 100 {
+		return fmt.Errorf("budget: objective is %g: it must be a percentage such as 99.9", b.Objective)
+	}
+	if !strings.Contains(b.Errors, "{{window}}") {
+		return fmt.Errorf("budget: errors does not use {{window}}, so all windows would be the same")
+	}
+	if b.Windows == nil {
+		b.Windows = workbook
+	}
+	for _, w := range b.Windows {
+		if w.Long == "" || w.Short == "" || !(w.Burn > 0) {
+			return fmt.Errorf("budget: a window needs long, short and burn")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,184 @@
+package stat
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+func near(a, b, by float64) bool { return math.Abs(a-b) <= by }
+
+// TestCompare_Published has the documented examples of scipy.stats.mannwhitneyu
+// (ages at diagnosis, from Conover), R's wilcox.test (Hollander and Wolfe 1973, p. 69)
+// and critical values of Mann and Whitney's table.
+func TestCompare_Published(t *testing.T) {
+	males, females := []float64{19, 22, 16, 29, 24}, []float64{20, 11, 17, 12}
+	c := Compare(males, females, 0.95)
+	if c.U != 17 || !c.Exact || !near(c.P, 0.1111111111111111, 1e-12) {
+		t.Errorf("scipy's example: %+v", c)
+	}
+	if p := normalP(17, 5, 4, 0); !near(p, 0.11134688653314041, 1e-12) {
+		t.Errorf("scipy's example, method asymptotic: %v", p)
+	}
+	x := []float64{0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46}
+	y := []float64{1.15, 0.88, 0.90, 0.74, 1.21}
+	if c := Compare(x, y, 0.95); c.U != 35 || !near(c.P, 2*0.1272, 2e-4) || !near(c.Shift, 0.305, 1e-9) {
+		t.Errorf("R's example: %+v", c)
+	}
+	// Two-sided at 0.05: the largest U of the smaller side that is significant.
+	for _, row := range []struct{ n, m, critical int }{{4, 4, 0}, {5, 5, 2}, {5, 8, 6}, {6, 6, 5}, {7, 7, 8}, {8, 8, 13}, {8, 20, 41}, {3, 20, 8}} {
+		if at, above := exactP(float64(row.critical), row.n, row.m), exactP(float64(row.critical+1), row.n, row.m); at > 0.05 || above <= 0.05 {
+			t.Errorf("n=%d m=%d: P(U<=%d)=%v, P(U<=%d)=%v", row.n, row.m, row.critical, at, row.critical+1, above)
+		}
+	}
+}
+
+// TestExact_AgainstCounting counts all orders of small samples one by one.
+func TestExact_AgainstCounting(t *testing.T) {
+	for n := 1; n <= 5; n++ {
+		for m := 1; m <= 5; m++ {
+			counts := map[int]int{}
+			all := 0
+			for set := range 1 << (n + m) {
+				u, seenY, ones := 0, 0, 0
+				for bit := range n + m {
+					if set>>bit&1 == 1 {
+						ones++
+						u += seenY
+					} else {
+						seenY++
+					}
+				}
+				if ones == n {
+					counts[u]++
+					all++
+				}
+			}
+			for u := 0; u <= n*m; u++ {
+				far := 0
+				for v, k := range counts {
+					if v >= max(u, n*m-u) {
+						far += k
+					}
+				}
+				if want := min(1, 2*float64(far)/float64(all)); !near(exactP(float64(u), n, m), want, 1e-12) {
+					t.Errorf("n=%d m=%d u=%d: %v, want %v", n, m, u, exactP(float64(u), n, m), want)
+				}
+			}
+		}
+	}
+}
+
+func TestCompare_TiesAndConstants(t *testing.T) {
+	same := slices.Repeat([]float64{3}, 20)
+	if c := Compare(same, same, 0.98); c.P != 1 || c.Effect != 0.5 || c.Shift != 0 {
+		t.Errorf("identical constants: %+v", c)
+	}
+	if c := Compare([]float64{1, 1, 2, 2, 3}, []float64{1, 2, 2, 3, 3}, 0.95); c.U != 9 || c.Exact || !near(c.P, 0.5067, 1e-4) {
+		t.Errorf("ties: %+v", c) // ranks 2+2+5.5+5.5+9-15 = 9; z = (3.5-0.5)/sqrt(25/12*(11-(24+60+24)/90)) = 0.664
+	}
+	if c := Compare(nil, []float64{1, math.NaN()}, 0.95); c.P != 1 || c.N != 0 || c.M != 1 {
+		t.Errorf("nothing: %+v", c)
+	}
+	if c := Compare([]float64{math.Inf(1), 1}, []float64{math.Inf(1), 2}, 0.95); c.P < 0 || c.P > 1 {
+		t.Errorf("infinite: %+v", c)
+	}
+}
+
+func TestHolm(t *testing.T) {
+	// The example of statsmodels.stats.multitest and of R's p.adjust(c(0.01, 0.04, 0.03), "holm").
+	got := Holm([]float64{0.01, 0.04, 0.03})
+	for i, want := range []float64{0.03, 0.06, 0.06} {
+		if !near(got[i], want, 1e-12) {
+			t.Errorf("%v", got)
+		}
+	}
+	if len(Holm(nil)) != 0 {
+		t.Error("nothing")
+	}
+}
+
+func sample(r *rand.Rand, n int, by float64) []float64 {
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = math.Exp(0.3*r.NormFloat64()) * (1 + by) // as latencies are: a long tail
+	}
+	return out
+}
+
+// TestRule_FalseAlarms simulates equal pairs: no more than one in fifty may be
+// called worse at 98 %. And a canary twice as slow must be found.
+func TestRule_FalseAlarms(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2026))
+	rule := Rule{Direction: "either", MinSamples: 5, Confidence: 0.98}
+	const pairs = 10000
+	for _, n := range []int{8, 20, 50} {
+		alarms, significant := 0, 0
+		for range pairs {
+			c := Compare(sample(r, n, 0), sample(r, n, 0), rule.Confidence)
+			if c.P < 0.02 {
+				significant++
+			}
+			if got, _ := rule.Judge(c, c.P); got == Worse {
+				alarms++
+			}
+		}
+		t.Logf("%d samples: %d of %d equal pairs have p < 0.02, %d are called different", n, significant, pairs, alarms)
+		if float64(significant) > 0.023*pairs || alarms > significant { // 0.02 and three standard errors
+			t.Errorf("%d samples: %d and %d of %d", n, significant, alarms, pairs)
+		}
+	}
+	rule.Tolerance = 0.25
+	for _, c := range []struct {
+		n    int
+		by   float64
+		want float64 // at least this share is found
+	}{{8, 1, 0.5}, {20, 1, 0.99}, {50, 0.6, 0.9}} {
+		found := 0
+		for range 1000 {
+			x := Compare(sample(r, c.n, c.by), sample(r, c.n, 0), rule.Confidence)
+			if got, _ := rule.Judge(x, x.P); got == Worse {
+				found++
+			}
+		}
+		t.Logf("%d samples, %+.0f %%: found in %d of 1000", c.n, c.by*100, found)
+		if float64(found) < c.want*1000 {
+			t.Errorf("%d samples, %v: found only %d of 1000", c.n, c.by, found)
+		}
+	}
+}
+
+func TestRule_Judge(t *testing.T) {
+	many := func(from, step float64) []float64 {
+		out := make([]float64, 40)
+		for i := range out {
+			out[i] = from + step*float64(i)
+		}
+		return out
+	}
+	for _, c := range []struct {
+		name string
+		x, y []float64
+		dir  string
+		want Ruling
+	}{
+		{"too few", many(1, 0)[:3], many(1, 0), "increase", TooFew},
+		{"nothing at all", nil, many(1, 0), "increase", TooFew},
+		{"the same", many(1, 0.01), many(1, 0.01), "increase", Same},
+		{"slower", many(2, 0.01), many(1, 0.01), "increase", Worse},
+		{"faster", many(1, 0.01), many(2, 0.01), "increase", Better},
+		{"fewer requests", many(1, 0.01), many(2, 0.01), "decrease", Worse},
+		{"another", many(1, 0.01), many(2, 0.01), "either", Worse},
+		{"within the tolerance", many(1.1, 0.01), many(1, 0.01), "increase", Same},
+		{"constant and equal", many(0, 0), many(0, 0), "increase", Same},
+		{"constant and higher", many(3, 0), many(1, 0), "increase", Worse},
+		{"constant and higher than nothing", many(0.1, 0), many(0, 0), "increase", Worse},
+	} {
+		rule := Rule{Direction: c.dir, Tolerance: 0.25, MinSamples: 10, Confidence: 0.98}
+		x := Compare(c.x, c.y, 0.98)
+		if got, why := rule.Judge(x, x.P); got != c.want || why == "" {
+			t.Errorf("%s: %s (%s), want %s", c.name, got, why, c.want)
+		}
+	}
+}

@@ -1,0 +1,1 @@
+// This file lets argo.go declare a function without a body.
