@@ -50,6 +50,7 @@ var walls = []wall{
 	{of: "internal/netplan", ban: impure, through: true, why: "addresses are arithmetic"},
 	{of: "internal/judge", ban: impure, through: true, why: "a verdict follows from measurements alone, so that it can be repeated"},
 	{of: "internal/spec", ban: impure, through: true, why: "the declarations are data"},
+	{of: "internal/imagetag", ban: impure, through: true, why: "tags follow from the event alone"},
 	{of: "internal/version", ban: impure, through: true, why: "every command can say its version at once"},
 	{of: "internal/exit", ban: impure, through: true, why: "every room imports it"},
 	{of: "internal/report", ban: impure, through: true, why: "a report is drawn from results, and writes to what it is handed"},

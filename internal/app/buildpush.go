@@ -3,12 +3,15 @@ package app
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/buenhyden/hy-home/internal/action/buildpush"
 	"github.com/buenhyden/hy-home/internal/builder"
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/imagetag"
 	"github.com/buenhyden/hy-home/internal/registry"
 	"github.com/buenhyden/hy-home/internal/report"
 	"github.com/buenhyden/hy-home/internal/run"
@@ -25,6 +28,8 @@ func buildPush(ctx context.Context, rt *Runtime, in spec.Values) error {
 	result, err := buildpush.Run(ctx, buildpush.Options{
 		Image:       in.String("image"),
 		Tags:        in.List("tags"),
+		Flavor:      in.List("flavor"),
+		Event:       event(rt),
 		Context:     in.String("context"),
 		File:        in.String("file"),
 		Target:      in.String("target"),
@@ -56,6 +61,28 @@ func buildPush(ctx context.Context, rt *Runtime, in spec.Values) error {
 	rt.Output("image-id", result.ImageID)
 	rt.Progress(result.Report(nil).Verdict)
 	return nil
+}
+
+// event is what GitHub tells of why the job runs; zero elsewhere.
+func event(rt *Runtime) imagetag.Event {
+	e := imagetag.Event{Name: rt.Getenv("GITHUB_EVENT_NAME"), Ref: rt.Getenv("GITHUB_REF"), SHA: rt.Getenv("GITHUB_SHA"), BaseRef: rt.Getenv("GITHUB_BASE_REF")}
+	raw, err := os.ReadFile(rt.Getenv("GITHUB_EVENT_PATH"))
+	if err != nil {
+		return e // the rules that need the default branch then make no tag
+	}
+	var payload struct {
+		BaseRef    string `json:"base_ref"`
+		Repository struct {
+			DefaultBranch string `json:"default_branch"`
+		} `json:"repository"`
+	}
+	if json.Unmarshal(raw, &payload) == nil {
+		e.DefaultBranch = payload.Repository.DefaultBranch
+		if e.BaseRef == "" {
+			e.BaseRef = payload.BaseRef
+		}
+	}
+	return e
 }
 
 // sourceURL is the repository on GitHub whose workflow this is; "" elsewhere.

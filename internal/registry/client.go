@@ -53,7 +53,7 @@ func (c Credentials) String() string { return c.Username + ":***" }
 // the docker command finds it) and Go's default transport.
 type Client struct {
 	Credentials Credentials
-	Transport   http.RoundTripper // nil: http.DefaultTransport
+	Transport   http.RoundTripper // nil: Go's own, [Retrying]
 }
 
 // answerTimeout bounds one question: a registry that says nothing for this long
@@ -85,12 +85,7 @@ func (c Client) CheckPush(ctx context.Context, r Repository) error {
 func (c Client) Digest(ctx context.Context, r Repository, tagOrDigest string) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, fmt.Errorf("no answer within %s", answerTimeout))
 	defer cancel()
-	opts := []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(c.keychain()), remote.WithTransport(c.transport())}
-	var ref name.Reference = r.repo.Tag(tagOrDigest)
-	if ValidDigest(tagOrDigest) {
-		ref = r.repo.Digest(tagOrDigest)
-	}
-	desc, err := remote.Head(ref, opts...)
+	desc, err := remote.Head(r.reference(tagOrDigest), c.options(ctx)...)
 	if err == nil {
 		return desc.Digest.String(), nil
 	}
@@ -116,7 +111,7 @@ func cause(ctx context.Context, err error) error {
 
 func (c Client) transport() http.RoundTripper {
 	if c.Transport == nil {
-		return remote.DefaultTransport
+		return Retrying{Next: remote.DefaultTransport}
 	}
 	return c.Transport
 }

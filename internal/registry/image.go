@@ -118,10 +118,6 @@ func (s Images) open(ctx context.Context, ref string) (*remote.Descriptor, v1.Im
 	return desc, image, nil
 }
 
-func (s Images) options(ctx context.Context) []remote.Option {
-	return []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(s.keychain()), remote.WithTransport(s.transport())}
-}
-
 // reference is the image as it is asked for: at its own registry, or under the
 // same path at another.
 func (s Images) reference(ref string) (name.Reference, error) {

@@ -1,6 +1,7 @@
 // Package registry speaks with image registries: it judges names, finds out
 // whether a push would be allowed before anything is built, and asks what a
-// name points at. It moves no images.
+// name points at, puts tags on what is there, and merges images into an index. It
+// moves no layers.
 package registry
 
 import (

@@ -7,7 +7,8 @@ var BuildPush = Action{
 	Description: "Build an image from a Dockerfile, push it, and answer with its reference by digest.",
 	Inputs: []Input{
 		{Name: "image", Required: true, Description: "Repository to push to, without a tag, such as ghcr.io/acme/shop/backend."},
-		{Name: "tags", Kind: List, Description: "Tags, one per line. The default is the commit's SHA in its short form, or latest outside a repository."},
+		{Name: "tags", Kind: List, Description: "Tags, one per line, as words or as rules of docker/metadata-action, such as type=semver,pattern={{version}}. The default is the commit's full SHA, or latest outside a repository."},
+		{Name: "flavor", Kind: List, Description: "What holds for all tags, as in docker/metadata-action: latest=auto, prefix=..., suffix=..."},
 		{Name: "context", Default: ".", Description: "Directory that is the build context."},
 		{Name: "file", Description: "Path of the Dockerfile. The default is Dockerfile in the context."},
 		{Name: "target", Description: "Stage of the Dockerfile to build. The default is the last one."},

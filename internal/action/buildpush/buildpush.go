@@ -18,19 +18,22 @@ import (
 
 	"github.com/buenhyden/hy-home/internal/builder"
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/imagetag"
 	"github.com/buenhyden/hy-home/internal/registry"
 	"github.com/buenhyden/hy-home/internal/run"
 )
 
 // Options say what to build and where it goes.
 type Options struct {
-	Image       string   // repository without a tag
-	Tags        []string // none: the commit's SHA in its short form, or "latest" outside of a repository
-	Context     string   // directory
-	File        string   // Dockerfile; "" is Dockerfile in the context
-	Target      string   // stage; "" is the last
-	BuildArgs   []string // NAME=value, no secrets
-	Labels      []string // name=value; they win over those made from the commit
+	Image       string         // repository without a tag
+	Tags        []string       // rules of [imagetag]; none: the commit's full SHA, or "latest" outside of a repository
+	Flavor      []string       // of the tags
+	Event       imagetag.Event // what happened; SHA, CommitDate and Now are filled in
+	Context     string         // directory
+	File        string         // Dockerfile; "" is Dockerfile in the context
+	Target      string         // stage; "" is the last
+	BuildArgs   []string       // NAME=value, no secrets
+	Labels      []string       // name=value; they win over those made from the commit
 	Push        bool
 	Credentials registry.Credentials // zero: what Docker's configuration holds
 	SourceURL   string               // of the repository, for the label; "" is the remote origin's
@@ -55,7 +58,7 @@ type Registry interface {
 // error.
 type Result struct {
 	Image    string   // the repository
-	Tags     []string // as asked for
+	Tags     []string // the version first
 	Digest   string   // of the manifest in the registry; "" when not pushed
 	ImageID  string   // the engine's own
 	Source   Source
@@ -87,6 +90,7 @@ type job struct {
 	o    Options
 	repo registry.Repository
 	res  Result
+	made []string // what the rules of the tags warn of
 }
 
 // Run does it. Bad input is told before anything is built.
@@ -134,10 +138,16 @@ func newJob(o Options) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, tag := range o.Tags {
-		if err := registry.CheckTag("tags", tag); err != nil {
-			return nil, err
-		}
+	o.Tags = slices.Clone(o.Tags)
+	for i, rule := range o.Tags {
+		// docker/build-push-action takes whole references.
+		o.Tags[i] = strings.TrimPrefix(rule, o.Image+":")
+	}
+	o.Event.Now = o.Now()
+	j := &job{o: o, repo: repo, res: Result{Image: o.Image}}
+	// Once without the commit, so that a wrong rule is told before anybody is asked.
+	if err := j.makeTags(Source{}); err != nil {
+		return nil, err
 	}
 	if (o.Credentials.Username == "") != (o.Credentials.Password == "") {
 		return nil, exit.BadInputf("inputs username and password belong together: give both, or neither to use Docker's configuration")
@@ -156,7 +166,32 @@ func newJob(o Options) (*job, error) {
 	if o.Registry == nil {
 		o.Registry = registry.Client{Credentials: o.Credentials}
 	}
-	return &job{o: o, repo: repo, res: Result{Image: o.Image, Tags: slices.Clone(o.Tags)}}, nil
+	j.o = o
+	return j, nil
+}
+
+// makeTags applies the rules to the event and to the commit that is built.
+func (j *job) makeTags(s Source) error {
+	if len(j.o.Tags) == 0 {
+		j.res.Tags = []string{s.tag()}
+		return nil
+	}
+	e := j.o.Event
+	if sha, _, _ := strings.Cut(s.Revision, "-"); sha != "" {
+		e.SHA = sha
+	}
+	e.CommitDate = s.Created
+	made, err := imagetag.Make(j.o.Tags, j.o.Flavor, e)
+	if err != nil {
+		return exit.BadInputf("input tags: %v", err)
+	}
+	for _, tag := range made.All {
+		if err := registry.CheckTag("tags", tag); err != nil {
+			return err
+		}
+	}
+	j.res.Tags, j.made = made.All, made.Warnings
+	return nil
 }
 
 func checkFiles(dir, file string) error {
@@ -183,8 +218,12 @@ func (j *job) findTool(ctx context.Context) (string, error) {
 		j.res.Warnings = append(j.res.Warnings, fmt.Sprintf("%s %s has no BuildKit, so the classic builder is used: install the buildx plugin for faster builds, mounts and secrets", tool.CLI, tool.Version))
 	}
 	j.res.Source = readSource(ctx, j.o.Runner, j.o.Context, j.o.SourceURL)
+	if err := j.makeTags(j.res.Source); err != nil {
+		return "", err
+	}
+	j.res.Warnings = append(j.res.Warnings, j.made...)
 	if len(j.res.Tags) == 0 {
-		j.res.Tags = []string{j.res.Source.tag()}
+		return "", exit.BadInputf("input tags makes no tag of event %q at %q: add a rule that always holds, such as type=sha", j.o.Event.Name, j.o.Event.Ref)
 	}
 	j.o.Log.Debug("builder", "command", tool.CLI, "version", tool.Version, "engine", tool.Engine, "mode", tool.Mode)
 	return fmt.Sprintf("%s of docker %s, engine %s", tool.Mode, tool.Version, tool.Engine), nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/buenhyden/hy-home/internal/builder"
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/imagetag"
 	"github.com/buenhyden/hy-home/internal/registry"
 	"github.com/buenhyden/hy-home/internal/report"
 	"github.com/buenhyden/hy-home/internal/run"
@@ -167,7 +168,7 @@ func TestRun_DefaultTag(t *testing.T) {
 		status string
 		noGit  bool
 		want   string
-	}{{"", false, "0123456789ab"}, {" M main.go", false, "0123456789ab-dirty"}, {"", true, "latest"}} {
+	}{{"", false, sha}, {" M main.go", false, sha + "-dirty"}, {"", true, "latest"}} {
 		w := newWorld(t)
 		w.status, w.noGit = c.status, c.noGit
 		o := options(t, w)
@@ -218,5 +219,21 @@ func TestPublicURL(t *testing.T) {
 		if got := publicURL(remote); got != want {
 			t.Errorf("%q: %q, want %q", remote, got, want)
 		}
+	}
+}
+
+func TestRun_TagsByRules(t *testing.T) {
+	w := newWorld(t)
+	o := options(t, w)
+	o.Tags = []string{"type=sha", "type=semver,pattern={{version}}", "type=semver,pattern={{major}}", "localhost:5001/shop/backend:extra"}
+	o.Flavor = []string{"suffix=-slim"}
+	o.Event = imagetag.Event{Name: "push", Ref: "refs/tags/v1.2.3"}
+	res, err := Run(t.Context(), o)
+	if want := []string{"1.2.3-slim", "1-slim", "extra-slim", "sha-0123456-slim", "latest"}; err != nil || !slices.Equal(res.Tags, want) {
+		t.Errorf("%q, %v, want %q", res.Tags, err, want)
+	}
+	o.Tags, o.Event.Ref = []string{"type=ref,event=tag"}, "refs/heads/main"
+	if _, err := Run(t.Context(), o); exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "makes no tag") {
+		t.Errorf("%v", err)
 	}
 }

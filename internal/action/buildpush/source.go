@@ -62,7 +62,8 @@ func publicURL(remote string) string {
 	return strings.TrimSuffix(u.String(), ".git")
 }
 
-// tag is the tag of an image for which none was asked.
+// tag is the tag of an image for which none was asked: the full SHA, which no other
+// commit will ever share.
 func (s Source) tag() string {
 	sha, dirty, _ := strings.Cut(s.Revision, "-")
 	if sha == "" {
@@ -71,7 +72,7 @@ func (s Source) tag() string {
 	if dirty != "" {
 		dirty = "-" + dirty
 	}
-	return sha[:min(12, len(sha))] + dirty
+	return sha + dirty
 }
 
 // epoch is the commit's date as SOURCE_DATE_EPOCH wants it.
