@@ -135,7 +135,7 @@ func TestRetrying_FollowsRetryAfterAndItsContext(t *testing.T) {
 	f := &faulty{next: http.NotFoundHandler()}
 	s := httptest.NewServer(f)
 	defer s.Close()
-	f.fail(3, func(w http.ResponseWriter) { w.Header().Set("Retry-After", "0"); w.WriteHeader(429) })
+	f.fail(3, func(w http.ResponseWriter) { w.Header().Set("Retry-After", "0"); w.WriteHeader(http.StatusTooManyRequests) })
 	res, err := (&http.Client{Transport: Retrying{Next: http.DefaultTransport, Wait: time.Hour}}).Get(s.URL)
 	if err != nil || res.StatusCode != http.StatusNotFound || f.asked != 4 {
 		t.Fatalf("%v, %v after %d", res, err, f.asked)
@@ -143,7 +143,7 @@ func TestRetrying_FollowsRetryAfterAndItsContext(t *testing.T) {
 	res.Body.Close()
 	f.fail(1<<20, status(503))
 	res, err = (&http.Client{Transport: Retrying{Next: http.DefaultTransport, Wait: time.Millisecond}}).Get(s.URL)
-	if err != nil || res.StatusCode != 503 || f.asked != tries {
+	if err != nil || res.StatusCode != http.StatusServiceUnavailable || f.asked != tries {
 		t.Fatalf("%v, %v after %d", res, err, f.asked)
 	}
 	res.Body.Close()

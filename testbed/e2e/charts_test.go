@@ -161,7 +161,7 @@ func (p *platform) opened(t *testing.T) {
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // see above
 	}}
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(500 * time.Millisecond) {
-		res, err := client.Get("https://" + ip + ":8443/livez") //nolint:noctx // bounded by the client
+		res, err := client.Get("https://" + ip + ":8443/livez")
 		if err == nil {
 			res.Body.Close()
 			if res.StatusCode == http.StatusOK {
