@@ -135,7 +135,10 @@ func TestRetrying_FollowsRetryAfterAndItsContext(t *testing.T) {
 	f := &faulty{next: http.NotFoundHandler()}
 	s := httptest.NewServer(f)
 	defer s.Close()
-	f.fail(3, func(w http.ResponseWriter) { w.Header().Set("Retry-After", "0"); w.WriteHeader(http.StatusTooManyRequests) })
+	f.fail(3, func(w http.ResponseWriter) {
+		w.Header().Set("Retry-After", "0")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
 	res, err := (&http.Client{Transport: Retrying{Next: http.DefaultTransport, Wait: time.Hour}}).Get(s.URL)
 	if err != nil || res.StatusCode != http.StatusNotFound || f.asked != 4 {
 		t.Fatalf("%v, %v after %d", res, err, f.asked)
