@@ -92,7 +92,7 @@ func TestTransport_RateLimits(t *testing.T) {
 	}{"7": {200, 7 * time.Second}, "4000": {403, 0}} {
 		var paused time.Duration
 		tr := &transport{o: Options{
-			//nolint:bodyclose // http.NoBody
+			//nolint:bodyclose // the answers' bodies are http.NoBody, which there is nothing to close of
 			Transport: &answers{limited(after), {StatusCode: http.StatusOK}}, Log: discard, Progress: func(string) {},
 			Wait: func(_ context.Context, d time.Duration) error { paused = d; return nil },
 		}}

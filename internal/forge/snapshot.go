@@ -3,7 +3,7 @@ package forge
 import (
 	"bytes"
 	"context"
-	"crypto/sha1" //nolint:gosec // Git's own name for a file's contents
+	"crypto/sha1" //nolint:gosec // Git names a file's contents by SHA-1; it is compared with that name, and protects nothing
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -234,7 +234,7 @@ func (s *Snapshot) keep(ctx context.Context, name string, t treeEntry, top bool)
 
 // BlobID is Git's name for a file's contents.
 func BlobID(text []byte) string {
-	h := sha1.New() //nolint:gosec // see the import
+	h := sha1.New() //nolint:gosec // Git's name for the contents, as at the import
 	fmt.Fprintf(h, "blob %d\x00", len(text))
 	h.Write(text)
 	return hex.EncodeToString(h.Sum(nil))

@@ -30,7 +30,7 @@ type gitServer struct {
 func newGitServer(t testing.TB, files map[string]forgetest.File, latency time.Duration) *gitServer {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not installed")
+		t.Skip("git is not installed, and this is about its own server and client")
 	}
 	env := map[string]string{
 		"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.DevNull,
@@ -62,7 +62,7 @@ func newGitServer(t testing.TB, files map[string]forgetest.File, latency time.Du
 		Env:  []string{"GIT_PROJECT_ROOT=" + dir, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=bot", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull},
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(latency)
+		time.Sleep(latency) // the network that a loopback server lacks
 		s.requests.Add(1)
 		r.Body = io.NopCloser(io.TeeReader(r.Body, countWriter{&s.octets}))
 		backend.ServeHTTP(&countedResponse{w, &s.octets}, r)

@@ -166,7 +166,7 @@ func (s *slow) Query(ctx context.Context, query string) (promql.Result, error) {
 	defer s.now.Add(-1)
 	for most := s.most.Load(); n > most && !s.most.CompareAndSwap(most, n); most = s.most.Load() {
 	}
-	time.Sleep(200 * time.Millisecond)
+	time.Sleep(200 * time.Millisecond) // long enough that all are asked before the first one answers
 	return value(0.01), nil
 }
 

@@ -29,7 +29,7 @@ func TestChecks_OverHTTP(t *testing.T) {
 		if strings.HasPrefix(r.URL.Query().Get("query"), "q") {
 			asked.Done()
 			asked.Wait()
-			time.Sleep(slowest)
+			time.Sleep(slowest) // what the whole is held against: a query that takes this long
 		}
 		fmt.Fprint(w, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"1"]}]}}`)
 	}))

@@ -4,7 +4,7 @@
 package forgetest
 
 import (
-	"crypto/sha1" //nolint:gosec // Git's names
+	"crypto/sha1" //nolint:gosec // Git names commits by SHA-1; nothing is protected by it
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -99,7 +99,7 @@ func New(t testing.TB, files map[string]File) *Server {
 }
 
 func (s *Server) put(parent, message string, files map[string]File) string {
-	sum := sha1.Sum(fmt.Appendf(nil, "%s %s %d %v", parent, message, len(s.Commits), len(files))) //nolint:gosec // a name
+	sum := sha1.Sum(fmt.Appendf(nil, "%s %s %d %v", parent, message, len(s.Commits), len(files))) //nolint:gosec // the name of a made-up commit, which has to look like Git's
 	oid := fmt.Sprintf("%x", sum)
 	s.Commits[oid] = &Commit{OID: oid, Message: message, Parent: parent, Files: files}
 	return oid
@@ -154,7 +154,7 @@ type answer struct {
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	time.Sleep(s.Latency)
+	time.Sleep(s.Latency) // the network that a loopback server lacks; 0 unless a test asks for it
 	body, _ := io.ReadAll(r.Body)
 	s.mu.Lock()
 	req := &Request{Method: r.Method, Path: r.URL.Path, Body: string(body), N: len(s.Requests) + 1}

@@ -1,0 +1,158 @@
+package canarygate
+
+import (
+	"context"
+	"time"
+
+	"github.com/buenhyden/hy-home/internal/promql"
+	"github.com/buenhyden/hy-home/internal/rollout"
+)
+
+// stage plays a cluster and a Prometheus by the clock: what is seen after how
+// many seconds. Tests run in a synctest bubble, so the clock is free.
+type stage struct {
+	rollouts []scene
+	values   map[int]promql.Result // from which second the query gives what
+	errs     map[int]error         // from which second it fails; nil ends that
+	ping     error
+	trouble  map[int]*rollout.Trouble // from which second pods cannot start
+	runs     []rollout.Run
+	lost     error // Follow ends with it at once
+
+	start   time.Time
+	aborted bool
+	ranges  map[string][]float64 // what a range query gives
+
+	apps map[int]rollout.Application
+
+	paused, promoted bool
+	looks            int
+	queries          []string
+}
+
+type scene struct {
+	after int // seconds
+	state *rollout.State
+}
+
+func (s *stage) second() int { return int(time.Since(s.start).Seconds()) }
+
+// latest returns the entry of the greatest key that is not in the future.
+func latest[T any](m map[int]T, now int) (v T, ok bool) {
+	best := -1
+	for at, value := range m {
+		if at <= now && at > best {
+			best, v, ok = at, value, true
+		}
+	}
+	return v, ok
+}
+
+func (s *stage) Follow(ctx context.Context, _, _ string, out chan<- rollout.Sighting) error {
+	if s.lost != nil {
+		return s.lost
+	}
+	for _, sc := range s.rollouts {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Until(s.start.Add(time.Duration(sc.after) * time.Second))):
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case out <- rollout.Sighting{Time: time.Now(), State: sc.state}:
+		}
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func (s *stage) Runs(context.Context, rollout.State) ([]rollout.Run, error) { return s.runs, nil }
+
+func (s *stage) Trouble(context.Context, rollout.State) (*rollout.Trouble, error) {
+	s.looks++
+	t, _ := latest(s.trouble, s.second())
+	return t, nil
+}
+
+func (s *stage) Abort(context.Context, rollout.State) error { s.aborted = true; return nil }
+func (s *stage) Pause(context.Context, rollout.State) error { s.paused = true; return nil }
+
+func (s *stage) Promote(context.Context, rollout.State) error { s.promoted = true; return nil }
+
+func (s *stage) QueryRange(_ context.Context, query string, _, _ time.Time, _ time.Duration) (promql.Result, error) {
+	return promql.Result{Kind: promql.Matrix, Values: s.ranges[query]}, nil
+}
+
+func (s *stage) Application(context.Context, string, string, rollout.State) (rollout.Application, int64, error) {
+	app, ok := latest(s.apps, s.second())
+	if !ok {
+		return app, 0, &rollout.Unreadable{Reason: "application_missing", Message: "Application argocd/shop does not exist"}
+	}
+	return app, 3, nil
+}
+
+func (s *stage) Calls() int                 { return 3 }
+func (s *stage) Ping(context.Context) error { return s.ping }
+
+func (s *stage) Query(_ context.Context, query string) (promql.Result, error) {
+	s.queries = append(s.queries, query)
+	if err, _ := latest(s.errs, s.second()); err != nil {
+		return promql.Result{}, err
+	}
+	r, _ := latest(s.values, s.second())
+	r.Kind = promql.Vector
+	return r, nil
+}
+
+func value(v ...float64) promql.Result { return promql.Result{Kind: promql.Vector, Values: v} }
+
+// state is a Rollout that wants shop:tag.
+func state(tag string, change func(*rollout.State)) *rollout.State {
+	s := &rollout.State{
+		Namespace: "apps", Name: "shop", UID: "u", Generation: 2, Revision: "2", Replicas: 4,
+		Containers: []rollout.Container{{Name: "shop", Image: "reg:5000/shop:" + tag}},
+		Steps:      []rollout.Step{{Kind: "setWeight", Weight: 25}, {Kind: "pause", Duration: time.Second}},
+		Status: rollout.Status{
+			Phase: rollout.Healthy, ObservedGeneration: "2", PodHash: "h-" + tag, StableHash: "h-" + tag,
+			Replicas: 4, Updated: 4, Available: 4, StepIndex: 2, Weight: -1,
+		},
+	}
+	if change != nil {
+		change(s)
+	}
+	return s
+}
+
+func healthy(tag string) *rollout.State { return state(tag, nil) }
+
+func progressing(tag string) *rollout.State {
+	return state(tag, func(s *rollout.State) {
+		s.Status.Phase, s.Status.Message = rollout.Progressing, "more replicas need to be updated"
+		s.Status.StableHash, s.Status.Updated, s.Status.StepIndex = "h-old", 1, 0
+	})
+}
+
+func starting(tag string) *rollout.State {
+	s := progressing(tag)
+	s.Status.Available = 3
+	return s
+}
+
+func aborted(tag string) *rollout.State {
+	s := progressing(tag)
+	s.Status.Phase, s.Status.Abort = rollout.Degraded, true
+	s.Status.Conditions = []rollout.Condition{{Type: "Progressing", Reason: "RolloutAborted", Message: "Rollout aborted update to revision 2"}}
+	return s
+}
+
+var failedRun = rollout.Run{Name: "shop-2-1", Phase: "Failed", Metrics: []rollout.Metric{{Name: "errors", Phase: "Failed", Last: "[0.4]"}}}
+
+func options() Options {
+	return Options{
+		Rollout: "apps/shop", Image: "reg:5000/shop:v2", Kubeconfig: "unused",
+		Prometheus: "http://prom", Query: `errors{hash="{{pod-hash}}"}`, Condition: "result[0] < 0.05",
+		Interval: 10 * time.Second, Timeout: 5 * time.Minute,
+	}
+}
