@@ -1,87 +1,19 @@
 package compose
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/composefile"
 	"github.com/buenhyden/hy-home/internal/disk"
-	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
 )
-
-// made notes what was made in the user's own directories, so that a later run
-// knows it again and a removal takes it away.
-type made struct {
-	Files       map[string]string `json:"files"`       // path: digest of what was written
-	Directories []string          `json:"directories"` // the outer ones first
-}
-
-func madeFile(env engine.Env, component string) string {
-	return filepath.Join(env.StateDir, component+".json")
-}
-
-func loadMade(env engine.Env, c catalog.Component) (made, error) {
-	m := made{Files: map[string]string{}}
-	text, err := os.ReadFile(madeFile(env, c.Name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return m, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(text, &m)
-	}
-	if err != nil {
-		return m, fmt.Errorf("read what was made for %s: %w", c.Name, err)
-	}
-	return m, nil
-}
-
-func (m made) save(env engine.Env, component string) error {
-	text, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return err
-	}
-	path := madeFile(env, component)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	return disk.WriteFile(path, append(text, '\n'))
-}
-
-// forget removes what was made: files that nobody changed since, directories
-// that are empty.
-func (m made) forget(env engine.Env, component string) error {
-	for path, sum := range m.Files {
-		if text, err := os.ReadFile(path); err == nil && digest(string(text)) == sum {
-			if err := os.Remove(path); err != nil {
-				return fmt.Errorf("remove %s: %w", path, err)
-			}
-		}
-	}
-	for _, dir := range slices.Backward(m.Directories) {
-		_ = os.Remove(dir) // what containers left in it is the user's to judge
-	}
-	if err := os.Remove(madeFile(env, component)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-func digest(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:])
-}
 
 // examples are the names that the example of an env file goes by.
 var examples = []string{"%s.example", "%s.sample", "%s.template", "%s.dist", "example%s", "sample%s"}
@@ -197,72 +129,6 @@ func (u *userProject) readOnly(secret string) bool {
 		}
 	}
 	return false
-}
-
-// binds are the directories of the machine that services mount, or volumes stand for.
-func (u *userProject) binds() (dirs []string, err error) {
-	add := func(path, target string, pos composefile.Pos, of string) error {
-		path = filepath.Clean(path)
-		if _, statErr := os.Stat(path); statErr == nil || slices.Contains(dirs, path) {
-			return nil
-		}
-		rel, relErr := filepath.Rel(u.given.Root, path)
-		switch {
-		case relErr != nil || !filepath.IsLocal(rel) || outside(u.given.Root, rel):
-			return exit.BadInputf("%s: %s mounts %s, which is not there, and nothing is made outside of %s: make it before, or choose a path inside", pos, of, path, u.given.Root)
-		case isFile(path) && isFile(target):
-			return exit.BadInputf("%s: %s mounts the file %s, which is not there", pos, of, u.show(path))
-		}
-		dirs = append(dirs, path)
-		return nil
-	}
-	for _, name := range u.ServiceNames() {
-		for _, v := range u.Services[name].Volumes {
-			if v.Type == types.VolumeTypeBind {
-				if err := add(v.Source, v.Target, u.at("services", name, "volumes"), "service "+name); err != nil {
-					return nil, err
-				}
-			}
-		}
-	}
-	for _, key := range u.VolumeNames() {
-		v := u.Volumes[key]
-		if options := strings.Split(v.DriverOpts["o"], ","); slices.Contains(options, "bind") || slices.Contains(options, "rbind") {
-			device := v.DriverOpts["device"]
-			if !filepath.IsAbs(device) {
-				device = filepath.Join(u.dir(), device)
-				v.DriverOpts["device"] = device
-			}
-			if err := add(device, "", u.at("volumes", key, "driver_opts", "device"), "volume "+key); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return dirs, nil
-}
-
-// outside reports that a path leaves its root by way of a symbolic link.
-func outside(root, rel string) bool {
-	for dir := filepath.Dir(filepath.Join(root, rel)); ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(dir); err != nil && dir != filepath.Dir(dir) {
-			continue
-		}
-		real, err := filepath.EvalSymlinks(dir)
-		realRoot, rootErr := filepath.EvalSymlinks(root)
-		if err != nil || rootErr != nil {
-			return true
-		}
-		rel, err := filepath.Rel(realRoot, real)
-		return err != nil || !filepath.IsLocal(rel)
-	}
-}
-
-// isFile reports that a path names a file rather than a directory, as far as a
-// name can tell: nginx.conf does, conf.d and .data do not.
-func isFile(path string) bool {
-	base := filepath.Base(path)
-	ext := filepath.Ext(base)
-	return len(ext) > 1 && ext != base && ext != ".d"
 }
 
 // make writes what is missing: files with generated credentials, for their owner
