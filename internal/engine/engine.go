@@ -84,12 +84,16 @@ type Options struct {
 	Concurrency int // most nodes at once, those with the longest chain behind them first; 0 means no bound
 	// Lanes bounds the nodes of a lane that are at work at once, apart from
 	// Concurrency: pulls share the wire, everything else the processors.
-	Lanes   map[string]int
-	Budget  time.Duration                              // how long after its first [Transient] error a node is tried again; 0 means 2 min, less than 0 never
-	Backoff time.Duration                              // longest pause before the second try, doubled for each further one up to 5 s; 0 means 1 s
-	Observe func(Event)                                // is never called by two goroutines at once
-	Now     func() time.Time                           // for tests; nil means time.Now
-	Sleep   func(context.Context, time.Duration) error // for tests; nil waits for real
+	Lanes map[string]int
+	// HeadStart is how long a node has the processors for itself before the next
+	// one starts, or until it ends: of nodes that could start at the same moment,
+	// the one with the longest chain is not slowed down by all others. 0 means none.
+	HeadStart time.Duration
+	Budget    time.Duration                              // how long after its first [Transient] error a node is tried again; 0 means 2 min, less than 0 never
+	Backoff   time.Duration                              // longest pause before the second try, doubled for each further one up to 5 s; 0 means 1 s
+	Observe   func(Event)                                // is never called by two goroutines at once
+	Now       func() time.Time                           // for tests; nil means time.Now
+	Sleep     func(context.Context, time.Duration) error // for tests; nil waits for real
 }
 
 // Transient marks an error as worth another try: a dropped connection, a busy

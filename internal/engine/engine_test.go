@@ -94,6 +94,35 @@ func TestRun_LongestChainFirst(t *testing.T) {
 	})
 }
 
+func TestRun_HeadStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		nodes := []engine.Node{
+			work("leaf", 5*time.Second, nil, "network"),
+			work("chain", 5*time.Second, nil, "network"),
+			work("last", time.Second, nil, "chain"),
+			work("pull", time.Second, nil),
+			work("network", 0, nil),
+		}
+		nodes[3].Lane = "images"
+		results, err := engine.Run(t.Context(), nodes, engine.Options{HeadStart: 2 * time.Second, Lanes: map[string]int{"images": 1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]time.Duration{
+			"pull": 0, "network": 0, // a lane with a bound of its own does not take part
+			"chain": 0,               // what has ended needs no head start any more
+			"leaf":  2 * time.Second, // though it is named first
+			"last":  5 * time.Second,
+		}
+		for _, r := range results {
+			if got := r.Start.Sub(begin); got != want[r.ID] {
+				t.Errorf("%s started after %s, want %s", r.ID, got, want[r.ID])
+			}
+		}
+	})
+}
+
 func TestRun_FirstFailureEndsTheRunAndNamesTheNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		boom := errors.New("no such image")

@@ -35,6 +35,8 @@ type runner struct {
 	running int             // at work, whatever their lane
 	shared  int             // of them, those that count for Concurrency
 	lanes   map[string]int  // of them, those of each lane with a bound of its own
+	ahead   int             // the node that has its head start; -1 for none
+	after   *time.Timer     // ends the head start
 	ended   int
 	events  chan message
 	over    chan struct{} // closed when the run is over: late progress goes nowhere
@@ -74,6 +76,8 @@ func newRunner(nodes []Node, o Options) *runner {
 		waiting: make([]int, len(nodes)),
 		blocks:  make([][]int, len(nodes)),
 		lanes:   map[string]int{},
+		ahead:   -1,
+		after:   time.NewTimer(time.Hour),
 		events:  make(chan message),
 		over:    make(chan struct{}),
 	}
@@ -137,6 +141,7 @@ func (r *runner) run(parent context.Context) error {
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
 	defer close(r.over)
+	defer r.after.Stop()
 	var cause error
 	for {
 		for cause == nil && ctx.Err() == nil {
@@ -151,9 +156,14 @@ func (r *runner) run(parent context.Context) error {
 		if r.running == 0 {
 			break
 		}
-		if err := r.handle(<-r.events, ctx.Err() != nil); err != nil {
-			cause = err
-			cancel()
+		select {
+		case m := <-r.events:
+			if err := r.handle(m, ctx.Err() != nil); err != nil {
+				cause = err
+				cancel()
+			}
+		case <-r.after.C:
+			r.ahead = -1
 		}
 	}
 	for i := range r.results {
@@ -173,7 +183,7 @@ func (r *runner) mayStart(i int) bool {
 	if bound, ok := r.o.Lanes[r.nodes[i].Lane]; ok {
 		return r.lanes[r.nodes[i].Lane] < bound
 	}
-	return r.shared < r.o.Concurrency
+	return r.shared < r.o.Concurrency && r.ahead < 0
 }
 
 // count notes that a node starts (1) or ends (-1).
@@ -188,6 +198,10 @@ func (r *runner) count(i, by int) {
 
 func (r *runner) start(ctx context.Context, i int) {
 	r.count(i, 1)
+	if _, ok := r.o.Lanes[r.nodes[i].Lane]; !ok && r.o.HeadStart > 0 {
+		r.ahead = i
+		r.after.Reset(r.o.HeadStart)
+	}
 	r.results[i].Start = r.o.Now()
 	r.tell(i, Event{Kind: Started})
 	go func() { r.events <- r.work(ctx, i) }()
@@ -201,6 +215,9 @@ func (r *runner) handle(m message, over bool) error {
 	if m.final {
 		r.count(m.node, -1)
 		r.ended++
+		if r.ahead == m.node {
+			r.ahead = -1
+		}
 		if over && m.event.Err != nil {
 			m.event = Event{Kind: Skipped, Outcome: Stopped, Err: m.event.Err}
 		}

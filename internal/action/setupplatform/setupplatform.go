@@ -69,6 +69,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	before := apply.Requests()
 	res.Steps, err = engine.Run(ctx, r.explained(r.up()), engine.Options{
 		Observe: o.Observe, Concurrency: o.Concurrency, Lanes: map[string]int{imageLane: pullsAtOnce},
+		HeadStart: headStart(r.plan),
 	})
 	res.Requests = apply.Requests() - before
 	res.Tables = r.account(ctx)
@@ -207,41 +208,6 @@ func (r *run) drivers() []string {
 		}
 	}
 	return names
-}
-
-// up is the graph of a run: a node for each component, after what it needs.
-func (r *run) up() []engine.Node {
-	var nodes []engine.Node
-	for _, c := range r.plan.Components {
-		node := engine.Node{ID: c.Name, Lane: c.Tier, Timeout: time.Duration(c.Timeout), Takes: time.Duration(c.Takes)}
-		for _, n := range c.Needs {
-			node.Needs = append(node.Needs, n.Name)
-		}
-		node.Run = func(ctx context.Context, progress func(string)) (engine.Outcome, error) {
-			env := r.env
-			env.Progress = progress
-			return r.o.Drivers[c.Driver].Apply(ctx, c, env)
-		}
-		nodes = append(nodes, node)
-	}
-	return r.charts(r.images(nodes))
-}
-
-// explained lets nodes say more of what they fail with.
-func (r *run) explained(nodes []engine.Node) []engine.Node {
-	if r.o.Explain == nil {
-		return nodes
-	}
-	for i, n := range nodes {
-		nodes[i].Run = func(ctx context.Context, progress func(string)) (engine.Outcome, error) {
-			outcome, err := n.Run(ctx, progress)
-			if err != nil {
-				err = r.o.Explain(ctx, err)
-			}
-			return outcome, err
-		}
-	}
-	return nodes
 }
 
 // makeStateDir makes the state directory for its owner alone: it will hold a
