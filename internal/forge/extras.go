@@ -32,31 +32,26 @@ func (e Extras) people() []string {
 	return append(append([]string(nil), e.Reviewers...), e.Assignees...)
 }
 
-// fields asks for the IDs: those of the repository, and those outside it.
-func (e Extras) fields(owner string, variables map[string]any) (declared, inside, outside string) {
-	add := func(kind string, i int, value string) string {
-		name := kind + strconv.Itoa(i)
-		variables[name] = value
-		declared += ", $" + name + ": String!"
-		return name
+// extras asks for the IDs: those of the repository, and those outside it.
+func (d *document) extras(e Extras) (inside, outside string) {
+	field := func(kind string, i int, what, key, value string) string {
+		n := kind + strconv.Itoa(i)
+		return " " + n + ": " + what + "(" + key + ": " + d.set(n, "String!", value) + ") { id }"
 	}
 	for i, l := range e.Labels {
-		n := add("label", i, l)
-		inside += " " + n + ": label(name: $" + n + ") { id }"
+		inside += field("label", i, "label", "name", l)
 	}
 	for i, u := range e.people() {
-		n := add("user", i, u)
-		outside += " " + n + ": user(login: $" + n + ") { id }"
+		outside += field("user", i, "user", "login", u)
 	}
 	if len(e.TeamReviewers) > 0 {
 		outside += " organization(login: $owner) {"
 		for i, t := range e.TeamReviewers {
-			n := add("team", i, t)
-			outside += " " + n + ": team(slug: $" + n + ") { id }"
+			outside += field("team", i, "team", "slug", t)
 		}
 		outside += " }"
 	}
-	return declared, inside, outside
+	return inside, outside
 }
 
 // onlyExtras tells faults of users and teams that are not there.
@@ -119,7 +114,7 @@ func (c *Client) dress(ctx context.Context, e Extras, ids extraIDs, res *Propose
 		fields, variables["labels"] = append(fields, "labels: addLabelsToLabelable(input: {labelableId: $pull, labelIds: $labels}) { clientMutationId }"), known
 	} else if len(e.Labels) > 0 {
 		res.Warnings = res.Warnings[:len(res.Warnings)-(len(e.Labels)-len(known))]
-		if _, _, err := c.rest.Issues.AddLabelsToIssue(ctx, c.owner, c.name, res.Number, e.Labels); err != nil {
+		if err := c.label(ctx, res.Number, e.Labels); err != nil {
 			warn("%v", explain(ctx, "labels", err))
 		}
 	}
@@ -175,6 +170,17 @@ func (c *Client) dress(ctx context.Context, e Extras, ids extraIDs, res *Propose
 		}
 		return nil
 	}
+}
+
+// label adds labels by name. go-github would send a bare list, which GitHub's description of
+// this operation does not have.
+func (c *Client) label(ctx context.Context, number int, labels []string) error {
+	req, err := c.rest.NewRequest(http.MethodPost, fmt.Sprintf("repos/%s/issues/%d/labels", c.o.Repository, number), map[string]any{"labels": labels})
+	if err != nil {
+		return err
+	}
+	_, err = c.rest.Do(ctx, req, nil)
+	return err
 }
 
 func orEmpty(ids []string) []string {

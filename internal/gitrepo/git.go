@@ -1,6 +1,7 @@
 package gitrepo
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -11,16 +12,24 @@ import (
 	"github.com/buenhyden/hy-home/internal/run"
 )
 
-// tokenEnv carries the authorization header to git, see [Repo.git].
+// tokenEnv carries the authorization header to git, see [Repo.output].
 const tokenEnv = "HYACTION_GIT_AUTHORIZATION"
 
 // git runs one git command and returns its output without the last line end.
-func (r *Repo) git(ctx context.Context, dir string, stdin io.Reader, args ...string) (string, error) {
+func (r *Repo) git(ctx context.Context, stdin io.Reader, args ...string) (string, error) {
+	out, err := r.output(ctx, stdin, args...)
+	return strings.TrimRight(string(out), "\r\n"), err
+}
+
+// output runs one git command and returns all that it wrote, to the byte.
+func (r *Repo) output(ctx context.Context, stdin io.Reader, args ...string) ([]byte, error) {
+	var stdout bytes.Buffer // the Result holds the end alone of what is long
 	c := run.Cmd{
-		Name:  "git",
-		Args:  args,
-		Dir:   dir,
-		Stdin: stdin,
+		Name:   "git",
+		Args:   args,
+		Dir:    r.dir,
+		Stdin:  stdin,
+		Stdout: &stdout,
 		Env: []string{
 			"LC_ALL=C",              // push's answers are read
 			"GIT_TERMINAL_PROMPT=0", // a missing password is an error, not a question
@@ -38,12 +47,20 @@ func (r *Repo) git(ctx context.Context, dir string, stdin io.Reader, args ...str
 		c.Args = append([]string{"-c", key + "=", "--config-env=" + key + "=" + tokenEnv}, args...)
 		c.Env = append(c.Env, tokenEnv+"="+r.header())
 	}
-	r.o.Log.Debug("git", "args", args, "dir", dir)
+	r.o.Log.Debug("git", "args", args, "dir", r.dir)
 	res, err := r.o.Runner.Run(ctx, c)
 	if err != nil {
-		return "", &gitError{verb: args[0], output: r.scrub(res.Stdout + "\n" + res.Stderr), cause: err}
+		return nil, &gitError{verb: verb(args), output: r.scrub(res.Stdout + "\n" + res.Stderr), cause: err}
 	}
-	return strings.TrimRight(res.Stdout, "\r\n"), nil
+	return stdout.Bytes(), nil
+}
+
+// verb is the git command in its arguments.
+func verb(args []string) string {
+	for len(args) > 2 && args[0] == "-c" {
+		args = args[2:]
+	}
+	return args[0]
 }
 
 func (r *Repo) header() string {

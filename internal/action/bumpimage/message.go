@@ -16,17 +16,32 @@ func (b *bump) message() string {
 	if text == "" {
 		text = b.subject() + "\n\n" + b.fromTo("- ", "+ ")
 	}
-	var trailers []string
+	if t := b.trailers(); len(t) > 0 {
+		return strings.TrimRight(text, "\n") + "\n\n" + strings.Join(t, "\n") + "\n"
+	}
+	return text
+}
+
+// Trailers that a later bump reads, see [bump.recorded].
+const (
+	commitTrailer = "Source-Commit"
+	imageTrailer  = "Bumped-Image"
+)
+
+func (b *bump) trailers() (lines []string) {
 	if s := b.Source; s.Repository != "" && s.Commit != "" {
-		trailers = append(trailers, "Source-Commit: "+s.Repository+"@"+s.Commit)
+		lines = append(lines, commitTrailer+": "+s.Repository+"@"+s.Commit)
+		for _, ref := range b.change.New {
+			lines = append(lines, imageTrailer+": "+ref)
+		}
 	}
 	if b.Source.RunURL != "" {
-		trailers = append(trailers, "Source-Run: "+b.Source.RunURL)
+		lines = append(lines, "Source-Run: "+b.Source.RunURL)
 	}
-	if len(trailers) == 0 {
-		return text
+	if b.SignOff {
+		lines = append(lines, "Signed-off-by: "+b.Author)
 	}
-	return strings.TrimRight(text, "\n") + "\n\n" + strings.Join(trailers, "\n") + "\n"
+	return lines
 }
 
 func (b *bump) subject() string {

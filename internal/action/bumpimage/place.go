@@ -22,24 +22,6 @@ type target struct {
 
 // resolve finds out what Repository is, and by which backend to reach it.
 func (b *bump) resolve(ctx context.Context) (target, error) {
-	if b.Repository == "" {
-		dir, err := filepath.Abs(b.Dir)
-		if err != nil {
-			return target{}, err
-		}
-		top := checkoutOf(dir)
-		// Paths are meant from where the caller stands.
-		for _, list := range [][]string{b.Paths, b.Render} {
-			for i, p := range list {
-				rel, err := filepath.Rel(top, filepath.Join(dir, p))
-				if err != nil || !filepath.IsLocal(rel) {
-					return target{}, exit.BadInputf("paths: %q is not inside the checkout %s", p, top)
-				}
-				list[i] = filepath.ToSlash(rel)
-			}
-		}
-		b.Repository = top
-	}
 	info, err := os.Stat(b.Repository)
 	isDir := err == nil && info.IsDir()
 	if b.Mode == None {
@@ -158,7 +140,7 @@ func (b *bump) update(ctx context.Context, t target, intent gitrepo.Intent, oper
 func (b *bump) byGit(ctx context.Context, repository string, intent gitrepo.Intent) (gitrepo.Result, error) {
 	repo, err := gitrepo.Open(ctx, gitrepo.Options{
 		Repository: repository, Branch: b.Branch, Local: b.Commit,
-		Token: b.Token, Author: b.Author, Sparse: b.first(),
+		Token: b.Token, Author: b.Author,
 		Runner: b.Runner, Progress: b.Progress, Log: b.Log,
 	})
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/buenhyden/hy-home/internal/gittree"
 )
 
 // execution runs one document. An object is a map from field names to values, or to
@@ -119,7 +121,7 @@ func (s *Server) repository() object {
 
 func (s *Server) pull(p *Pull) object {
 	return object{"id": fmt.Sprintf("PR_%d", p.Number), "number": p.Number, "url": fmt.Sprintf("https://github.com/%s/pull/%d", Repository, p.Number),
-		"title": p.Title, "body": p.Body, "baseRefName": p.Base, "isCrossRepository": false}
+		"title": p.Title, "body": p.Body, "baseRefName": p.Base, "headRefOid": s.Refs[p.Head], "isCrossRepository": false}
 }
 
 func (s *Server) ref(branch string) object {
@@ -162,8 +164,33 @@ func (s *Server) commit(oid string) object {
 		return nil
 	}
 	return object{"__typename": "Commit", "oid": oid, "message": c.Message,
-		"tree": func() object { t := c.tree("."); t["oid"] = "tree" + oid[4:]; return t }(),
+		"tree":    func() object { t := c.tree("."); t["oid"] = "tree" + oid[4:]; return t }(),
+		"parents": object{"totalCount": min(1, len(c.Parent))},
+		"history": resolver(func(a map[string]any) (any, *problem) {
+			nodes := []object{}
+			name, _ := a["path"].(string)
+			for at := c; at != nil && int64(len(nodes)) < a["first"].(int64); at = s.Commits[at.Parent] {
+				if name == "" || !maps.Equal(at.below(name), s.Commits[at.Parent].below(name)) {
+					nodes = append(nodes, s.commit(at.OID))
+				}
+			}
+			return object{"nodes": nodes}, nil
+		}),
 		"file": resolver(func(a map[string]any) (any, *problem) { return c.entry(a["path"].(string)), nil })}
+}
+
+// below are the files at a path; none of no commit.
+func (c *Commit) below(name string) map[string]File {
+	found := map[string]File{}
+	if c == nil {
+		return found
+	}
+	for file, f := range c.Files {
+		if name == "." || file == name || strings.HasPrefix(file, name+"/") {
+			found[file] = f
+		}
+	}
+	return found
 }
 
 // entry is GraphQL's TreeEntry of a path; nil if nothing is there.
@@ -179,12 +206,29 @@ func (c *Commit) entry(name string) object {
 	for file := range c.Files {
 		if strings.HasPrefix(file, name+"/") {
 			// Resolved only where the document goes into it.
-			return object{"name": path.Base(name), "mode": 0o040000, "oid": "tree", "object": object{
+			return object{"name": path.Base(name), "mode": gittree.ModeDir, "oid": c.dirID(name), "object": object{
 				"__typename": "Tree", "entries": resolver(func(map[string]any) (any, *problem) { return c.children(name), nil }),
 			}}
 		}
 	}
 	return nil
+}
+
+// dirID names a directory of a commit.
+func (c *Commit) dirID(name string) string { return blobID(File{Text: c.OID + " " + name}) }
+
+// dirOf finds the directory that dirID named.
+func (s *Server) dirOf(oid string) (*Commit, string) {
+	for _, c := range s.Commits {
+		for file := range c.Files {
+			for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {
+				if c.dirID(dir) == oid {
+					return c, dir
+				}
+			}
+		}
+	}
+	return nil, ""
 }
 
 func (c *Commit) tree(name string) object {
@@ -254,7 +298,7 @@ func (s *Server) mutations() object {
 		"updatePullRequest": resolver(func(a map[string]any) (any, *problem) {
 			p := find(input(a)["pullRequestId"])
 			p.Title, p.Body = input(a)["title"].(string), input(a)["body"].(string)
-			return done, nil
+			return object{"pullRequest": s.pull(p)}, nil
 		}),
 		"createRef":            resolver(s.createRef),
 		"createCommitOnBranch": resolver(s.createCommitOnBranch),

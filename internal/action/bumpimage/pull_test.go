@@ -1,0 +1,78 @@
+package bumpimage
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/buenhyden/hy-home/internal/forge"
+	"github.com/buenhyden/hy-home/internal/forge/forgetest"
+)
+
+func TestAPI_PullRequest(t *testing.T) {
+	s := forgetest.New(t, infra(0))
+	o := apiOptions(s, "reg.example/app:v2")
+	o.Mode = PullRequest
+	o.Pull = Pull{Draft: true, Extras: forge.Extras{Labels: []string{"bump"}, Reviewers: []string{"ann", "ghost"}, TeamReviewers: []string{"ops"}, Assignees: []string{"bob"}}}
+	res := mustRun(t, o)
+	if res.Operation != "created" || res.Number != 1 || !strings.HasPrefix(res.Branch, "chore/bump-app-apps-shop-overlays-dev-") || len(s.Requests) > 5 {
+		t.Errorf("Result = %+v after %d requests", res, len(s.Requests))
+	}
+	p := s.Pulls[0]
+	if !p.Draft || p.Title != devOverlay+": run app:v2" || !slices.Equal(p.Extras, []string{"L_bump", "U_ann", "T_ops", "U_bob"}) ||
+		!strings.Contains(p.Body, "- from `reg.example/app:v1`\n- to `reg.example/app:v2`\n") || !strings.Contains(p.Body, "+      - image: reg.example/app:v2") {
+		t.Errorf("pull request %+v", p)
+	}
+	if len(res.Warnings) != 1 || !strings.Contains(res.Warnings[0], `"ghost"`) {
+		t.Errorf("warnings %q", res.Warnings)
+	}
+
+	// Again: nothing. A newer image: the same pull request, one commit, on the new base.
+	if res := mustRun(t, o); res.Changed || res.Operation != "none" || res.Number != 1 {
+		t.Errorf("again: %+v", res)
+	}
+	s.Push("main", "others", map[string]string{"README.md": "hello\n"})
+	o.Images = []string{"reg.example/app:v3"}
+	res = mustRun(t, o)
+	if h := s.History(res.Branch); res.Operation != "updated" || len(s.Pulls) != 1 || len(h) != 3 || h[1] != "others" || !strings.Contains(s.Text(res.Branch, devFile), "v3") {
+		t.Errorf("update: %+v, history %q", res, h)
+	}
+	if !strings.Contains(p.Title, "app:v3") {
+		t.Errorf("title %q", p.Title)
+	}
+
+	// A person's commit on the branch stays.
+	s.Push(res.Branch, "a person's", map[string]string{"NOTES.md": "mine\n"})
+	o.Images = []string{"reg.example/app:v4"}
+	res = mustRun(t, o)
+	if h := s.History(res.Branch); res.Operation != "updated" || h[1] != "a person's" || s.Text(res.Branch, "NOTES.md") != "mine\n" || !strings.Contains(s.Text(res.Branch, devFile), "v4") {
+		t.Errorf("with a person's commit: %+v, history %q", res, h)
+	}
+}
+
+func TestAPI_PullRequestIsClosedWhenTheBaseCatchesUp(t *testing.T) {
+	s := forgetest.New(t, infra(0))
+	o := apiOptions(s, "reg.example/app:v2")
+	o.Mode = PullRequest
+	branch := mustRun(t, o).Branch
+	push := apiOptions(s, "reg.example/app:v2")
+	mustRun(t, push)
+	res := mustRun(t, o)
+	if res.Operation != "closed" || s.Pulls[0].State != "CLOSED" || s.Refs[branch] != "" {
+		t.Errorf("Result = %+v, pull request %+v", res, s.Pulls[0])
+	}
+	s.Reset()
+	if res := mustRun(t, o); res.Operation != "none" || len(s.Requests) != 1 {
+		t.Errorf("Result = %+v after %d requests", res, len(s.Requests))
+	}
+}
+
+func TestAPI_AutoMergeFallsBackToAMerge(t *testing.T) {
+	s := forgetest.New(t, infra(0))
+	o := apiOptions(s, "reg.example/app:v2")
+	o.Mode, o.Pull.AutoMerge, o.Pull.Labels = PullRequest, "SQUASH", []string{"new label"}
+	res := mustRun(t, o)
+	if !res.Merged || s.Pulls[0].State != "MERGED" || len(res.Warnings) != 0 || !slices.Equal(s.Pulls[0].Extras, []string{"new label"}) {
+		t.Errorf("Result = %+v, %+v", res, s.Pulls[0])
+	}
+}
