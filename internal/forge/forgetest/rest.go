@@ -40,7 +40,7 @@ func (s *Server) rest(method, name string, body []byte) answer {
 			if err != nil || e.Type != "blob" || e.Content == nil {
 				return bad(422, "tree.mode is invalid")
 			}
-			files[e.Path] = File{mode, *e.Content}
+			files[e.Path] = File{Mode: mode, Text: *e.Content}
 		}
 		sha := fmt.Sprintf("%040x", len(s.trees)+1)
 		s.trees[sha] = files
