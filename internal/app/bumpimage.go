@@ -97,6 +97,7 @@ func bumpOptions(rt *Runtime, in spec.Values) (bumpimage.Options, error) {
 		DryRun:     in.Bool("dry-run"),
 		Message:    in.String("message"),
 		Author:     in.String("author"),
+		SignOff:    in.Bool("signoff"),
 		Token:      in.String("token"),
 		API:        cmp.Or(in.String("api-url"), "https://api.github.com"),
 		Downgrade:  in.Bool("allow-downgrade"),
@@ -104,7 +105,7 @@ func bumpOptions(rt *Runtime, in spec.Values) (bumpimage.Options, error) {
 			Branch: in.String("pr-branch"), Title: in.String("pr-title"), Body: in.String("pr-body"), Draft: in.Bool("pr-draft"),
 			Extras: forge.Extras{
 				Labels: in.List("pr-labels"), Reviewers: in.List("pr-reviewers"), TeamReviewers: in.List("pr-team-reviewers"),
-				Assignees: in.List("pr-assignees"), AutoMerge: merge,
+				Assignees: in.List("pr-assignees"), Milestone: in.Int("pr-milestone"), AutoMerge: merge,
 			},
 		},
 		Source: bumpimage.Source{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/buenhyden/hy-home/internal/gitrepo"
 )
@@ -40,6 +41,7 @@ type Proposed struct {
 // is closed. Commits of others on the branch are built upon, never replaced.
 func (c *Client) Propose(ctx context.Context, p Pull, first First, intent gitrepo.Intent) (Proposed, error) {
 	for attempt := 1; ; attempt++ {
+		start := time.Now()
 		s, err := c.readPull(ctx, p, first)
 		if err != nil {
 			return Proposed{}, err
@@ -56,13 +58,12 @@ func (c *Client) Propose(ctx context.Context, p Pull, first First, intent gitrep
 			return c.retire(ctx, p, s, res)
 		}
 		move, err := c.carry(ctx, p, s, want, intent, &res)
-		if err == nil {
-			err = c.present(ctx, p, s, move, &res)
-		}
-		if err == nil {
+		if err != nil {
+			err = fmt.Errorf("committing to branch %s of %s: %w", p.Branch, c.o.Repository, err)
+		} else if err = c.present(ctx, p, s, move, &res); err == nil {
 			return res, nil
 		}
-		if again, failed := c.lost(ctx, err, attempt, p.Branch); !again {
+		if again, failed := c.lost(ctx, err, attempt, time.Since(start), p.Branch); !again {
 			return Proposed{}, failed
 		}
 		p.Base, first.Paths = s.base.Branch, s.base.Tree.Asked()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/buenhyden/hy-home/internal/gitrepo"
 )
@@ -17,6 +18,7 @@ var errMoved = errors.New("the branch moved meanwhile")
 // branch is the repository's default branch.
 func (c *Client) Update(ctx context.Context, branch string, first First, intent gitrepo.Intent) (gitrepo.Result, error) {
 	for attempt := 1; ; attempt++ {
+		start := time.Now()
 		h, err := c.readHead(ctx, branch, first)
 		if err != nil {
 			return gitrepo.Result{}, err
@@ -35,7 +37,8 @@ func (c *Client) Update(ctx context.Context, branch string, first First, intent 
 			res.Changed = true
 			return res, nil
 		}
-		if again, failed := c.lost(ctx, err, attempt, h.Branch); !again {
+		err = fmt.Errorf("committing to branch %s of %s: %w", h.Branch, c.o.Repository, err)
+		if again, failed := c.lost(ctx, err, attempt, time.Since(start), h.Branch); !again {
 			return gitrepo.Result{}, failed
 		}
 		branch, first.Paths = h.Branch, h.Tree.Asked()
@@ -44,12 +47,12 @@ func (c *Client) Update(ctx context.Context, branch string, first First, intent 
 
 // lost tells whether a commit that failed is worth another try on the new head, and waits
 // before it. After a gateway's fault the new head shows whether the commit landed.
-func (c *Client) lost(ctx context.Context, err error, attempt int, branch string) (again bool, _ error) {
+func (c *Client) lost(ctx context.Context, err error, attempt int, took time.Duration, branch string) (again bool, _ error) {
 	var gateway gatewayError
 	if !errors.Is(err, errMoved) && !errors.As(err, &gateway) || attempt >= gitrepo.MaxAttempts {
-		return false, fmt.Errorf("committing to branch %s of %s: %w", branch, c.o.Repository, err)
+		return false, err
 	}
 	c.o.Progress(fmt.Sprintf("%s moved meanwhile: applying the change to its new head", branch))
-	err = c.o.Wait(ctx, gitrepo.Backoff(attempt))
+	err = c.o.Wait(ctx, gitrepo.Backoff(attempt, took))
 	return err == nil, err
 }

@@ -49,10 +49,21 @@ error: failed to push some refs to 'https://github.com/acme/infra'
 }
 
 func TestBackoff(t *testing.T) {
-	for attempt := 1; attempt < 20; attempt++ {
-		if d := Backoff(attempt); d < 100*time.Millisecond || d > 7500*time.Millisecond {
-			t.Errorf("Backoff(%d) = %s", attempt, d)
+	for attempt, longest := range map[int]time.Duration{1: 2 * time.Second, 2: 4 * time.Second, 3: 8 * time.Second, 100: 8 * time.Second} {
+		seen := map[time.Duration]bool{}
+		for range 100 {
+			d := Backoff(attempt, time.Second)
+			seen[d] = true
+			if d < 0 || d > longest {
+				t.Errorf("Backoff(%d) = %s", attempt, d)
+			}
 		}
+		if len(seen) < 50 {
+			t.Errorf("Backoff(%d) takes %d values: racers would not part", attempt, len(seen))
+		}
+	}
+	if d := Backoff(3, time.Hour); d > 10*time.Second {
+		t.Errorf("a pause of %s", d)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Commit is what an update wants on the branch.
@@ -43,6 +44,7 @@ func (r *Repo) Update(ctx context.Context, intent Intent) (Result, error) {
 
 func (r *Repo) updateRemote(ctx context.Context, intent Intent) (Result, error) {
 	for attempt := 1; ; attempt++ {
+		start := time.Now()
 		h, err := r.sync(ctx)
 		if err != nil {
 			return Result{}, err
@@ -67,7 +69,7 @@ func (r *Repo) updateRemote(ctx context.Context, intent Intent) (Result, error) 
 			return Result{}, fmt.Errorf("pushing to branch %s of %s: %w", r.o.Branch, r.o.Repository, err)
 		}
 		r.o.Progress(fmt.Sprintf("%s moved meanwhile: applying the change to its new head", r.o.Branch))
-		if err := r.o.Wait(ctx, Backoff(attempt)); err != nil {
+		if err := r.o.Wait(ctx, Backoff(attempt, time.Since(start))); err != nil {
 			return Result{}, err
 		}
 	}

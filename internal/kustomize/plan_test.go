@@ -244,13 +244,3 @@ func TestRender_NumbersSurvive(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkPlan(b *testing.B) {
-	root := tempRepo(b, shop)
-	images := mustParse(b, "localhost:5001/shop/backend:v2")
-	for b.Loop() {
-		if _, err := plan(root, "overlays/dev", images...); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

@@ -147,7 +147,12 @@ func (b *bump) byGit(ctx context.Context, repository string, intent gitrepo.Inte
 		return gitrepo.Result{}, err
 	}
 	defer repo.Close()
-	return repo.Update(ctx, intent)
+	return repo.Update(ctx, func(ctx context.Context, tree gitrepo.Tree) (gitrepo.Commit, error) {
+		if err := tree.Load(ctx, b.first().Paths...); err != nil {
+			return gitrepo.Commit{}, err
+		}
+		return intent(ctx, tree)
+	})
 }
 
 // propose changes a branch of its own and asks people to merge it.

@@ -13,13 +13,13 @@ func TestAPI_PullRequest(t *testing.T) {
 	s := forgetest.New(t, infra(0))
 	o := apiOptions(s, "reg.example/app:v2")
 	o.Mode = PullRequest
-	o.Pull = Pull{Draft: true, Extras: forge.Extras{Labels: []string{"bump"}, Reviewers: []string{"ann", "ghost"}, TeamReviewers: []string{"ops"}, Assignees: []string{"bob"}}}
+	o.Pull = Pull{Draft: true, Extras: forge.Extras{Labels: []string{"bump"}, Reviewers: []string{"ann", "ghost"}, TeamReviewers: []string{"ops"}, Assignees: []string{"bob"}, Milestone: 1}}
 	res := mustRun(t, o)
 	if res.Operation != "created" || res.Number != 1 || !strings.HasPrefix(res.Branch, "chore/bump-app-apps-shop-overlays-dev-") || len(s.Requests) > 5 {
 		t.Errorf("Result = %+v after %d requests", res, len(s.Requests))
 	}
 	p := s.Pulls[0]
-	if !p.Draft || p.Title != devOverlay+": run app:v2" || !slices.Equal(p.Extras, []string{"L_bump", "U_ann", "T_ops", "U_bob"}) ||
+	if !p.Draft || p.Title != devOverlay+": run app:v2" || !slices.Equal(p.Extras, []string{"L_bump", "U_ann", "T_ops", "U_bob", "M_1"}) ||
 		!strings.Contains(p.Body, "- from `reg.example/app:v1`\n- to `reg.example/app:v2`\n") || !strings.Contains(p.Body, "+      - image: reg.example/app:v2") {
 		t.Errorf("pull request %+v", p)
 	}
@@ -33,12 +33,22 @@ func TestAPI_PullRequest(t *testing.T) {
 	}
 	s.Push("main", "others", map[string]string{"README.md": "hello\n"})
 	o.Images = []string{"reg.example/app:v3"}
+	s.Reset()
 	res = mustRun(t, o)
+	if n := len(s.Requests); n > 5 {
+		t.Errorf("%d requests to update it on a base that moved", n)
+	}
 	if h := s.History(res.Branch); res.Operation != "updated" || len(s.Pulls) != 1 || len(h) != 3 || h[1] != "others" || !strings.Contains(s.Text(res.Branch, devFile), "v3") {
 		t.Errorf("update: %+v, history %q", res, h)
 	}
 	if !strings.Contains(p.Title, "app:v3") {
 		t.Errorf("title %q", p.Title)
+	}
+
+	o.Images = []string{"reg.example/app:v3.1"}
+	s.Reset()
+	if res := mustRun(t, o); res.Operation != "updated" || len(s.Requests) > 4 || len(s.History(res.Branch)) != 3 {
+		t.Errorf("%+v after %d requests on a base that did not move", res, len(s.Requests))
 	}
 
 	// A person's commit on the branch stays.
