@@ -30,7 +30,7 @@ func (c *Client) commit(ctx context.Context, h head, want gitrepo.Commit) (strin
 	}
 	_, _, err = c.rest.Git.UpdateRef(ctx, c.owner, c.name, &github.Reference{Ref: github.String("heads/" + h.Branch), Object: &github.GitObject{SHA: &oid}}, false)
 	if status(err) == http.StatusUnprocessableEntity && strings.Contains(err.Error(), "fast forward") {
-		return "", errMoved
+		return "", gitrepo.ErrMoved
 	}
 	if err != nil {
 		return "", explain(ctx, "moving the branch", err)
@@ -86,7 +86,7 @@ func (c *Client) commitOnBranch(ctx context.Context, h head, want gitrepo.Commit
 	var f faults
 	if errors.As(err, &f) {
 		if moved(f) {
-			return "", errMoved
+			return "", gitrepo.ErrMoved
 		}
 		return "", f
 	}

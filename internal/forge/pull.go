@@ -20,8 +20,16 @@ type Pull struct {
 	Branch string // that holds the update; always the same for the same update
 	Draft  bool
 	Extras Extras
+	// Placer makes commits in place of the API; nil is the API. What is read is still read there.
+	Placer Placer
 	// Describe gives title and body once the intent has been asked.
 	Describe func() (title, body string)
+}
+
+// Placer puts a commit on a branch: on top of another commit, if the branch is where it was
+// seen, "" being nowhere. Otherwise it says [gitrepo.ErrMoved].
+type Placer interface {
+	Place(ctx context.Context, onto, branch, seen string, want gitrepo.Commit) (sha string, err error)
 }
 
 // Proposed is what became of a proposal.
@@ -101,7 +109,7 @@ func (c *Client) carry(ctx context.Context, p Pull, s pullState, want gitrepo.Co
 	want.Message = marked(want.Message)
 	onto := head{RepositoryID: s.base.RepositoryID, Branch: p.Branch, Tree: s.base.Tree}
 	switch {
-	case s.refID == "" && plain(onto.Tree, want):
+	case s.refID == "" && plain(onto.Tree, want) && p.Placer == nil:
 		c.o.Progress("making branch " + p.Branch)
 		res.Commit, err = c.commitOnBranch(ctx, onto, want, true)
 	case s.refID != "" && !s.ours:
@@ -112,9 +120,15 @@ func (c *Client) carry(ctx context.Context, p Pull, s pullState, want gitrepo.Co
 		}
 		want.Message = marked(want.Message)
 		res.Warnings = append(res.Warnings, fmt.Sprintf("branch %s has commits of others: the change is added to them", p.Branch))
-		res.Commit, err = c.commit(ctx, onto, want)
+		if p.Placer != nil {
+			res.Commit, err = p.Placer.Place(ctx, s.head, p.Branch, s.head, want)
+		} else {
+			res.Commit, err = c.commit(ctx, onto, want)
+		}
 	case s.fresh && s.ahead > 0 && s.holds(want):
 		return false, nil
+	case p.Placer != nil:
+		res.Commit, err = p.Placer.Place(ctx, s.base.Tree.commit, p.Branch, s.head, want)
 	default:
 		c.o.Progress("moving branch " + p.Branch + " onto " + s.base.Branch)
 		res.Commit, err = c.commitObject(ctx, onto.Tree, want)
@@ -160,7 +174,7 @@ func (c *Client) moveRef(ctx context.Context, s pullState, branch, to string) er
 func refused(err error) error {
 	var f faults
 	if errors.As(err, &f) && (moved(f) || strings.Contains(f.Error(), "beforeOid") || strings.Contains(f.Error(), "not match")) {
-		return errMoved
+		return gitrepo.ErrMoved
 	}
 	return nil
 }

@@ -9,9 +9,6 @@ import (
 	"github.com/buenhyden/hy-home/internal/gitrepo"
 )
 
-// errMoved says that the branch is no more where it was read.
-var errMoved = errors.New("the branch moved meanwhile")
-
 // Update changes files on a branch as [gitrepo.Repo.Update] does: intent is asked on the
 // newest head, and again whenever another commit came first. first is read with the
 // head, so that an intent that needs nothing else costs one request. An empty
@@ -49,7 +46,7 @@ func (c *Client) Update(ctx context.Context, branch string, first First, intent 
 // before it. After a gateway's fault the new head shows whether the commit landed.
 func (c *Client) lost(ctx context.Context, err error, attempt int, took time.Duration, branch string) (again bool, _ error) {
 	var gateway gatewayError
-	if !errors.Is(err, errMoved) && !errors.As(err, &gateway) || attempt >= gitrepo.MaxAttempts {
+	if !errors.Is(err, gitrepo.ErrMoved) && !errors.As(err, &gateway) || attempt >= gitrepo.MaxAttempts {
 		return false, err
 	}
 	c.o.Progress(fmt.Sprintf("%s moved meanwhile: applying the change to its new head", branch))

@@ -15,6 +15,39 @@ func (r *Repo) push(ctx context.Context, sha string) error {
 	return err
 }
 
+// ErrMoved says that a branch is no more where it was seen.
+var ErrMoved = errors.New("the branch moved meanwhile")
+
+// Place puts a commit on a branch beside the one that was opened: on top of a commit that
+// the remote has, and only if the branch is where it was seen; "" is that there is none.
+func (r *Repo) Place(ctx context.Context, onto, branch, seen string, want Commit) (sha string, err error) {
+	if r.fetched != onto {
+		if _, err := r.git(ctx, nil, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance", "--depth=1", "--", r.origin, onto); err != nil {
+			return "", ended(ctx, fmt.Errorf("fetching commit %s of %s: %w", onto, r.o.Repository, err))
+		}
+	}
+	h, err := r.openHead(ctx, onto)
+	if err == nil {
+		sha, err = r.commit(ctx, h, want)
+	}
+	if err != nil {
+		return "", ended(ctx, err)
+	}
+	r.o.Progress("pushing to " + branch)
+	ref := "refs/heads/" + branch
+	_, err = r.git(ctx, nil, "push", "--porcelain", "--force-with-lease="+ref+":"+seen, "--", r.origin, sha+":"+ref)
+	if err != nil && (lostRace(err) || strings.Contains(err.Error(), "stale info")) {
+		return "", ErrMoved
+	}
+	if err != nil {
+		return "", ended(ctx, fmt.Errorf("pushing to branch %s of %s: %w", branch, r.o.Repository, err))
+	}
+	if now, err := r.git(ctx, nil, "ls-remote", "--", r.origin, ref); err != nil || !strings.HasPrefix(now, sha) {
+		return "", ended(ctx, errors.Join(fmt.Errorf("git push said yes, but branch %s of %s is not at commit %s", branch, r.o.Repository, sha), err))
+	}
+	return sha, nil
+}
+
 // landed proves that the remote branch holds the commit: hooks and proxies have been
 // seen to swallow a push with exit code 0.
 func (r *Repo) landed(ctx context.Context, sha string) error {
