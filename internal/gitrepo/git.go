@@ -95,16 +95,22 @@ type gitError struct {
 
 func (e *gitError) Error() string {
 	var said []string
+	last := "" // ssh says why in a line of its own, before git says that it could not read
 	for line := range strings.Lines(e.output) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "fatal: Could not read from remote repository") && last != "" {
+			said = append(said, last)
+		}
 		// Git's cause is in these; the rest is advice for a person at a keyboard.
 		for _, prefix := range []string{"fatal:", "error:", "remote:", "!"} {
-			if text, ok := strings.CutPrefix(strings.TrimSpace(line), prefix); ok {
+			if text, ok := strings.CutPrefix(line, prefix); ok {
 				if text = strings.Join(strings.Fields(text), " "); text != "" {
 					said = append(said, text)
 				}
 				break
 			}
 		}
+		last = line
 	}
 	if len(said) == 0 {
 		return fmt.Sprintf("git %s: %v", e.verb, e.cause)

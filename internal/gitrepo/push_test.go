@@ -43,6 +43,10 @@ error: failed to push some refs to 'https://github.com/acme/infra'
 	if err.Error() != want {
 		t.Errorf("got  %s\nwant %s", err, want)
 	}
+	ssh := &gitError{verb: "clone", cause: errors.New("exit status 128"), output: "git@github.com: Permission denied (publickey).\nfatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights\n"}
+	if want := "git clone: git@github.com: Permission denied (publickey).; Could not read from remote repository."; ssh.Error() != want {
+		t.Errorf("got  %s\nwant %s", ssh, want)
+	}
 	if err := (&gitError{verb: "push", cause: errors.New("exit status 1")}); err.Error() != "git push: exit status 1" {
 		t.Error(err)
 	}
