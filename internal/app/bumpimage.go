@@ -34,6 +34,23 @@ func bumpImage(ctx context.Context, rt *Runtime, in spec.Values) error {
 	if o.Mode == bumpimage.PullRequest && res.Operation == "created" && rt.InActions() && strings.HasPrefix(o.Token, "ghs_") && o.Token == in.String("source-token") {
 		rt.Warning("the pull request was opened with the job's own token: GitHub starts no workflows for it; use the token of an App or a person")
 	}
+	said := bumpSentence(res, o)
+	rt.Progress(said)
+	if !rt.InActions() && !rt.JSON() {
+		rt.Text(res.Diff) // a patch, as git diff prints one; the outputs are for programs
+		return nil
+	}
+	if o.DryRun && rt.InActions() {
+		rt.Foreign(res.Diff)
+	}
+	bumpOutputs(rt, res)
+	if rt.InActions() {
+		rt.Summary(bumpSummary(said, o.Paths, res))
+	}
+	return nil
+}
+
+func bumpOutputs(rt *Runtime, res bumpimage.Result) {
 	number := ""
 	if res.Number != 0 {
 		number = strconv.Itoa(res.Number)
@@ -48,17 +65,6 @@ func bumpImage(ctx context.Context, rt *Runtime, in spec.Values) error {
 	} {
 		rt.Output(out[0], out[1])
 	}
-	if o.DryRun {
-		if rt.InActions() {
-			rt.Foreign(res.Diff)
-		} else {
-			rt.Text(res.Diff)
-		}
-	}
-	said := bumpSentence(res, o)
-	rt.Progress(said)
-	rt.Summary(bumpSummary(said, o.Paths, res))
-	return nil
 }
 
 func bumpOptions(rt *Runtime, in spec.Values) (bumpimage.Options, error) {

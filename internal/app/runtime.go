@@ -84,6 +84,9 @@ func (rt *Runtime) InActions() bool { return rt.gha.InActions() }
 // Getenv reads a variable of the environment hyaction was started with.
 func (rt *Runtime) Getenv(name string) string { return rt.program.env.get(name) }
 
+// JSON reports whether the outputs are printed as JSON, and nothing else.
+func (rt *Runtime) JSON() bool { return rt.outputs != nil }
+
 // Environ returns that environment for a process to be started, without the
 // inputs of the action: a child has no business with its tokens.
 func (rt *Runtime) Environ() []string { return rt.program.env.withoutInputs() }

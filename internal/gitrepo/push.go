@@ -99,13 +99,12 @@ func lostRace(err error) bool {
 }
 
 // Backoff is the pause after a lost race: any time up to twice as long as the attempt took,
-// then four and eight times, so that racers part. What an attempt takes is the measure, since
-// it grows with their number and with the distance: in a simulation of 50 writers on two
-// processors eight times as long ends first, with the fewest attempts; fixed times of any
-// length are either too short there or too long for two.
+// after the first one up to four times, so that racers part. What an attempt takes is the
+// measure, since it grows with their number and with the distance: a fixed time is either
+// too short for fifty writers or too long for two.
 func Backoff(attempt int, took time.Duration) time.Duration {
 	const shortest, longest = 50 * time.Millisecond, 10 * time.Second
-	window := max(took, shortest) << min(attempt, 3)
+	window := max(took, shortest) << min(attempt, 2)
 	return time.Duration(rand.Float64() * float64(min(window, longest)))
 }
 

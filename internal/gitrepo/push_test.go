@@ -53,7 +53,7 @@ error: failed to push some refs to 'https://github.com/acme/infra'
 }
 
 func TestBackoff(t *testing.T) {
-	for attempt, longest := range map[int]time.Duration{1: 2 * time.Second, 2: 4 * time.Second, 3: 8 * time.Second, 100: 8 * time.Second} {
+	for attempt, longest := range map[int]time.Duration{1: 2 * time.Second, 2: 4 * time.Second, 3: 4 * time.Second, 100: 4 * time.Second} {
 		seen := map[time.Duration]bool{}
 		for range 100 {
 			d := Backoff(attempt, time.Second)
