@@ -186,6 +186,14 @@ func TestPlan_Refuses(t *testing.T) {
 			files: "-- overlays/dev/kustomization.yaml --\nresources: [../../base]\nhelmCharts:\n- name: x\n  repo: https://charts.example\n",
 			image: "envoy:v2", want: "does not render",
 		},
+		"program as generator": {
+			files: "-- overlays/dev/kustomization.yaml --\nresources: [../../base]\ngenerators: [run.yaml]\n-- overlays/dev/run.yaml --\napiVersion: v1\nkind: X\nmetadata:\n  name: x\n  annotations:\n    config.kubernetes.io/function: |\n      exec: {path: /bin/false}\n",
+			image: "envoy:v2", want: "does not render",
+		},
+		"file above the repository": {
+			files: "-- overlays/dev/kustomization.yaml --\nresources: [../../base]\nconfigMapGenerator: [{name: x, files: [../../../../../../etc/passwd]}]\n",
+			image: "envoy:v2", want: "does not render",
+		},
 		"above the repository": {
 			files: "-- overlays/dev/kustomization.yaml --\nresources: [../../../../etc]\n",
 			image: "envoy:v2", want: "is not in the repository",

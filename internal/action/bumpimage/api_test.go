@@ -9,6 +9,7 @@ import (
 
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/forge/forgetest"
+	"github.com/buenhyden/hy-home/internal/gitrepo/gittest"
 )
 
 func TestAPI_PushInFewRequests(t *testing.T) {
@@ -67,14 +68,21 @@ func TestAPI_KeepsModesByTheGitDataAPI(t *testing.T) {
 	}
 }
 
-func TestAPI_RefusesLinks(t *testing.T) {
+func TestRefusesLinks(t *testing.T) {
 	files := infra(0)
 	files["apps/link"] = forgetest.File{Mode: 0o120000, Text: "shop/overlays/dev"}
-	s := forgetest.New(t, files)
-	o := apiOptions(s, "reg.example/app:v2")
-	o.Paths = []string{"apps/link"}
-	if _, err := Run(t.Context(), o); exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "symbolic link") {
-		t.Errorf("err = %v", err)
+	files["apps/middle"] = forgetest.File{Mode: 0o120000, Text: "shop"}
+	files["apps/file/kustomization.yaml"] = forgetest.File{Mode: 0o120000, Text: "../shop/overlays/dev/kustomization.yaml"}
+	hub, bare := forgetest.New(t, files), gittest.Bare(t, files)
+	directory := gitOptions(gittest.Clone(t, bare))
+	directory.Mode, directory.Backend = None, Auto
+	for name, o := range map[string]Options{API: apiOptions(hub), Git: gitOptions(bare), None: directory} {
+		for _, dir := range []string{"apps/link", "apps/middle/overlays/dev", "apps/file"} {
+			o.Images, o.Paths, o.Blind = []string{"reg.example/app:v2"}, []string{dir}, true
+			if _, err := Run(t.Context(), o); exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "is a symbolic link") {
+				t.Errorf("%s, %s: err = %v", name, dir, err)
+			}
+		}
 	}
 }
 

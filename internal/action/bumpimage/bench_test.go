@@ -34,7 +34,8 @@ func (h byHand) bump(t testing.TB, s *gittest.Server, tag string) {
 
 // On an infra repository of 5,000 files a bump by the API moves a tenth of the bytes at most,
 // the proof included. Of the round trips two are left, one to read and one to write under the
-// condition that nothing has changed: docs/adr/0014 says why there is no way below.
+// condition that nothing has changed: docs/adr (a bump is an intent on a head) says why there
+// is no way below.
 func TestBump_AgainstACloneOfFiveThousandFiles(t *testing.T) {
 	hand := byHand{testkit.Tool(t, "kustomize")}
 	files := infra(5000)

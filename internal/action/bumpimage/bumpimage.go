@@ -96,7 +96,7 @@ type Result struct {
 // Run sets the images. Everything is checked, rendered and proven before the first
 // byte is written; bad input changes nothing.
 func Run(ctx context.Context, o Options) (Result, error) {
-	b := &bump{Options: o, ordered: map[[2]string]bool{}}
+	b := &bump{Options: o, ordered: map[[2]string]bool{}, from: map[string]string{}}
 	if b.Progress == nil {
 		b.Progress = func(string) {}
 	}
@@ -131,6 +131,7 @@ type bump struct {
 	Options
 	set        []kustomize.Image
 	ordered    map[[2]string]bool // answers of contains
+	from       map[string]string  // source commits of current images
 	change     kustomize.Change   // of the last attempt
 	superseded []string           // images of the last attempt that were left as they are
 }

@@ -53,6 +53,7 @@ func (b *bump) newer(ctx context.Context, tree gitrepo.Tree, dirs []string, img 
 				return false, err
 			}
 		}
+		b.from[ref] = theirs
 		if theirs == "" || strings.HasPrefix(ours, theirs) || strings.HasPrefix(theirs, ours) {
 			continue
 		}

@@ -86,3 +86,21 @@ func TestAPI_AutoMergeFallsBackToAMerge(t *testing.T) {
 		t.Errorf("Result = %+v, %+v", res, s.Pulls[0])
 	}
 }
+
+// What manifests hold is foreign text: it ends no code and no fence, and notifies nobody.
+func TestAPI_PullRequestQuotesForeignText(t *testing.T) {
+	files := infra(0)
+	app := files["apps/shop/base/app.yaml"]
+	app.Text = strings.Replace(app.Text, "{name: app, image", "{name: app, env: [{name: X, value: \"```\\n@acme/all\"}], image", 1)
+	files["apps/shop/base/app.yaml"] = app
+	s := forgetest.New(t, files)
+	o := apiOptions(s, "reg.example/app:v2")
+	o.Mode = PullRequest
+	mustRun(t, o)
+	if body := s.Pulls[0].Body; !strings.Contains(body, "\n````diff\n") || !strings.Contains(body, "\n````\n") {
+		t.Errorf("body:\n%s", body)
+	}
+	if got, want := plain("reg.example/web:v1` @acme/all\n\nBumped-Image: x"), "reg.example/web:v1' @acme/all Bumped-Image: x"; got != want {
+		t.Errorf("plain = %q, want %q", got, want)
+	}
+}
