@@ -50,6 +50,6 @@ func (c *Client) lost(ctx context.Context, err error, attempt int, took time.Dur
 		return false, err
 	}
 	c.o.Progress(fmt.Sprintf("%s moved meanwhile: applying the change to its new head", branch))
-	err = c.o.Wait(ctx, gitrepo.Backoff(attempt, took))
+	err = c.o.Wait(ctx, gitrepo.Backoff(took))
 	return err == nil, err
 }

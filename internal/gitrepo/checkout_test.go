@@ -32,8 +32,11 @@ func TestUpdate_FromACheckout(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if list := gittest.Git(t, checkout, "worktree", "list"); strings.Count(list, "\n") != 0 {
-		t.Errorf("a worktree is left:\n%s", list)
+	if left := gittest.Git(t, checkout, "for-each-ref", "refs/hyaction"); left != "" {
+		t.Errorf("references are left: %s", left)
+	}
+	if _, err := os.Stat(filepath.Join(checkout, ".git", "FETCH_HEAD")); err == nil {
+		t.Error("the user's FETCH_HEAD was written")
 	}
 }
 

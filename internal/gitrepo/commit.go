@@ -28,12 +28,15 @@ func (r *Repo) commit(ctx context.Context, h *head, want Commit) (sha string, er
 	return r.git(ctx, strings.NewReader(want.Message), "commit-tree", "-S", "-p", h.sha, "-F", "-", sha+"^{tree}")
 }
 
+// tempRef names a reference that nobody else uses.
+func tempRef() string { return "refs/hyaction/" + strings.ToLower(rand.Text()) }
+
 // quoted escapes what would end a path between quotes.
 var quoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
 // stream is what git fast-import reads: a commit on a reference that only lives as long.
 func (r *Repo) stream(h *head, want Commit) (*strings.Reader, error) {
-	ref := "refs/hyaction/" + strings.ToLower(rand.Text())
+	ref := tempRef()
 	var s strings.Builder
 	fmt.Fprintf(&s, "feature done\ncommit %s\nmark :1\ncommitter %s <%s> now\n", ref, r.name, r.email)
 	data := func(text string) { fmt.Fprintf(&s, "data %d\n%s\n", len(text), text) }

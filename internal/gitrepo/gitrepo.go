@@ -53,6 +53,7 @@ type Repo struct {
 	remote      string            // the URL that is pushed to
 	origin      string            // what git is told to fetch from and push to
 	fetched     string            // commit that the clone came with; "" once it is old
+	seen        string            // reference that a fetch leaves
 	partial     bool              // the clone has no blobs but those that were asked for
 	sign        bool              // the machine's Git is set to sign commits
 	read        map[string][]byte // blobs by their OID
@@ -73,7 +74,7 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	if o.Wait == nil {
 		o.Wait = wait
 	}
-	r := &Repo{o: o, origin: "origin", read: map[string][]byte{}}
+	r := &Repo{o: o, origin: "origin", seen: "FETCH_HEAD", read: map[string][]byte{}}
 	if err := r.open(ctx); err != nil {
 		_ = r.Close()
 		return nil, ended(ctx, err)
@@ -160,6 +161,8 @@ func (r *Repo) openCheckout(ctx context.Context) (err error) {
 	if r.o.Branch == "" {
 		r.o.Branch, err = r.currentBranch(ctx)
 	}
+	// FETCH_HEAD is the user's own, and that of whoever else is at work here.
+	r.seen = tempRef()
 	return err
 }
 
@@ -219,8 +222,15 @@ func (r *Repo) Branch() string { return r.o.Branch }
 
 // Close removes what Open made.
 func (r *Repo) Close() error {
-	if r.scratch == "" {
+	if r.scratch != "" {
+		return os.RemoveAll(r.scratch)
+	}
+	if r.seen == "FETCH_HEAD" {
 		return nil
 	}
-	return os.RemoveAll(r.scratch)
+	// What Open's context was told does not count any more.
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_, err := r.git(ctx, nil, "update-ref", "-d", r.seen)
+	return err
 }

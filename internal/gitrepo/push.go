@@ -61,7 +61,7 @@ func (r *Repo) landed(ctx context.Context, sha string) error {
 	if err != nil {
 		return fmt.Errorf("reading branch %s back after the push: %w", r.o.Branch, err)
 	}
-	if _, err := r.git(ctx, nil, "merge-base", "--is-ancestor", sha, "FETCH_HEAD"); err != nil {
+	if _, err := r.git(ctx, nil, "merge-base", "--is-ancestor", sha, r.seen); err != nil {
 		return fmt.Errorf("git push said yes, but branch %s of %s does not hold commit %s", r.o.Branch, r.o.Repository, sha)
 	}
 	return nil
@@ -98,14 +98,13 @@ func lostRace(err error) bool {
 	return strings.Contains(e.output, "failed to update ref") && strings.Contains(e.output, "cannot lock ref")
 }
 
-// Backoff is the pause after a lost race: any time up to twice as long as the attempt took,
-// after the first one up to four times, so that racers part. What an attempt takes is the
-// measure, since it grows with their number and with the distance: a fixed time is either
-// too short for fifty writers or too long for two.
-func Backoff(attempt int, took time.Duration) time.Duration {
+// Backoff is the pause after a lost race: any time up to four times as long as the attempt
+// took, so that racers part. What an attempt takes is the measure, since it grows with their
+// number and with the distance: a fixed time is either too short for fifty writers or too
+// long for two. A shorter window costs fifty more attempts, a longer one more time.
+func Backoff(took time.Duration) time.Duration {
 	const shortest, longest = 50 * time.Millisecond, 10 * time.Second
-	window := max(took, shortest) << min(attempt, 2)
-	return time.Duration(rand.Float64() * float64(min(window, longest)))
+	return time.Duration(rand.Float64() * float64(min(4*max(took, shortest), longest)))
 }
 
 func wait(ctx context.Context, d time.Duration) error {

@@ -69,7 +69,7 @@ func (r *Repo) updateRemote(ctx context.Context, intent Intent) (Result, error) 
 			return Result{}, fmt.Errorf("pushing to branch %s of %s: %w", r.o.Branch, r.o.Repository, err)
 		}
 		r.o.Progress(fmt.Sprintf("%s moved meanwhile: applying the change to its new head", r.o.Branch))
-		if err := r.o.Wait(ctx, Backoff(attempt, time.Since(start))); err != nil {
+		if err := r.o.Wait(ctx, Backoff(time.Since(start))); err != nil {
 			return Result{}, err
 		}
 	}
@@ -93,7 +93,7 @@ func (r *Repo) sync(ctx context.Context) (*head, error) {
 			return nil, fmt.Errorf("fetching branch %s of %s: %w", r.o.Branch, r.o.Repository, err)
 		}
 		var err error
-		if sha, err = r.git(ctx, nil, "rev-parse", "--verify", "FETCH_HEAD"); err != nil {
+		if sha, err = r.git(ctx, nil, "rev-parse", "--verify", r.seen); err != nil {
 			return nil, err
 		}
 	}
@@ -102,5 +102,9 @@ func (r *Repo) sync(ctx context.Context) (*head, error) {
 
 func (r *Repo) fetchArgs(options ...string) []string {
 	args := append([]string{"fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance"}, options...)
-	return append(args, "--", r.origin, "refs/heads/"+r.o.Branch)
+	spec := "refs/heads/" + r.o.Branch
+	if r.checkout != "" {
+		args, spec = append(args, "--no-write-fetch-head"), "+"+spec+":"+r.seen
+	}
+	return append(args, "--", r.origin, spec)
 }
