@@ -3,7 +3,6 @@ package gitrepo
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/buenhyden/hy-home/internal/exit"

@@ -38,13 +38,17 @@ func (r *Repo) output(ctx context.Context, stdin io.Reader, args ...string) ([]b
 			"GIT_COMMITTER_NAME=" + r.name, "GIT_COMMITTER_EMAIL=" + r.email,
 		},
 	}
+	if r.scratch != "" {
+		// What is thrown away need not outlive a power cut.
+		c.Args = append([]string{"-c", "core.fsync=none"}, args...)
+	}
 	if origin := httpOrigin(r.remote); r.o.Token != "" && origin != "" {
 		// --config-env names a variable, so that no argument list shows the token,
 		// and for this origin only, so that no redirect carries it elsewhere. The
 		// empty value first drops a header that actions/checkout left in the
 		// configuration: GitHub refuses a request with two.
 		key := "http." + origin + "/.extraheader"
-		c.Args = append([]string{"-c", key + "=", "--config-env=" + key + "=" + tokenEnv}, args...)
+		c.Args = append([]string{"-c", key + "=", "--config-env=" + key + "=" + tokenEnv}, c.Args...)
 		c.Env = append(c.Env, tokenEnv+"="+r.header())
 	}
 	r.o.Log.Debug("git", "args", args, "dir", r.dir)

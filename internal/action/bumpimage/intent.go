@@ -36,24 +36,8 @@ func (b *bump) intent(ctx context.Context, tree gitrepo.Tree) (gitrepo.Commit, e
 	if b.change, err = set.Plan(tree); err != nil {
 		return gitrepo.Commit{}, err
 	}
-	set.Images = nil
-	for _, img := range b.set {
-		newer, err := b.newer(ctx, tree, dirs, img, b.change.Was[img.Name])
-		if err != nil {
-			return gitrepo.Commit{}, err
-		}
-		if newer {
-			b.superseded = append(b.superseded, img.Name)
-			continue
-		}
-		set.Images = append(set.Images, img)
-	}
-	switch {
-	case len(set.Images) == 0:
-		b.change = kustomize.Change{Old: b.change.Old, New: b.change.Old, Proven: b.change.Proven}
-	case len(b.superseded) > 0:
-		set.Found = true // a directory may have used the superseded image alone
-		if b.change, err = set.Plan(tree); err != nil {
+	if b.change.Changed() {
+		if err := b.neverBack(ctx, tree, set); err != nil {
 			return gitrepo.Commit{}, err
 		}
 	}
@@ -65,6 +49,34 @@ func (b *bump) intent(ctx context.Context, tree gitrepo.Tree) (gitrepo.Commit, e
 		c.Files[f.Path] = f.After
 	}
 	return c, nil
+}
+
+// neverBack takes the images out of the change of which a newer one runs.
+func (b *bump) neverBack(ctx context.Context, tree gitrepo.Tree, set kustomize.Set) error {
+	all := set.Images
+	set.Images = nil
+	for _, img := range all {
+		newer, err := b.newer(ctx, tree, set.Dirs, img, b.change.Was[img.Name])
+		if err != nil {
+			return err
+		}
+		if newer {
+			b.superseded = append(b.superseded, img.Name)
+			continue
+		}
+		set.Images = append(set.Images, img)
+	}
+	switch {
+	case len(set.Images) == 0:
+		b.change = kustomize.Change{Old: b.change.Old, New: b.change.Old, Proven: b.change.Proven, Warnings: b.change.Warnings}
+		return nil
+	case len(b.superseded) == 0:
+		return nil
+	}
+	set.Found = true // a directory may have used the superseded image alone
+	change, err := set.Plan(tree)
+	b.change = change
+	return err
 }
 
 // first is what to read with the head, so that the most usual layouts need no second look:

@@ -68,8 +68,7 @@ func (b *bump) slugOf(remote string) (slug string, overHTTP bool) {
 		return remote, true
 	}
 	if host, at, ok := strings.Cut(remote, ":"); ok && !strings.Contains(remote, "://") {
-		_, host, _ = strings.Cut("@"+host, "@") // git@github.com:owner/name.git
-		host = host[strings.LastIndexByte(host, '@')+1:]
+		host = host[strings.LastIndexByte(host, '@')+1:] // git@github.com:owner/name.git
 		remote = "ssh://" + host + "/" + at
 	}
 	u, err := url.Parse(remote)

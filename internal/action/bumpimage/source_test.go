@@ -66,6 +66,9 @@ func TestSuperseded_ByWhatABumpRecorded(t *testing.T) {
 			if n := len(hub.Requests); name == API && n != 2 { // the query, and the comparison of the two commits
 				t.Errorf("%d requests", n)
 			}
+			if res := bump("v2", older); res.Operation != "none" || name == API && len(hub.Requests) != 1 {
+				t.Errorf("nothing to do: %+v after %d requests", res, len(hub.Requests))
+			}
 			if res := bump("v3", strings.Repeat("3", 40)); res.Operation != "pushed" {
 				t.Errorf("a commit that is not known to be older: %+v", res)
 			}

@@ -101,8 +101,9 @@ type Server struct {
 // Serve starts one, which leaves files out where a client asks for it, as GitHub's does.
 func Serve(t testing.TB, bare string) *Server {
 	t.Helper()
-	for _, name := range []string{"http.receivepack", "uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"} {
-		Git(t, bare, "config", name, "true")
+	// A server of many repositories tidies up at times of its own, not after each push.
+	for name, value := range map[string]string{"http.receivepack": "true", "uploadpack.allowFilter": "true", "uploadpack.allowAnySHA1InWant": "true", "receive.autogc": "false"} {
+		Git(t, bare, "config", name, value)
 	}
 	s := &Server{Dir: bare}
 	backend := &cgi.Handler{
