@@ -51,6 +51,9 @@ func (b *bump) resolve(ctx context.Context) (target, error) {
 	if !api {
 		return t, nil
 	}
+	if slug == "" && isDir {
+		return target{}, exit.BadInputf("the remote origin of %q is not on %s: GitHub's API knows what is there (api-url says which server)", b.Repository, webHost(b.API))
+	}
 	if slug == "" {
 		return target{}, exit.BadInputf("repository %q is not on %s: GitHub's API knows owner/name, or a URL there (api-url says which server)", b.Repository, webHost(b.API))
 	}
