@@ -198,6 +198,9 @@ func (r *Repo) clone(ctx context.Context) (err error) {
 		return err
 	}
 	sha, ref, ok := strings.Cut(out, " refs/heads/")
+	if !ok && r.o.Branch != "" {
+		return r.noBranch() // a tag is of that name
+	}
 	if !ok {
 		return exit.BadInputf("repository %q has no default branch (it may be empty): name the branch", r.o.Repository)
 	}

@@ -12,6 +12,7 @@ import (
 
 func TestOpen_BadInput(t *testing.T) {
 	bare := gittest.Bare(t, seed)
+	gittest.Git(t, bare, "tag", "v1", "main")
 	empty := filepath.Join(t.TempDir(), "empty.git")
 	gittest.Git(t, ".", "init", "--quiet", "--bare", empty)
 	for name, tc := range map[string]struct {
@@ -27,6 +28,7 @@ func TestOpen_BadInput(t *testing.T) {
 		"no repository there": {func(o *Options) { o.Repository = t.TempDir() }, "not a Git repository"},
 		"branch option":       {func(o *Options) { o.Branch = "--force" }, "cannot start with"},
 		"branch name":         {func(o *Options) { o.Branch = "a..b" }, "cannot hold"},
+		"a tag":               {func(o *Options) { o.Branch = "v1" }, `branch "v1" does not exist`},
 		"missing branch":      {func(o *Options) { o.Branch = "nowhere" }, `branch "nowhere" does not exist`},
 		"author":              {func(o *Options) { o.Author = "nobody" }, "Name <address>"},
 		"local bare":          {func(o *Options) { o.Local = true }, "not a checkout"},

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -127,6 +129,44 @@ func TestUpdate_RefusesPaths(t *testing.T) {
 		})
 		if exit.Code(err) != exit.BadInput {
 			t.Errorf("writing %q: %v, want bad input", path, err)
+		}
+	}
+}
+
+// Where the machine's Git signs commits, ours are signed.
+func TestUpdate_Signs(t *testing.T) {
+	bare, key := gittest.Bare(t, seed), filepath.Join(t.TempDir(), "key")
+	if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key).CombinedOutput(); err != nil {
+		t.Skipf("no key to sign with can be made here: %v: %s", err, out)
+	}
+	t.Setenv("GIT_CONFIG_COUNT", "3")
+	for i, kv := range [][2]string{{"gpg.format", "ssh"}, {"user.signingkey", key}, {"commit.gpgsign", "yes"}} {
+		t.Setenv(fmt.Sprint("GIT_CONFIG_KEY_", i), kv[0])
+		t.Setenv(fmt.Sprint("GIT_CONFIG_VALUE_", i), kv[1])
+	}
+	got, err := open(t, options(bare)).Update(t.Context(), add("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit := gittest.Git(t, bare, "cat-file", "commit", "main")
+	if !strings.Contains(commit, "-----BEGIN SSH SIGNATURE-----") || !strings.HasSuffix(commit, "add a\n\n# body") || gittest.Git(t, bare, "rev-parse", "main") != got.Commit {
+		t.Errorf("commit %s", commit)
+	}
+	if text := gittest.Git(t, bare, "show", "main:counter.txt"); text != "a" {
+		t.Errorf("counter.txt = %q", text)
+	}
+}
+
+// Closing what was opened and not used is no fault.
+func TestClose_Unused(t *testing.T) {
+	bare := gittest.Bare(t, seed)
+	for _, repository := range []string{bare, gittest.Clone(t, bare)} {
+		r, err := Open(t.Context(), options(repository))
+		if err == nil {
+			err = r.Close()
+		}
+		if err != nil {
+			t.Error(err)
 		}
 	}
 }
