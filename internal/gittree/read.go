@@ -194,7 +194,7 @@ type info struct {
 }
 
 func (i info) Name() string       { return i.name }
-func (i info) Size() int64        { return int64(len(i.node.Text)) }
+func (i info) Size() int64        { return int64(len(i.Text)) }
 func (i info) ModTime() time.Time { return time.Time{} }
 func (i info) IsDir() bool        { return i.node.Mode == ModeDir }
 func (i info) Sys() any           { return nil }

@@ -27,11 +27,11 @@ func SSH(t testing.TB, bare string) (url string) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	for _, key := range []string{"host", "client"} {
-		if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", at(key)).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(t.Context(), "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", at(key)).CombinedOutput(); err != nil {
 			t.Fatalf("ssh-keygen: %v: %s", err, out)
 		}
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,16 +50,13 @@ func SSH(t testing.TB, bare string) (url string) {
 	if os.Geteuid() == 0 {
 		_ = os.MkdirAll("/run/sshd", 0o755) // where root's server drops its rights; what is wrong with it sshd says
 	}
-	server := exec.Command(sshd, "-D", "-e", "-f", at("config"))
+	server := exec.CommandContext(t.Context(), sshd, "-D", "-e", "-f", at("config"))
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = server.Process.Kill()
-		_ = server.Wait()
-	})
+	t.Cleanup(func() { _ = server.Wait() }) // the end of the test's context has killed it
 	for try := 0; ; try++ {
-		c, err := net.Dial("tcp", net.JoinHostPort(host, port))
+		c, err := new(net.Dialer).DialContext(t.Context(), "tcp", net.JoinHostPort(host, port))
 		if err == nil {
 			c.Close()
 			break
