@@ -128,6 +128,8 @@ func bumpSentence(res bumpimage.Result, o bumpimage.Options) string {
 	now := strings.Join(res.New, ", ")
 	where := cmp.Or(res.Branch, "the checkout")
 	switch {
+	case res.Operation == "superseded" && res.Number != 0:
+		return fmt.Sprintf("superseded: pull request %d proposes a newer image already: %s", res.Number, res.URL)
 	case res.Operation == "superseded":
 		return fmt.Sprintf("superseded: %s runs %s already, which is newer", where, strings.Join(res.Old, ", "))
 	case res.Operation == "closed":

@@ -22,6 +22,9 @@ type Pull struct {
 	Extras Extras
 	// Placer makes commits in place of the API; nil is the API. What is read is still read there.
 	Placer Placer
+	// Newer tells by the message of the newest update on the branch whether it came from
+	// something later than this one, which then stays; nil is that nothing does.
+	Newer func(ctx context.Context, message string) (bool, error)
 	// Describe gives title and body once the intent has been asked.
 	Describe func() (title, body string)
 }
@@ -35,7 +38,7 @@ type Placer interface {
 // Proposed is what became of a proposal.
 type Proposed struct {
 	gitrepo.Result        // Branch and Commit are those of the proposal; Changed tells whether a commit was made
-	Operation      string // created, updated, closed or none
+	Operation      string // created, updated, closed, superseded or none
 	Number         int
 	URL            string
 	Merged         bool // at once, since nothing was to be waited for
@@ -64,6 +67,16 @@ func (c *Client) Propose(ctx context.Context, p Pull, first First, intent gitrep
 		}
 		if len(want.Files) == 0 {
 			return c.retire(ctx, p, s, res)
+		}
+		if p.Newer != nil && s.update != "" {
+			newer, err := p.Newer(ctx, s.update)
+			if err != nil {
+				return Proposed{}, err
+			}
+			if newer {
+				res.Operation = "superseded"
+				return res, nil
+			}
 		}
 		move, err := c.carry(ctx, p, s, want, intent, &res)
 		if err != nil {

@@ -23,6 +23,8 @@ type pullState struct {
 	ahead int
 	pull  *pullAnswer
 	ids   extraIDs
+
+	update string // message of the newest commit of ours on the branch
 }
 
 type pullAnswer struct {
@@ -109,6 +111,11 @@ func (c *Client) decodeBranch(ctx context.Context, branch string, target json.Ra
 		return fmt.Errorf("reading branch %s: %w", branch, err)
 	}
 	s.head = commit.OID
+	for _, n := range commit.History.Nodes {
+		if s.update == "" && strings.Contains(n.Message, Mark) {
+			s.update = n.Message
+		}
+	}
 	for i, n := range commit.History.Nodes {
 		if n.OID == s.base.Tree.commit {
 			s.ours, s.fresh, s.ahead = true, true, i

@@ -42,7 +42,7 @@ var BumpImage = Action{
 	},
 	Outputs: []Output{
 		{Name: "changed", Description: "true if a commit was made or a file written (or would be, in a dry run), false if there was nothing to do."},
-		{Name: "operation", Description: "pushed, committed, written, created, updated, closed, superseded (a newer image runs already) or none."},
+		{Name: "operation", Description: "pushed, committed, written, created, updated, closed, superseded (a newer image runs already, or is proposed) or none."},
 		{Name: "commit", Description: "SHA of the commit that was made; of the branch's head if none was."},
 		{Name: "commit-sha", Description: "The same as commit."},
 		{Name: "branch", Description: "Branch that holds the commit."},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/buenhyden/hy-home/internal/gitrepo"
@@ -73,22 +74,38 @@ func (b *bump) recorded(ctx context.Context, tree gitrepo.Tree, dirs []string, r
 		return "", err
 	}
 	for _, message := range messages {
-		commit, found := "", false
-		for line := range strings.Lines(message) {
-			key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
-			repository, sha, _ := strings.Cut(value, "@")
-			switch {
-			case key == imageTrailer && value == ref:
-				found = true
-			case key == commitTrailer && strings.EqualFold(repository, b.Source.Repository) && fullCommit.MatchString(sha):
-				commit = sha
-			}
-		}
-		if found {
+		if commit, refs := b.readTrailers(message); slices.Contains(refs, ref) {
 			return commit, nil
 		}
 	}
 	return "", nil
+}
+
+// proposed tells whether an update that waits in a pull request comes from a later commit
+// than ours.
+func (b *bump) proposed(ctx context.Context, message string) (bool, error) {
+	ours := b.ours(b.set[0])
+	theirs, _ := b.readTrailers(message)
+	if !b.guarded() || ours == "" || theirs == "" || strings.HasPrefix(theirs, ours) {
+		return false, nil
+	}
+	return b.contains(ctx, theirs, ours)
+}
+
+// readTrailers finds in the message of a bump the commit of our source repository that it
+// came from, if it did, and the references that it set.
+func (b *bump) readTrailers(message string) (commit string, refs []string) {
+	for line := range strings.Lines(message) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		repository, sha, _ := strings.Cut(value, "@")
+		switch {
+		case key == imageTrailer:
+			refs = append(refs, value)
+		case key == commitTrailer && strings.EqualFold(repository, b.Source.Repository) && fullCommit.MatchString(sha):
+			commit = sha
+		}
+	}
+	return commit, refs
 }
 
 var fullCommit = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)

@@ -87,3 +87,25 @@ func TestMessage_Trailers(t *testing.T) {
 		t.Errorf("message:\n%s\nwant:\n%s", got, want)
 	}
 }
+
+// An older run that comes in last does not take an open pull request back either.
+func TestSuperseded_ByAnOpenPullRequest(t *testing.T) {
+	older, newer := strings.Repeat("1", 40), strings.Repeat("2", 40)
+	s := forgetest.New(t, infra(0))
+	s.Source = []string{older, newer}
+	propose := func(tag, commit string) Result {
+		o := apiOptions(s, "reg.example/app:"+tag)
+		o.Mode, o.Source = PullRequest, Source{Repository: "acme/app", Commit: commit, Token: forgetest.Token}
+		return mustRun(t, o)
+	}
+	if res := propose("v2", newer); res.Operation != "created" {
+		t.Fatalf("%+v", res)
+	}
+	if res := propose("v1.9", older); res.Operation != "superseded" || res.Changed || res.Number != 1 || !strings.Contains(s.Pulls[0].Title, "v2") {
+		t.Errorf("the older run: %+v", res)
+	}
+	s.Source = append(s.Source, strings.Repeat("3", 40))
+	if res := propose("v3", s.Source[2]); res.Operation != "updated" || !strings.Contains(s.Pulls[0].Title, "v3") {
+		t.Errorf("a newer run: %+v", res)
+	}
+}
