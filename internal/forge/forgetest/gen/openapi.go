@@ -10,6 +10,7 @@ import (
 // operations are what the REST API is asked for.
 var operations = []string{
 	"GET /repos/{owner}/{repo}/compare/{basehead}",
+	"GET /repos/{owner}/{repo}/deployments",
 	"GET /repos/{owner}/{repo}/git/blobs/{file_sha}",
 	"GET /repos/{owner}/{repo}/git/trees/{tree_sha}",
 	"PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}",
