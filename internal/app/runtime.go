@@ -44,6 +44,9 @@ func (rt *Runtime) Output(name, value string) {
 	rt.keep(rt.gha.Output(name, value))
 }
 
+// JSON reports whether the outputs are printed as JSON, and nothing else.
+func (rt *Runtime) JSON() bool { return rt.outputs != nil }
+
 // Summary appends Markdown to the job summary.
 func (rt *Runtime) Summary(markdown string) { rt.keep(rt.gha.Summary(markdown)) }
 
@@ -83,9 +86,6 @@ func (rt *Runtime) InActions() bool { return rt.gha.InActions() }
 
 // Getenv reads a variable of the environment hyaction was started with.
 func (rt *Runtime) Getenv(name string) string { return rt.program.env.get(name) }
-
-// JSON reports whether the outputs are printed as JSON, and nothing else.
-func (rt *Runtime) JSON() bool { return rt.outputs != nil }
 
 // Environ returns that environment for a process to be started, without the
 // inputs of the action: a child has no business with its tokens.

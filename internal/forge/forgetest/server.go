@@ -65,23 +65,24 @@ type Server struct {
 	Latency time.Duration
 	// Enterprise serves the API where an Enterprise Server has it: /api/v3 and /api/graphql.
 	Enterprise bool
+	// Bytes and Connections that crossed the network.
+	Bytes, Connections atomic.Int64
 	// Fault may answer a request in place of the server: before it is done (after is
 	// false), or after, when the answer is lost.
 	Fault func(r *Request, after bool) (status int, header http.Header, body string)
 
-	mu                 sync.Mutex
-	Commits            map[string]*Commit
-	Refs               map[string]string // by branch
-	Pulls              []*Pull
-	Labels             map[string]bool
-	Source             []string // commits of the source repository, oldest first
-	Comments           []string // at commits
-	trees              map[string]map[string]File
-	Requests           []*Request
-	Bytes, Connections atomic.Int64 // that crossed the network
-	Locked             bool         // main is protected
-	Stale              bool         // answers of commits show the branch as it was
-	t                  testing.TB
+	mu       sync.Mutex
+	Commits  map[string]*Commit
+	Refs     map[string]string // by branch
+	Pulls    []*Pull
+	Labels   map[string]bool
+	Source   []string // commits of the source repository, oldest first
+	Comments []string // at commits
+	trees    map[string]map[string]File
+	Requests []*Request
+	Locked   bool // main is protected
+	Stale    bool // answers of commits show the branch as it was
+	t        testing.TB
 }
 
 // Request is one that came.
