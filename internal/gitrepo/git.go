@@ -15,6 +15,10 @@ import (
 // tokenEnv carries the authorization header to git, see [Repo.output].
 const tokenEnv = "HYACTION_GIT_AUTHORIZATION"
 
+// asksServer are the commands that need the token: the others, and hooks and filters that
+// they start, have no business with it. cat-file brings what a partial clone lacks.
+var asksServer = map[string]bool{"clone": true, "fetch": true, "push": true, "ls-remote": true, "cat-file": true}
+
 // git runs one git command and returns its output without the last line end.
 func (r *Repo) git(ctx context.Context, stdin io.Reader, args ...string) (string, error) {
 	out, err := r.output(ctx, stdin, args...)
@@ -42,7 +46,7 @@ func (r *Repo) output(ctx context.Context, stdin io.Reader, args ...string) ([]b
 		// What is thrown away need not outlive a power cut.
 		c.Args = append([]string{"-c", "core.fsync=none"}, args...)
 	}
-	if origin := httpOrigin(r.remote); r.o.Token != "" && origin != "" {
+	if origin := httpOrigin(r.remote); r.o.Token != "" && origin != "" && asksServer[verb(args)] {
 		// --config-env names a variable, so that no argument list shows the token,
 		// and for this origin only, so that no redirect carries it elsewhere. The
 		// empty value first drops a header that actions/checkout left in the

@@ -64,6 +64,11 @@ func TestUpdate_TokenOverHTTP(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "wrong-token") {
 		t.Errorf("err = %v", err)
 	}
+	for _, line := range rec.args {
+		if local := strings.Contains(line, " merge ") || strings.Contains(line, " fast-import "); local && strings.Contains(line, "extraheader") {
+			t.Errorf("a command that asks no server has the token: %s", line)
+		}
+	}
 	if all := strings.Join(rec.args, "\n"); strings.Contains(all, token) || strings.Contains(all, base64.StdEncoding.EncodeToString([]byte("x-access-token:"+token))) {
 		t.Errorf("an argument list shows the token:\n%s", all)
 	}
