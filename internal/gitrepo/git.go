@@ -43,8 +43,8 @@ func (r *Repo) output(ctx context.Context, stdin io.Reader, args ...string) ([]b
 		},
 	}
 	if r.scratch != "" {
-		// What is thrown away need not outlive a power cut.
-		c.Args = append([]string{"-c", "core.fsync=none"}, args...)
+		// What is thrown away need not outlive a power cut, nor be kept tidy.
+		c.Args = append([]string{"-c", "core.fsync=none", "-c", "fastimport.unpackLimit=1"}, args...)
 	}
 	if origin := httpOrigin(r.remote); r.o.Token != "" && origin != "" && asksServer[verb(args)] {
 		// --config-env names a variable, so that no argument list shows the token,

@@ -3,8 +3,10 @@ package gitrepo
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/buenhyden/hy-home/internal/exit"
 )
@@ -84,7 +86,7 @@ func TestValidateBranch(t *testing.T) {
 // FuzzValidateRepository: nothing that passes can be an option or name a helper
 // program to git.
 func FuzzValidateRepository(f *testing.F) {
-	for _, s := range []string{"https://github.com/a/b", "git@host:a/b.git", "../infra", "ext::sh", "ssh://git@host:22/x", "-x", "https://u:p@h/x"} {
+	for _, s := range []string{"https://github.com/a/b", "git@host:a/b.git", "../infra", "ext::sh", "ssh://git@host:22/x", "-x", "https://u:p@h/x", "0:0::"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -94,10 +96,13 @@ func FuzzValidateRepository(f *testing.F) {
 		if s == "" || s[0] == '-' {
 			t.Fatalf("%q passes as an operand", s)
 		}
-		for i := 0; i+1 < len(s) && s[i] != '/'; i++ {
-			if s[i] == ':' && s[i+1] == ':' {
-				t.Fatalf("%q passes as transport::address", s)
-			}
+		// Git takes what follows its first characters of a scheme for an address of the
+		// program git-remote-<scheme>, if it is "::".
+		rest := strings.TrimLeftFunc(s, func(c rune) bool {
+			return c < 0x80 && (unicode.IsLetter(c) || unicode.IsDigit(c) || strings.ContainsRune("+-.", c))
+		})
+		if strings.HasPrefix(rest, "::") {
+			t.Fatalf("%q passes as transport::address", s)
 		}
 	})
 }
