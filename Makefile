@@ -33,7 +33,7 @@ format:
 
 .PHONY: tools
 tools: ## Build the pinned tools, each from a module of its own
-	@for tool in act actionlint golangci-lint; do \
+	@for tool in act actionlint golangci-lint kustomize; do \
 		echo "tool $$tool"; go tool -modfile=tools/$$tool/go.mod -n $$tool >/dev/null || exit 1; \
 	done
 
@@ -84,7 +84,8 @@ bench-platform: ## The same platform as guides install it and with setup-platfor
 	go run ./testbed/bench
 
 .PHONY: bench-bump
-bench-bump: ## A bump by API, by Git and by hand, and the edit alone against kustomize's
+bench-bump: ## A bump by API, by Git and by hand, fifty writers at once, the edit against kustomize's program and library
+	go test -count=1 -v -run 'TestFiftyWriters|TestBump_Against' ./internal/action/bumpimage | grep -v '^=== '
 	go test -run '^$$' -bench 'Bump|Edit|Plan' -benchtime 10x ./internal/action/bumpimage ./internal/kustomize
 
 .PHONY: bench-gate

@@ -38,6 +38,7 @@ var walls = []wall{
 		why: "drivers are chosen by app and reached through engine.Driver, so that a kind of component is one package"},
 	{of: "...", but: []string{"internal/testkit"}, ban: []string{"internal/testkit"}, why: "testkit is for tests, and does not belong into the binary"},
 	{of: "...", ban: []string{"internal/forge/forgetest"}, why: "forgetest is a GitHub for tests, and does not belong into the binary"},
+	{of: "...", but: []string{"internal/forge/forgetest"}, ban: []string{"internal/gitrepo/gittest"}, why: "gittest is Git for tests, and does not belong into the binary"},
 	{of: "internal/...", ban: []string{"testbed/..."}, why: "the product does not know the bed it is tested in"},
 	{of: "cmd/...", ban: []string{"internal/action/...", "internal/driver/...", "internal/gha", "internal/spec", "internal/engine"},
 		why: "main makes a context and calls app: nothing there can be tested"},
@@ -50,13 +51,14 @@ var walls = []wall{
 	{of: "internal/netplan", ban: impure, through: true, why: "addresses are arithmetic"},
 	{of: "internal/judge", ban: impure, through: true, why: "a verdict follows from measurements alone, so that it can be repeated"},
 	{of: "internal/spec", ban: impure, through: true, why: "the declarations are data"},
+	{of: "internal/gittree", ban: impure, through: true, why: "what a tree looks like does not depend on where it is read"},
 	{of: "internal/imagetag", ban: impure, through: true, why: "tags follow from the event alone"},
 	{of: "internal/version", ban: impure, through: true, why: "every command can say its version at once"},
 	{of: "internal/exit", ban: impure, through: true, why: "every room imports it"},
 	{of: "internal/report", ban: impure, through: true, why: "a report is drawn from results, and writes to what it is handed"},
 	{of: "internal/engine", ban: append([]string{"gopkg.in/...", "github.com/..."}, impure...),
 		why: "the engine knows nodes and edges; what they do is the drivers' business"},
-	{of: "internal/...", but: []string{"internal/run", "internal/testkit"}, ban: []string{"os/exec"},
+	{of: "internal/...", but: []string{"internal/run", "internal/testkit", "internal/gitrepo/gittest"}, ban: []string{"os/exec"},
 		why: "processes start through run: argument lists, an environment without secrets, and an end with their context"},
 
 	// Each heavy library has one home, so that its next major version is a change of one package.

@@ -34,6 +34,23 @@ func bumpImage(ctx context.Context, rt *Runtime, in spec.Values) error {
 	if o.Mode == bumpimage.PullRequest && res.Operation == "created" && rt.InActions() && strings.HasPrefix(o.Token, "ghs_") && o.Token == in.String("source-token") {
 		rt.Warning("the pull request was opened with the job's own token: GitHub starts no workflows for it; use the token of an App or a person")
 	}
+	said := bumpSentence(res, o)
+	rt.Progress(said)
+	if !rt.InActions() && !rt.JSON() {
+		rt.Text(res.Diff) // a patch, as git diff prints one; the outputs are for programs
+		return nil
+	}
+	if o.DryRun && rt.InActions() {
+		rt.Foreign(res.Diff)
+	}
+	bumpOutputs(rt, res)
+	if rt.InActions() {
+		rt.Summary(bumpSummary(said, o.Paths, res))
+	}
+	return nil
+}
+
+func bumpOutputs(rt *Runtime, res bumpimage.Result) {
 	number := ""
 	if res.Number != 0 {
 		number = strconv.Itoa(res.Number)
@@ -48,17 +65,6 @@ func bumpImage(ctx context.Context, rt *Runtime, in spec.Values) error {
 	} {
 		rt.Output(out[0], out[1])
 	}
-	if o.DryRun {
-		if rt.InActions() {
-			rt.Foreign(res.Diff)
-		} else {
-			rt.Text(res.Diff)
-		}
-	}
-	said := bumpSentence(res, o)
-	rt.Progress(said)
-	rt.Summary(bumpSummary(said, o.Paths, res))
-	return nil
 }
 
 func bumpOptions(rt *Runtime, in spec.Values) (bumpimage.Options, error) {
@@ -97,6 +103,7 @@ func bumpOptions(rt *Runtime, in spec.Values) (bumpimage.Options, error) {
 		DryRun:     in.Bool("dry-run"),
 		Message:    in.String("message"),
 		Author:     in.String("author"),
+		SignOff:    in.Bool("signoff"),
 		Token:      in.String("token"),
 		API:        cmp.Or(in.String("api-url"), "https://api.github.com"),
 		Downgrade:  in.Bool("allow-downgrade"),
@@ -104,7 +111,7 @@ func bumpOptions(rt *Runtime, in spec.Values) (bumpimage.Options, error) {
 			Branch: in.String("pr-branch"), Title: in.String("pr-title"), Body: in.String("pr-body"), Draft: in.Bool("pr-draft"),
 			Extras: forge.Extras{
 				Labels: in.List("pr-labels"), Reviewers: in.List("pr-reviewers"), TeamReviewers: in.List("pr-team-reviewers"),
-				Assignees: in.List("pr-assignees"), AutoMerge: merge,
+				Assignees: in.List("pr-assignees"), Milestone: in.Int("pr-milestone"), AutoMerge: merge,
 			},
 		},
 		Source: bumpimage.Source{
@@ -121,6 +128,8 @@ func bumpSentence(res bumpimage.Result, o bumpimage.Options) string {
 	now := strings.Join(res.New, ", ")
 	where := cmp.Or(res.Branch, "the checkout")
 	switch {
+	case res.Operation == "superseded" && res.Number != 0:
+		return fmt.Sprintf("superseded: pull request %d proposes a newer image already: %s", res.Number, res.URL)
 	case res.Operation == "superseded":
 		return fmt.Sprintf("superseded: %s runs %s already, which is newer", where, strings.Join(res.Old, ", "))
 	case res.Operation == "closed":

@@ -44,6 +44,9 @@ func (rt *Runtime) Output(name, value string) {
 	rt.keep(rt.gha.Output(name, value))
 }
 
+// JSON reports whether the outputs are printed as JSON, and nothing else.
+func (rt *Runtime) JSON() bool { return rt.outputs != nil }
+
 // Summary appends Markdown to the job summary.
 func (rt *Runtime) Summary(markdown string) { rt.keep(rt.gha.Summary(markdown)) }
 

@@ -2,7 +2,6 @@ package forge
 
 import (
 	"context"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -107,11 +106,3 @@ func TestTransport_RateLimits(t *testing.T) {
 		}
 	}
 }
-
-func TestBlobID(t *testing.T) {
-	if got := BlobID([]byte("hello\n")); got != "ce013625030ba8dba906f756967f9e9ca394464a" { // git hash-object
-		t.Errorf("BlobID = %s", got)
-	}
-}
-
-var _ fs.ReadLinkFS = (*Snapshot)(nil)

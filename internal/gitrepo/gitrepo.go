@@ -32,9 +32,6 @@ type Options struct {
 	// Token for HTTP(S), if Git's own configuration has none. It reaches git
 	// through the environment and is never part of an argument, URL or error.
 	Token string
-	// Sparse are the paths that an update looks at first. Of a URL only these are brought,
-	// and what the update then asks for. nil brings everything.
-	Sparse []string
 	// Author and committer, as "Name <address>".
 	Author string
 
@@ -50,16 +47,22 @@ type Options struct {
 type Repo struct {
 	o           Options
 	name, email string
-	checkout    string   // of the user; "" for a URL or a bare repository
-	scratch     string   // temporary directory, removed by Close
-	work        string   // where updates are made: a directory of scratch, or the checkout
-	remote      string   // the URL that is pushed to
-	brought     []string // paths that the work tree has; nil is all
-	origin      string   // what git is told to fetch from and push to
+	checkout    string            // of the user; "" for a URL or a bare repository
+	scratch     string            // temporary directory, removed by Close
+	dir         string            // where git runs: the checkout, or a bare clone in scratch
+	remote      string            // the URL that is pushed to
+	origin      string            // what git is told to fetch from and push to
+	fetched     string            // commit that the clone came with; "" once it is old
+	seen        string            // reference that a fetch leaves
+	partial     bool              // the clone has no blobs but those that were asked for
+	sign        bool              // the machine's Git is set to sign commits
+	read        map[string][]byte // blobs by their OID
 }
 
-// Open checks the options and prepares a place to work in: a new shallow repository
-// for a URL, a separate worktree for a checkout, whose own files stay untouched.
+// Open checks the options and prepares a place to work in: of a URL a clone with the
+// newest commit and its directories, but no files, of which those that are looked at are
+// fetched then. Of a checkout it is the checkout's own object store: no file of it, nor its
+// index, is touched.
 // The caller must call [Repo.Close].
 func Open(ctx context.Context, o Options) (*Repo, error) {
 	if o.Progress == nil {
@@ -71,7 +74,7 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	if o.Wait == nil {
 		o.Wait = wait
 	}
-	r := &Repo{o: o, origin: "origin"}
+	r := &Repo{o: o, origin: "origin", seen: "FETCH_HEAD", read: map[string][]byte{}}
 	if err := r.open(ctx); err != nil {
 		_ = r.Close()
 		return nil, ended(ctx, err)
@@ -103,10 +106,20 @@ func (r *Repo) open(ctx context.Context) (err error) {
 	if err := r.locate(ctx); err != nil {
 		return err
 	}
-	if r.o.Local {
+	switch {
+	case r.o.Local:
 		return r.openLocal(ctx)
+	case r.checkout != "":
+		err = r.openCheckout(ctx)
+	default:
+		err = r.clone(ctx)
 	}
-	return r.openScratch(ctx)
+	if err != nil {
+		return err
+	}
+	sign, err := r.git(ctx, nil, "config", "--type=bool", "--default=false", "--get", "commit.gpgsign")
+	r.sign = sign == "true"
+	return err
 }
 
 // locate finds out what Repository is.
@@ -123,7 +136,8 @@ func (r *Repo) locate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	out, err := r.git(ctx, dir, nil, "rev-parse", "--is-bare-repository", "--show-cdup")
+	r.dir = dir
+	out, err := r.git(ctx, nil, "rev-parse", "--is-bare-repository", "--show-cdup")
 	if err != nil {
 		return exit.BadInputf("repository %q is not a Git repository: %w", r.o.Repository, err)
 	}
@@ -139,108 +153,87 @@ func (r *Repo) locate(ctx context.Context) error {
 	return nil
 }
 
-// openLocal prepares to commit to the checkout itself.
-func (r *Repo) openLocal(ctx context.Context) error {
-	if r.checkout == "" {
-		return exit.BadInputf("repository %q is not a checkout: without pushing, the commit would be lost", r.o.Repository)
-	}
-	current, err := r.currentBranch(ctx)
-	if err != nil {
-		return err
-	}
-	if r.o.Branch != "" && r.o.Branch != current {
-		return exit.BadInputf("branch %q is not checked out in %s, %q is", r.o.Branch, r.o.Repository, current)
-	}
-	r.o.Branch, r.work = current, r.checkout
-	return nil
-}
-
-// openScratch prepares a work tree beside everything else.
-func (r *Repo) openScratch(ctx context.Context) (err error) {
-	if r.scratch, err = os.MkdirTemp("", "hyaction-git-"); err != nil {
-		return err
-	}
-	work := filepath.Join(r.scratch, "tree")
-	if r.checkout != "" {
-		if r.remote, err = r.git(ctx, r.checkout, nil, "remote", "get-url", "--push", "origin"); err != nil {
-			return exit.BadInputf("the checkout %q has no remote \"origin\" to push to: add one, or do not push", r.o.Repository)
-		}
-		if isLocalPath(r.remote) && !filepath.IsAbs(r.remote) {
-			r.origin = filepath.Join(r.checkout, r.remote) // git would look from the worktree
-		}
-		if r.o.Branch == "" {
-			if r.o.Branch, err = r.currentBranch(ctx); err != nil {
-				return err
-			}
-		}
-		if _, err := r.git(ctx, r.checkout, nil, "worktree", "add", "--quiet", "--detach", "--no-checkout", "--", work); err != nil {
-			return fmt.Errorf("opening %s: %w", r.o.Repository, err)
-		}
-		r.work = work
-		return nil
-	}
-	if _, err := r.git(ctx, r.scratch, nil, "init", "--quiet", "--", work); err != nil {
-		return err
-	}
-	r.work = work
-	// Bytes are to stay what they are, whatever this machine's settings.
-	settings := [][2]string{{"core.autocrlf", "false"}, {"remote.origin.url", r.remote}}
-	if r.o.Sparse != nil {
-		// A server that cannot leave blobs out says so, and sends them.
-		settings = append(settings, [2]string{"remote.origin.promisor", "true"}, [2]string{"remote.origin.partialclonefilter", "blob:none"})
-	}
-	for _, kv := range settings {
-		if _, err := r.git(ctx, work, nil, "config", kv[0], kv[1]); err != nil {
-			return err
-		}
-	}
-	if r.o.Sparse != nil {
-		if err := r.sparse(ctx, "set", "--no-cone", r.o.Sparse); err != nil {
-			return err
-		}
+// openCheckout finds the remote of a checkout.
+func (r *Repo) openCheckout(ctx context.Context) (err error) {
+	if r.remote, err = r.git(ctx, nil, "remote", "get-url", "--push", "origin"); err != nil {
+		return exit.BadInputf("the checkout %q has no remote \"origin\" to push to: add one, or do not push", r.o.Repository)
 	}
 	if r.o.Branch == "" {
-		r.o.Branch, err = r.defaultBranch(ctx)
+		r.o.Branch, err = r.currentBranch(ctx)
 	}
+	// FETCH_HEAD is the user's own, and that of whoever else is at work here.
+	r.seen = tempRef()
 	return err
 }
 
+// clone makes a bare repository of the branch's newest commit, without its files' contents.
+// A repository on this machine lends its objects in place of that.
+func (r *Repo) clone(ctx context.Context) (err error) {
+	if r.scratch, err = os.MkdirTemp("", "hyaction-git-"); err != nil {
+		return err
+	}
+	r.o.Progress("cloning " + redact(r.remote))
+	args := []string{"clone", "--quiet", "--bare", "--single-branch", "--no-tags"}
+	if isLocalPath(r.remote) {
+		args = append(args, "--shared")
+	} else {
+		// A server that cannot leave files out says so, and sends them.
+		args = append(args, "--depth=1", "--filter=blob:none")
+		r.partial = true
+	}
+	if r.o.Branch != "" {
+		args = append(args, "--branch="+r.o.Branch)
+	}
+	r.dir = r.scratch
+	work := filepath.Join(r.scratch, "infra.git")
+	if _, err := r.git(ctx, nil, append(args, "--", r.remote, work)...); err != nil {
+		if strings.Contains(err.Error(), "not found in upstream") {
+			return r.noBranch()
+		}
+		return fmt.Errorf("cloning %s: %w", redact(r.remote), err)
+	}
+	r.dir = work
+	out, err := r.git(ctx, nil, "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads/")
+	if err != nil {
+		return err
+	}
+	sha, ref, ok := strings.Cut(out, " refs/heads/")
+	if !ok && r.o.Branch != "" {
+		return r.noBranch() // a tag is of that name
+	}
+	if !ok {
+		return exit.BadInputf("repository %q has no default branch (it may be empty): name the branch", r.o.Repository)
+	}
+	r.fetched, r.o.Branch = sha, ref
+	return ValidateBranch(ref)
+}
+
+func (r *Repo) noBranch() error {
+	return exit.BadInputf("branch %q does not exist in repository %q", r.o.Branch, r.o.Repository)
+}
+
 func (r *Repo) currentBranch(ctx context.Context) (string, error) {
-	branch, err := r.git(ctx, r.checkout, nil, "symbolic-ref", "--quiet", "--short", "HEAD")
+	branch, err := r.git(ctx, nil, "symbolic-ref", "--quiet", "--short", "HEAD")
 	if err != nil {
 		return "", exit.BadInputf("the checkout %q is on no branch (detached HEAD): name the branch", r.o.Repository)
 	}
 	return branch, ValidateBranch(branch)
 }
 
-func (r *Repo) defaultBranch(ctx context.Context) (string, error) {
-	out, err := r.git(ctx, r.work, nil, "ls-remote", "--symref", "--", r.origin, "HEAD")
-	if err != nil {
-		return "", fmt.Errorf("asking %s for its default branch: %w", r.o.Repository, err)
-	}
-	for line := range strings.Lines(out) {
-		ref, ok := strings.CutPrefix(line, "ref: refs/heads/")
-		if branch, _, tab := strings.Cut(ref, "\t"); ok && tab {
-			return branch, ValidateBranch(branch)
-		}
-	}
-	return "", exit.BadInputf("repository %q has no default branch (it may be empty): name the branch", r.o.Repository)
-}
-
 // Branch is the branch that is updated.
 func (r *Repo) Branch() string { return r.o.Branch }
 
-// Close removes what Open made. It works with a cancelled context's leftovers too.
+// Close removes what Open made.
 func (r *Repo) Close() error {
-	if r.scratch == "" {
+	if r.scratch != "" {
+		return os.RemoveAll(r.scratch)
+	}
+	if r.seen == "FETCH_HEAD" {
 		return nil
 	}
-	err := os.RemoveAll(r.scratch)
-	if r.checkout != "" {
-		// The checkout still lists the worktree; it must not grow by one each time.
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		_, _ = r.git(ctx, r.checkout, nil, "worktree", "prune")
-	}
+	// What Open's context was told does not count any more.
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_, err := r.git(ctx, nil, "update-ref", "-d", r.seen)
 	return err
 }

@@ -18,12 +18,12 @@ func Init(ctx context.Context, runner run.Runner, dir, branch, author, message s
 	if err := ValidateBranch(branch); err != nil {
 		return false, err
 	}
-	r := &Repo{o: Options{Runner: runner, Log: slog.New(slog.DiscardHandler)}}
+	r := &Repo{o: Options{Runner: runner, Log: slog.New(slog.DiscardHandler)}, dir: dir}
 	if r.name, r.email, err = parseAuthor(author); err != nil {
 		return false, err
 	}
 	if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
-		if _, err := r.git(ctx, dir, nil, "rev-parse", "--verify", "--quiet", "HEAD"); err != nil {
+		if _, err := r.git(ctx, nil, "rev-parse", "--verify", "--quiet", "HEAD"); err != nil {
 			return false, exit.BadInputf("directory %q is a Git repository without a commit: remove its .git, or commit yourself", dir)
 		}
 		return false, nil
@@ -33,7 +33,7 @@ func Init(ctx context.Context, runner run.Runner, dir, branch, author, message s
 		{"add", "--all", "--", "."},
 		{"commit", "--quiet", "--file=-"},
 	} {
-		if _, err := r.git(ctx, dir, strings.NewReader(message), args...); err != nil {
+		if _, err := r.git(ctx, strings.NewReader(message), args...); err != nil {
 			return false, fmt.Errorf("making %s a repository: %w", dir, err)
 		}
 	}
@@ -42,8 +42,8 @@ func Init(ctx context.Context, runner run.Runner, dir, branch, author, message s
 
 // Origin is the URL that a checkout pushes to.
 func Origin(ctx context.Context, runner run.Runner, dir string) (string, error) {
-	r := &Repo{o: Options{Runner: runner, Log: slog.New(slog.DiscardHandler)}}
-	remote, err := r.git(ctx, dir, nil, "remote", "get-url", "--push", "origin")
+	r := &Repo{o: Options{Runner: runner, Log: slog.New(slog.DiscardHandler)}, dir: dir}
+	remote, err := r.git(ctx, nil, "remote", "get-url", "--push", "origin")
 	if err != nil {
 		return "", exit.BadInputf("the checkout %q has no remote \"origin\": %w", dir, err)
 	}

@@ -2,24 +2,30 @@ package gitrepo
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io/fs"
 	"os"
 	"path"
-	"strings"
 )
 
-// worktree is the [Tree] of files on disk. If it is sparse, only paths that were brought
-// are there; a path that was not asked for does not exist.
-type worktree struct {
-	directory
-	r *Repo
+// Tree shows the files of a commit. Not all of them need be at hand: opening what is not
+// brings it, one at a time, and Load brings many at once.
+type Tree interface {
+	fs.FS
+	Known(name string) bool // whether opening it brings nothing
+	Load(ctx context.Context, names ...string) error
+	// Files lists the paths of all files below a directory; none if it is not there.
+	Files(ctx context.Context, dir string) ([]string, error)
+	// Messages are those of the newest commits that changed one of paths, newest first.
+	Messages(ctx context.Context, paths ...string) ([]string, error)
 }
 
-// directory is the [Tree] of a directory that is all there. It names the interfaces that
-// the FS of an [os.Root] has, as embedding fs.FS alone would hide them: a link would be
-// followed where it must be seen.
-type directory interface {
+// directory is the [Tree] of a directory, where everything is at hand.
+type directory struct{ files }
+
+// files names the interfaces that the FS of an [os.Root] has, as embedding fs.FS alone
+// would hide them: a link would be followed where it must be seen.
+type files interface {
 	fs.ReadLinkFS
 	fs.StatFS
 	fs.ReadFileFS
@@ -27,56 +33,27 @@ type directory interface {
 }
 
 // Directory is the [Tree] of all files below root.
-func Directory(root *os.Root) Tree { return &worktree{root.FS().(directory), &Repo{}} }
+func Directory(root *os.Root) Tree { return directory{root.FS().(files)} }
 
-// Known implements [Tree].
-func (w *worktree) Known(name string) bool {
-	if w.r.brought == nil {
-		return true
-	}
-	name = path.Clean(name)
-	for _, p := range w.r.brought {
-		if p == name || p == "." && !strings.Contains(name, "/") || strings.HasPrefix(name, p+"/") {
-			return true
+// Known implements [Tree], as do the methods below.
+func (directory) Known(string) bool { return true }
+
+func (directory) Load(context.Context, ...string) error { return nil }
+
+func (d directory) Files(_ context.Context, dir string) (found []string, err error) {
+	err = fs.WalkDir(d, path.Clean(dir), func(name string, e fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err == nil && e.IsDir() && e.Name() == ".git":
+			return fs.SkipDir
+		case err == nil && !e.IsDir():
+			found = append(found, name)
 		}
-	}
-	return false
+		return err
+	})
+	return found, err
 }
 
-// Load implements [Tree]: one step of sparse-checkout, which fetches what it needs at once.
-func (w *worktree) Load(ctx context.Context, names ...string) error {
-	var missing []string
-	for _, name := range names {
-		if !w.Known(name) {
-			missing = append(missing, path.Clean(name))
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	return w.r.sparse(ctx, "add", "", missing)
-}
-
-// sparse has the work tree hold paths: files or directories with all below them, and of
-// the top (".") its files and the names of its directories.
-func (r *Repo) sparse(ctx context.Context, verb, flag string, names []string) error {
-	var patterns strings.Builder
-	for _, name := range names {
-		if name == "." {
-			patterns.WriteString("/*\n")
-			continue
-		}
-		patterns.WriteString("/" + escapePattern.Replace(name) + "\n")
-	}
-	args := []string{"sparse-checkout", verb}
-	if flag != "" {
-		args = append(args, flag)
-	}
-	if _, err := r.git(ctx, r.work, strings.NewReader(patterns.String()), append(args, "--stdin")...); err != nil {
-		return fmt.Errorf("bringing %s: %w", strings.Join(names, ", "), err)
-	}
-	r.brought = append(r.brought, names...)
-	return nil
-}
-
-var escapePattern = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`)
+// Messages knows none: what lies in a directory need not be committed.
+func (directory) Messages(context.Context, ...string) ([]string, error) { return nil, nil }

@@ -142,13 +142,9 @@ func (p *planner) blind() error {
 
 // prove renders before and after.
 func (p *planner) prove() error {
-	dirs := p.Render
-	if len(dirs) == 0 {
-		dirs = p.Dirs
-	}
-	was, err := p.render(dirs, func(f File) []byte { return f.Before })
+	dirs, was, err := p.before()
 	if err != nil {
-		return exit.Errorf(exit.Code(err), "already broken, before any change: %w", err)
+		return err
 	}
 	reach, err := p.probe(dirs, was)
 	if err != nil {

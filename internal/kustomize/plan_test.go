@@ -186,6 +186,14 @@ func TestPlan_Refuses(t *testing.T) {
 			files: "-- overlays/dev/kustomization.yaml --\nresources: [../../base]\nhelmCharts:\n- name: x\n  repo: https://charts.example\n",
 			image: "envoy:v2", want: "does not render",
 		},
+		"program as generator": {
+			files: "-- overlays/dev/kustomization.yaml --\nresources: [../../base]\ngenerators: [run.yaml]\n-- overlays/dev/run.yaml --\napiVersion: v1\nkind: X\nmetadata:\n  name: x\n  annotations:\n    config.kubernetes.io/function: |\n      exec: {path: /bin/false}\n",
+			image: "envoy:v2", want: "does not render",
+		},
+		"file above the repository": {
+			files: "-- overlays/dev/kustomization.yaml --\nresources: [../../base]\nconfigMapGenerator: [{name: x, files: [../../../../../../etc/passwd]}]\n",
+			image: "envoy:v2", want: "does not render",
+		},
 		"above the repository": {
 			files: "-- overlays/dev/kustomization.yaml --\nresources: [../../../../etc]\n",
 			image: "envoy:v2", want: "is not in the repository",
@@ -210,47 +218,5 @@ func TestPlan_Refuses(t *testing.T) {
 				t.Errorf("err = %v\nwant bad input with %q", err, tc.want)
 			}
 		})
-	}
-}
-
-// A link inside the repository must not let a rendered manifest quote the host's files.
-func TestRender_StaysInside(t *testing.T) {
-	outside := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(outside, []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: secret}\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	root := tempRepo(t, "-- kustomization.yaml --\nresources: [link.yaml]\n")
-	if err := root.Symlink(outside, "link.yaml"); err != nil {
-		t.Fatal(err)
-	}
-	objects, err := Render(root, ".")
-	if exit.Code(err) != exit.BadInput {
-		t.Errorf("Render = %v, %v; want bad input", objects, err)
-	}
-}
-
-func TestRender_NumbersSurvive(t *testing.T) {
-	objects, err := Render(tempRepo(t, shop), "overlays/dev")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, o := range objects {
-		copied := o.DeepCopy() // panics on a plain int
-		if o.GetKind() != "Rollout" {
-			continue
-		}
-		if n := copied.Object["spec"].(map[string]any)["replicas"]; n != int64(3) || o.GetNamespace() != "apps" {
-			t.Errorf("replicas = %T %v in namespace %q", n, n, o.GetNamespace())
-		}
-	}
-}
-
-func BenchmarkPlan(b *testing.B) {
-	root := tempRepo(b, shop)
-	images := mustParse(b, "localhost:5001/shop/backend:v2")
-	for b.Loop() {
-		if _, err := plan(root, "overlays/dev", images...); err != nil {
-			b.Fatal(err)
-		}
 	}
 }

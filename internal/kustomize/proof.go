@@ -44,6 +44,37 @@ type reach struct {
 	touched map[place]bool     // all that follows from the references: replacements may copy them elsewhere
 }
 
+// before renders what is there. A directory that a pattern found is left alone if it does
+// not render: it is somebody else's fault, and nobody asked for that one.
+func (p *planner) before() (dirs []string, was [][]*unstructured.Unstructured, err error) {
+	if dirs = p.Render; len(dirs) == 0 {
+		dirs = p.Dirs
+	}
+	was, err = p.render(dirs, func(f File) []byte { return f.Before })
+	if err == nil {
+		return dirs, was, nil
+	}
+	broken := exit.Errorf(exit.Code(err), "already broken, before any change: %w", err)
+	if !p.Found || len(p.Render) > 0 {
+		return nil, nil, broken
+	}
+	var files []File
+	dirs = nil
+	for i, dir := range p.Dirs {
+		one, err := p.render([]string{dir}, func(f File) []byte { return f.Before })
+		if err != nil {
+			p.change.Warnings = append(p.change.Warnings, fmt.Sprintf("left alone, as it is broken already: %v", err))
+			continue
+		}
+		dirs, files, was = append(dirs, dir), append(files, p.files[i]), append(was, one...)
+	}
+	if len(dirs) == 0 {
+		return nil, nil, broken
+	}
+	p.Dirs, p.files = dirs, files
+	return dirs, was, nil
+}
+
 // probeName is a repository that no manifest can hold: .invalid never resolves
 // (RFC 6761).
 const probeName = "hyaction.invalid/probe"

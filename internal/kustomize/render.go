@@ -16,6 +16,11 @@ import (
 	"github.com/buenhyden/hy-home/internal/exit"
 )
 
+// IsFile tells by its name whether a file is one that kustomize looks for in a directory.
+func IsFile(name string) bool {
+	return slices.Contains(konfig.RecognizedKustomizationFileNames(), path.Base(name))
+}
+
 // FindFile returns the path, from root, of the kustomization file of dir.
 func FindFile(root *os.Root, dir string) (string, error) { return findFile(root.FS(), dir) }
 

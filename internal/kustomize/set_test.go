@@ -89,6 +89,24 @@ func TestSet_DirectoriesThatAPatternFound(t *testing.T) {
 	}
 }
 
+// What does not render and was found by a pattern is left alone, with a word.
+func TestSet_ABrokenDirectoryThatAPatternFound(t *testing.T) {
+	files := mapFS(environments + "-- broken/kustomization.yaml --\nresources: [nowhere.yaml]\n")
+	s := Set{Dirs: []string{"broken", "dev"}, Images: mustParse(t, "reg.example/app:v2")}
+	if _, err := s.Plan(files); exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "already broken") {
+		t.Errorf("err = %v", err)
+	}
+	s.Found = true
+	c, err := s.Plan(files)
+	if got, want := changed(c), []string{"dev/Kustomization"}; err != nil || !slices.Equal(got, want) || len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0], "broken does not render") {
+		t.Errorf("files %q, want %q (%v); warnings %q", got, want, err, c.Warnings)
+	}
+	s.Dirs = []string{"broken"}
+	if _, err := s.Plan(files); exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "already broken") {
+		t.Errorf("err = %v", err)
+	}
+}
+
 func TestSet_AComponentIsProvenWhereItIsUsed(t *testing.T) {
 	files := mapFS(environments + `
 -- release/kustomization.yaml --

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
@@ -75,7 +74,7 @@ func (t *tree) ReadFile(p string) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if slices.Contains(konfig.RecognizedKustomizationFileNames(), path.Base(name)) {
+	if IsFile(name) {
 		if err := t.localOnly(name, text); err != nil {
 			t.refused = errors.Join(t.refused, err)
 			return nil, err

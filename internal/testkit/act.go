@@ -41,7 +41,7 @@ func Act(t *testing.T, dir string, args ...string) string {
 // returns its path. Each has a module of its own, so that its dependencies (200
 // of act's alone) stay out of the product's go.mod. Where it cannot be built the
 // test is skipped, or fails if HY_TESTBED=required.
-func Tool(t *testing.T, name string) string {
+func Tool(t testing.TB, name string) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skipf("%s takes minutes to build where it never was", name)
@@ -59,7 +59,7 @@ func Tool(t *testing.T, name string) string {
 
 // Root is the top of the checkout: the directory with go.mod, at or above the
 // test's own.
-func Root(t *testing.T) string {
+func Root(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -47,6 +46,7 @@ type Options struct {
 	DryRun     bool     // change nothing; the Result says what would be
 	Message    string   // of the commit; "" makes one that names the images
 	Author     string   // "Name <address>"; by the API it is the token's owner
+	SignOff    bool     // add a Signed-off-by line of the author to the message
 	Token      string
 	API        string // base URL of GitHub's REST API
 	Pull       Pull
@@ -96,10 +96,11 @@ type Result struct {
 // Run sets the images. Everything is checked, rendered and proven before the first
 // byte is written; bad input changes nothing.
 func Run(ctx context.Context, o Options) (Result, error) {
-	b := &bump{Options: o}
+	b := &bump{Options: o, ordered: map[[2]string]bool{}, from: map[string]string{}}
 	if b.Progress == nil {
 		b.Progress = func(string) {}
 	}
+	b.Paths, b.Render = slices.Clone(o.Paths), slices.Clone(o.Render)
 	if err := b.parse(); err != nil {
 		return Result{}, err
 	}
@@ -129,7 +130,8 @@ func Run(ctx context.Context, o Options) (Result, error) {
 type bump struct {
 	Options
 	set        []kustomize.Image
-	ordered    map[[2]string]bool // answers of newer
+	ordered    map[[2]string]bool // answers of contains
+	from       map[string]string  // source commits of current images
 	change     kustomize.Change   // of the last attempt
 	superseded []string           // images of the last attempt that were left as they are
 }
@@ -151,14 +153,17 @@ func (b *bump) parse() error {
 	if len(b.Paths) == 0 {
 		return exit.BadInputf("paths is empty: name a directory inside the repository, such as apps/backend/overlays/dev")
 	}
+	stand, err := filepath.Abs(b.Dir)
+	if err != nil {
+		return err
+	}
 	for what, list := range map[string][]string{"paths": b.Paths, "render": b.Render} {
-		for i, dir := range list {
-			clean := path.Clean(filepath.ToSlash(dir))
-			if dir == "" || !filepath.IsLocal(clean) {
-				return exit.BadInputf("%s: %q: name a directory inside the repository, such as apps/backend/overlays/dev", what, dir)
-			}
-			list[i] = clean
+		if err := b.inside(what, list, stand); err != nil {
+			return err
 		}
+	}
+	if b.Repository == "" {
+		b.Repository = checkoutOf(stand)
 	}
 	if b.Branch != "" {
 		if err := gitrepo.ValidateBranch(b.Branch); err != nil {

@@ -2,7 +2,6 @@ package bumpimage
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/gitrepo/gittest"
 	"github.com/buenhyden/hy-home/internal/run"
 )
 
@@ -29,47 +29,15 @@ spec:
   - {name: app, image: reg.example/app}
 `
 
-func git(t *testing.T, dir string, args ...string) string {
-	t.Helper()
-	cmd := exec.Command("git", args...)
-	cmd.Dir = dir
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return strings.TrimSpace(string(out))
-}
-
-// newRepo makes a checkout of shop and the bare repository it pushes to.
+// newRepo makes a bare repository of shop and a checkout of it.
 func newRepo(t *testing.T) (checkout, bare string) {
 	t.Helper()
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not installed")
-	}
-	for name, value := range map[string]string{
-		"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.DevNull,
-		"GIT_AUTHOR_NAME": "Test", "GIT_AUTHOR_EMAIL": "t@example.com",
-		"GIT_COMMITTER_NAME": "Test", "GIT_COMMITTER_EMAIL": "t@example.com",
-	} {
-		t.Setenv(name, value)
-	}
-	checkout, bare = filepath.Join(t.TempDir(), "infra"), filepath.Join(t.TempDir(), "infra.git")
-	git(t, ".", "init", "--quiet", "--bare", "--initial-branch=main", bare)
-	git(t, ".", "init", "--quiet", "--initial-branch=main", checkout)
+	files := map[string]gittest.File{}
 	for _, f := range txtar.Parse([]byte(shop)).Files {
-		file := filepath.Join(checkout, f.Name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, f.Data, 0o644); err != nil {
-			t.Fatal(err)
-		}
+		files[f.Name] = gittest.File{Mode: 0o100644, Text: string(f.Data)}
 	}
-	git(t, checkout, "add", ".")
-	git(t, checkout, "commit", "--quiet", "--message=seed")
-	git(t, checkout, "remote", "add", "origin", bare)
-	git(t, checkout, "push", "--quiet", "origin", "main")
-	return checkout, bare
+	bare = gittest.Bare(t, files)
+	return gittest.Clone(t, bare), bare
 }
 
 func options(repository string, images ...string) Options {
@@ -86,15 +54,15 @@ func TestRun_PushesToABareRepository(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !res.Changed || res.Branch != "main" || res.Attempts != 1 || res.Commit != git(t, bare, "rev-parse", "main") ||
+	if !res.Changed || res.Branch != "main" || res.Attempts != 1 || res.Commit != gittest.Git(t, bare, "rev-parse", "main") ||
 		!slices.Equal(res.Old, []string{"reg.example/app:v1"}) || !slices.Equal(res.New, []string{"reg.example/app:v2"}) ||
 		!slices.Equal(res.Files, []string{"overlays/dev/kustomization.yaml"}) || !strings.Contains(res.Rendered, "+  - image: reg.example/app:v2") {
 		t.Errorf("Result = %+v", res)
 	}
-	if got := git(t, bare, "log", "-1", "--format=%B", "main"); got != "overlays/dev: run app:v2\n\n- reg.example/app:v1\n+ reg.example/app:v2" {
+	if got := gittest.Git(t, bare, "log", "-1", "--format=%B", "main"); got != "overlays/dev: run app:v2\n\n- reg.example/app:v1\n+ reg.example/app:v2" {
 		t.Errorf("message:\n%s", got)
 	}
-	if got := git(t, bare, "diff", "--numstat", "main~", "main"); got != "1\t1\toverlays/dev/kustomization.yaml" {
+	if got := gittest.Git(t, bare, "diff", "--numstat", "main~", "main"); got != "1\t1\toverlays/dev/kustomization.yaml" {
 		t.Errorf("more than one line changed: %s", got)
 	}
 
@@ -109,10 +77,10 @@ func TestRun_BadInputChangesNothing(t *testing.T) {
 	if err := os.Symlink("dev", filepath.Join(checkout, "overlays/link")); err != nil {
 		t.Fatal(err)
 	}
-	git(t, checkout, "add", ".")
-	git(t, checkout, "commit", "--quiet", "--message=link")
-	git(t, checkout, "push", "--quiet", "origin", "main")
-	before := git(t, bare, "rev-parse", "main")
+	gittest.Git(t, checkout, "add", ".")
+	gittest.Git(t, checkout, "commit", "--quiet", "--message=link")
+	gittest.Git(t, checkout, "push", "--quiet", "origin", "main")
+	before := gittest.Git(t, bare, "rev-parse", "main")
 	for name, tc := range map[string]struct {
 		change func(*Options)
 		want   string
@@ -122,7 +90,7 @@ func TestRun_BadInputChangesNothing(t *testing.T) {
 		"bad tag":          {func(o *Options) { o.Images = []string{"reg.example/app:v 2"} }, "a tag has"},
 		"twice":            {func(o *Options) { o.Images = []string{"reg.example/app:v2", "reg.example/app:v3"} }, "set twice"},
 		"no directory":     {func(o *Options) { o.Paths = []string{"overlays/prod"} }, "overlays/prod does not exist"},
-		"outside":          {func(o *Options) { o.Paths = []string{"../etc"} }, "inside the repository"},
+		"outside":          {func(o *Options) { o.Paths = []string{"../etc"} }, "leads out of the repository"},
 		"link":             {func(o *Options) { o.Paths = []string{"overlays/link"} }, "symbolic link"},
 		"a file":           {func(o *Options) { o.Paths = []string{"overlays/dev/app.yaml"} }, "is a file"},
 		"no kustomization": {func(o *Options) { o.Paths = []string{"overlays"} }, "no kustomization.yaml"},
@@ -136,21 +104,21 @@ func TestRun_BadInputChangesNothing(t *testing.T) {
 			}
 		})
 	}
-	if after := git(t, bare, "rev-parse", "main"); after != before {
+	if after := gittest.Git(t, bare, "rev-parse", "main"); after != before {
 		t.Error("a refused bump made a commit")
 	}
 }
 
 func TestRun_DryRun(t *testing.T) {
 	_, bare := newRepo(t)
-	before := git(t, bare, "rev-parse", "main")
+	before := gittest.Git(t, bare, "rev-parse", "main")
 	o := options(bare, "reg.example/app:v2")
 	o.DryRun = true
 	res, err := Run(t.Context(), o)
 	if err != nil || !res.Changed || res.Diff == "" || res.Commit != before {
 		t.Errorf("Run = %+v, %v", res, err)
 	}
-	if git(t, bare, "rev-parse", "main") != before {
+	if gittest.Git(t, bare, "rev-parse", "main") != before {
 		t.Error("a dry run pushed")
 	}
 }
@@ -160,10 +128,10 @@ func TestRun_WithoutPush(t *testing.T) {
 	o := options(checkout, "reg.example/app:v2")
 	o.Commit, o.Message = true, "by hand"
 	res, err := Run(t.Context(), o)
-	if err != nil || !res.Changed || git(t, checkout, "log", "-1", "--format=%H %s") != res.Commit+" by hand" {
+	if err != nil || !res.Changed || gittest.Git(t, checkout, "log", "-1", "--format=%H %s") != res.Commit+" by hand" {
 		t.Errorf("Run = %+v, %v", res, err)
 	}
-	if git(t, bare, "rev-parse", "main") == res.Commit {
+	if gittest.Git(t, bare, "rev-parse", "main") == res.Commit {
 		t.Error("the commit was pushed")
 	}
 }

@@ -1,6 +1,7 @@
 package bumpimage
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -16,17 +17,32 @@ func (b *bump) message() string {
 	if text == "" {
 		text = b.subject() + "\n\n" + b.fromTo("- ", "+ ")
 	}
-	var trailers []string
+	if t := b.trailers(); len(t) > 0 {
+		return strings.TrimRight(text, "\n") + "\n\n" + strings.Join(t, "\n") + "\n"
+	}
+	return text
+}
+
+// Trailers that a later bump reads, see [bump.recorded].
+const (
+	commitTrailer = "Source-Commit"
+	imageTrailer  = "Bumped-Image"
+)
+
+func (b *bump) trailers() (lines []string) {
 	if s := b.Source; s.Repository != "" && s.Commit != "" {
-		trailers = append(trailers, "Source-Commit: "+s.Repository+"@"+s.Commit)
+		lines = append(lines, commitTrailer+": "+s.Repository+"@"+s.Commit)
+		for _, ref := range b.change.New {
+			lines = append(lines, imageTrailer+": "+ref)
+		}
 	}
 	if b.Source.RunURL != "" {
-		trailers = append(trailers, "Source-Run: "+b.Source.RunURL)
+		lines = append(lines, "Source-Run: "+b.Source.RunURL)
 	}
-	if len(trailers) == 0 {
-		return text
+	if b.SignOff {
+		lines = append(lines, "Signed-off-by: "+b.Author)
 	}
-	return strings.TrimRight(text, "\n") + "\n\n" + strings.Join(trailers, "\n") + "\n"
+	return lines
 }
 
 func (b *bump) subject() string {
@@ -44,12 +60,18 @@ func (b *bump) subject() string {
 func (b *bump) fromTo(gone, fresh string) string {
 	var body strings.Builder
 	for _, ref := range without(b.change.Old, b.change.New) {
-		fmt.Fprintf(&body, "%s%s\n", gone, ref)
+		fmt.Fprintf(&body, "%s%s\n", gone, plain(ref))
 	}
 	for _, ref := range without(b.change.New, b.change.Old) {
-		fmt.Fprintf(&body, "%s%s\n", fresh, ref)
+		fmt.Fprintf(&body, "%s%s\n", fresh, plain(ref))
 	}
 	return body.String()
+}
+
+// plain is a reference that a manifest holds, which may be any text, as one line without
+// what would end a span of code.
+func plain(ref string) string {
+	return strings.ReplaceAll(strings.Join(strings.Fields(ref), " "), "`", "'")
 }
 
 func without(list, other []string) []string {
@@ -76,17 +98,17 @@ func (b *bump) body() string {
 	for _, img := range b.set {
 		for _, was := range slices.Compact(slices.Sorted(slices.Values(b.change.Was[img.Name]))) {
 			if !slices.Contains(b.change.New, was) {
-				fmt.Fprintf(&s, "- from `%s`\n", was)
+				fmt.Fprintf(&s, "- from `%s`\n", plain(was))
 			}
 		}
 	}
 	for _, ref := range without(b.change.New, b.change.Old) {
-		fmt.Fprintf(&s, "- to `%s`\n", ref)
+		fmt.Fprintf(&s, "- to `%s`\n", plain(ref))
 	}
 	src := b.Source
 	if src.Repository != "" && src.Commit != "" {
 		for _, was := range b.change.Old {
-			if old := commitOf(was); old != "" {
+			if old := cmp.Or(b.from[was], commitOf(was)); old != "" {
 				fmt.Fprintf(&s, "\n[What is new](https://%s/%s/compare/%s...%s)\n", webHost(b.API), src.Repository, old, src.Commit)
 				break
 			}

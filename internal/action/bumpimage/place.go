@@ -14,32 +14,14 @@ import (
 	"github.com/buenhyden/hy-home/internal/gitrepo"
 )
 
-// target is the repository, and the one of the two ways to reach it.
+// target is the repository, and how it is reached.
 type target struct {
-	forge *forge.Client // nil is by Git
-	git   string        // a directory or a URL
+	forge *forge.Client // nil is by Git alone
+	git   string        // a directory or a URL; with forge, Git makes the commits of a pull request
 }
 
 // resolve finds out what Repository is, and by which backend to reach it.
 func (b *bump) resolve(ctx context.Context) (target, error) {
-	if b.Repository == "" {
-		dir, err := filepath.Abs(b.Dir)
-		if err != nil {
-			return target{}, err
-		}
-		top := checkoutOf(dir)
-		// Paths are meant from where the caller stands.
-		for _, list := range [][]string{b.Paths, b.Render} {
-			for i, p := range list {
-				rel, err := filepath.Rel(top, filepath.Join(dir, p))
-				if err != nil || !filepath.IsLocal(rel) {
-					return target{}, exit.BadInputf("paths: %q is not inside the checkout %s", p, top)
-				}
-				list[i] = filepath.ToSlash(rel)
-			}
-		}
-		b.Repository = top
-	}
 	info, err := os.Stat(b.Repository)
 	isDir := err == nil && info.IsDir()
 	if b.Mode == None {
@@ -49,9 +31,6 @@ func (b *bump) resolve(ctx context.Context) (target, error) {
 		return target{git: b.Repository}, nil
 	}
 	api := b.Backend == API || b.Mode == PullRequest
-	if b.Backend == Git && b.Mode == PullRequest {
-		return target{}, exit.BadInputf("backend git makes no pull requests: they go by GitHub's API")
-	}
 	remote := b.Repository
 	if isDir && api {
 		if remote, err = gitrepo.Origin(ctx, b.Runner, b.Repository); err != nil {
@@ -62,16 +41,24 @@ func (b *bump) resolve(ctx context.Context) (target, error) {
 	if b.Backend == Auto && !isDir && slug != "" && overHTTP && b.Token != "" && !b.Commit {
 		api = true
 	}
-	switch {
-	case !api && !isDir && forge.IsSlug(b.Repository) && slug != "":
-		return target{git: "https://" + webHost(b.API) + "/" + slug + ".git"}, nil
-	case !api:
-		return target{git: b.Repository}, nil
-	case slug == "":
+	var t target
+	if !api || b.Backend == Git {
+		t.git = b.Repository
+		if !isDir && forge.IsSlug(b.Repository) && slug != "" {
+			t.git = "https://" + webHost(b.API) + "/" + slug + ".git"
+		}
+	}
+	if !api {
+		return t, nil
+	}
+	if slug == "" && isDir {
+		return target{}, exit.BadInputf("the remote origin of %q is not on %s: GitHub's API knows what is there (api-url says which server)", b.Repository, webHost(b.API))
+	}
+	if slug == "" {
 		return target{}, exit.BadInputf("repository %q is not on %s: GitHub's API knows owner/name, or a URL there (api-url says which server)", b.Repository, webHost(b.API))
 	}
-	c, err := b.client(slug, b.Token)
-	return target{forge: c}, err
+	t.forge, err = b.client(slug, b.Token)
+	return t, err
 }
 
 // slugOf is owner/name of a repository on the API's own server.
@@ -84,8 +71,7 @@ func (b *bump) slugOf(remote string) (slug string, overHTTP bool) {
 		return remote, true
 	}
 	if host, at, ok := strings.Cut(remote, ":"); ok && !strings.Contains(remote, "://") {
-		_, host, _ = strings.Cut("@"+host, "@") // git@github.com:owner/name.git
-		host = host[strings.LastIndexByte(host, '@')+1:]
+		host = host[strings.LastIndexByte(host, '@')+1:] // git@github.com:owner/name.git
 		remote = "ssh://" + host + "/" + at
 	}
 	u, err := url.Parse(remote)
@@ -156,16 +142,25 @@ func (b *bump) update(ctx context.Context, t target, intent gitrepo.Intent, oper
 }
 
 func (b *bump) byGit(ctx context.Context, repository string, intent gitrepo.Intent) (gitrepo.Result, error) {
-	repo, err := gitrepo.Open(ctx, gitrepo.Options{
-		Repository: repository, Branch: b.Branch, Local: b.Commit,
-		Token: b.Token, Author: b.Author, Sparse: b.first(),
-		Runner: b.Runner, Progress: b.Progress, Log: b.Log,
-	})
+	repo, err := b.open(ctx, repository)
 	if err != nil {
 		return gitrepo.Result{}, err
 	}
 	defer repo.Close()
-	return repo.Update(ctx, intent)
+	return repo.Update(ctx, func(ctx context.Context, tree gitrepo.Tree) (gitrepo.Commit, error) {
+		if err := tree.Load(ctx, b.first().Paths...); err != nil {
+			return gitrepo.Commit{}, err
+		}
+		return intent(ctx, tree)
+	})
+}
+
+func (b *bump) open(ctx context.Context, repository string) (*gitrepo.Repo, error) {
+	return gitrepo.Open(ctx, gitrepo.Options{
+		Repository: repository, Branch: b.Branch, Local: b.Commit,
+		Token: b.Token, Author: b.Author,
+		Runner: b.Runner, Progress: b.Progress, Log: b.Log,
+	})
 }
 
 // propose changes a branch of its own and asks people to merge it.
@@ -174,9 +169,16 @@ func (b *bump) propose(ctx context.Context, t target) (Result, error) {
 	if branch == "" {
 		branch = b.proposalBranch()
 	}
-	done, err := t.forge.Propose(ctx, forge.Pull{
-		Base: b.Branch, Branch: branch, Draft: b.Pull.Draft, Extras: b.Pull.Extras, Describe: b.describe,
-	}, b.first(), b.intent)
+	pull := forge.Pull{Base: b.Branch, Branch: branch, Draft: b.Pull.Draft, Extras: b.Pull.Extras, Newer: b.proposed, Describe: b.describe}
+	if t.git != "" {
+		repo, err := b.open(ctx, t.git)
+		if err != nil {
+			return Result{}, err
+		}
+		defer repo.Close()
+		pull.Base, pull.Placer = repo.Branch(), repo
+	}
+	done, err := t.forge.Propose(ctx, pull, b.first(), b.intent)
 	return Result{
 		Changed: done.Changed, Operation: done.Operation, Commit: done.Commit, Branch: done.Branch, Attempts: done.Attempts,
 		Number: done.Number, URL: done.URL, Merged: done.Merged, Warnings: done.Warnings,

@@ -40,7 +40,7 @@ func (s *Server) rest(method, name string, body []byte) answer {
 			if err != nil || e.Type != "blob" || e.Content == nil {
 				return bad(422, "tree.mode is invalid")
 			}
-			files[e.Path] = File{mode, *e.Content}
+			files[e.Path] = File{Mode: mode, Text: *e.Content}
 		}
 		sha := fmt.Sprintf("%040x", len(s.trees)+1)
 		s.trees[sha] = files
@@ -68,6 +68,20 @@ func (s *Server) rest(method, name string, body []byte) answer {
 		}
 		s.Refs[branch] = in.SHA
 		return answer{200, map[string]any{"ref": "refs/heads/" + branch, "object": map[string]any{"sha": in.SHA}}}
+	case "GET git/trees":
+		sha := strings.TrimPrefix(rest, "trees/")
+		c, dir := s.Commits[sha], "."
+		if c == nil {
+			c, dir = s.dirOf(sha)
+		}
+		if c == nil {
+			return bad(404, "Not Found")
+		}
+		entries := []any{}
+		for file := range c.below(dir) {
+			entries = append(entries, map[string]any{"path": strings.TrimPrefix(file, strings.TrimPrefix(dir+"/", "./")), "type": "blob"})
+		}
+		return answer{200, map[string]any{"sha": sha, "tree": entries, "truncated": false}}
 	case "GET git/blobs":
 		sha := strings.TrimPrefix(rest, "blobs/")
 		for _, c := range s.Commits {
@@ -83,11 +97,11 @@ func (s *Server) rest(method, name string, body []byte) answer {
 	n, _ := strconv.Atoi(number)
 	switch {
 	case method == "POST" && op == "issues" && what == "labels" && n > 0 && n <= len(s.Pulls):
-		var in []string // what go-github sends; {"labels": []} is the other form
+		var in struct{ Labels []string }
 		if json.Unmarshal(body, &in) != nil {
 			return bad(422, "Invalid request")
 		}
-		s.Pulls[n-1].Extras = append(s.Pulls[n-1].Extras, in...)
+		s.Pulls[n-1].Extras = append(s.Pulls[n-1].Extras, in.Labels...)
 		return answer{200, []any{}}
 	case method == "PUT" && op == "pulls" && what == "merge" && n > 0 && n <= len(s.Pulls):
 		p := s.Pulls[n-1]

@@ -1,7 +1,9 @@
 // Package forgetest is a GitHub for tests: a server that keeps one repository in
 // memory, answers what internal/forge asks, and holds every request against GitHub's
-// published GraphQL schema. Faults are made by [Server.Fault].
+// published schemas, of GraphQL and of the REST API. Faults are made by [Server.Fault].
 package forgetest
+
+//go:generate go run ./gen
 
 import (
 	"crypto/sha1" //nolint:gosec // Git names commits by SHA-1; nothing is protected by it
@@ -14,6 +16,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,7 +25,8 @@ import (
 	"github.com/vektah/gqlparser/v2/validator"
 	"github.com/vektah/gqlparser/v2/validator/rules"
 
-	"github.com/buenhyden/hy-home/internal/forge"
+	"github.com/buenhyden/hy-home/internal/gitrepo/gittest"
+	"github.com/buenhyden/hy-home/internal/gittree"
 )
 
 //go:embed github.graphql
@@ -37,10 +41,7 @@ const Token = "ghs_0123456789abcdefTHEtoken"
 const Repository = "acme/infra"
 
 // File is a file of a commit.
-type File struct {
-	Mode int64
-	Text string
-}
+type File = gittest.File
 
 // Commit is one commit; the files are all of its tree.
 type Commit struct {
@@ -60,8 +61,12 @@ type Pull struct {
 
 // Server is the GitHub. Its fields may be read and changed while nothing asks.
 type Server struct {
-	URL     string
+	URL     string // of the REST API
 	Latency time.Duration
+	// Enterprise serves the API where an Enterprise Server has it: /api/v3 and /api/graphql.
+	Enterprise bool
+	// Bytes and Connections that crossed the network.
+	Bytes, Connections atomic.Int64
 	// Fault may answer a request in place of the server: before it is done (after is
 	// false), or after, when the answer is lost.
 	Fault func(r *Request, after bool) (status int, header http.Header, body string)
@@ -75,10 +80,8 @@ type Server struct {
 	Comments []string // at commits
 	trees    map[string]map[string]File
 	Requests []*Request
-	Received int64 // bytes of requests
-	Sent     int64 // bytes of answers
-	Locked   bool  // main is protected
-	Stale    bool  // answers of commits show the branch as it was
+	Locked   bool // main is protected
+	Stale    bool // answers of commits show the branch as it was
 	t        testing.TB
 }
 
@@ -92,7 +95,9 @@ type Request struct {
 func New(t testing.TB, files map[string]File) *Server {
 	s := &Server{t: t, Commits: map[string]*Commit{}, Refs: map[string]string{}, Labels: map[string]bool{"bump": true}, trees: map[string]map[string]File{}}
 	s.Refs["main"] = s.put("", "start", files)
-	h := httptest.NewServer(http.HandlerFunc(s.serve))
+	h := httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	h.Listener = &gittest.Meter{Listener: h.Listener, Bytes: &s.Bytes, Connections: &s.Connections}
+	h.Start()
 	t.Cleanup(h.Close)
 	s.URL = h.URL
 	return s
@@ -146,7 +151,7 @@ func (s *Server) History(branch string) []string {
 }
 
 // Reset forgets the requests that came.
-func (s *Server) Reset() { s.Requests, s.Received, s.Sent = nil, 0, 0 }
+func (s *Server) Reset() { s.Requests = nil }
 
 type answer struct {
 	status int
@@ -159,7 +164,6 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	req := &Request{Method: r.Method, Path: r.URL.Path, Body: string(body), N: len(s.Requests) + 1}
 	s.Requests = append(s.Requests, req)
-	s.Received += int64(len(body) + len(r.URL.Path) + 300)
 	status, header, text := s.fault(req, false)
 	if status == 0 {
 		a := answer{http.StatusUnauthorized, map[string]any{"message": "Bad credentials"}}
@@ -178,7 +182,6 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 			status, header, text = lost, h, b
 		}
 	}
-	s.Sent += int64(len(text) + 300)
 	s.mu.Unlock()
 	maps.Copy(w.Header(), header)
 	w.Header().Set("Content-Type", "application/json")
@@ -194,35 +197,51 @@ func (s *Server) fault(r *Request, after bool) (int, http.Header, string) {
 }
 
 func (s *Server) answer(r *http.Request, body []byte) answer {
-	if r.URL.Path == "/graphql" {
-		var in struct {
-			Query     string
-			Variables map[string]any
-		}
-		if err := json.Unmarshal(body, &in); err != nil {
-			return answer{400, map[string]any{"message": "Problems parsing JSON"}}
-		}
-		doc, errs := gqlparser.LoadQueryWithRules(schema, in.Query, rules.NewDefaultRules())
-		if errs != nil {
-			s.t.Errorf("a document that GitHub's schema refuses: %v\n%s", errs, in.Query)
-			return answer{200, map[string]any{"errors": []any{map[string]any{"message": errs.Error()}}}}
-		}
-		op := doc.Operations[0]
-		vars, err := validator.VariableValues(schema, op, in.Variables)
-		if err != nil {
-			s.t.Errorf("variables that GitHub's schema refuses: %v\n%s", err, in.Query)
-			return answer{200, map[string]any{"errors": []any{map[string]any{"message": err.Error()}}}}
-		}
-		x := &execution{s: s, doc: doc, vars: vars}
-		data := x.fields(op.SelectionSet, x.root(op.Operation == ast.Mutation), nil)
-		out := map[string]any{"data": data}
-		if len(x.errors) > 0 {
-			out["errors"] = x.errors
-		}
-		return answer{200, out}
+	graphql, rest := "/graphql", "/"
+	if s.Enterprise {
+		graphql, rest = "/api/graphql", "/api/v3/"
 	}
-	return s.rest(r.Method, strings.TrimPrefix(r.URL.Path, "/repos/"), body)
+	path, ok := strings.CutPrefix(r.URL.Path, rest)
+	switch {
+	case r.URL.Path == graphql:
+		return s.graphql(body)
+	case !ok:
+		s.t.Errorf("a request beside the API: %s %s", r.Method, r.URL.Path)
+		return answer{404, map[string]any{"message": "Not Found"}}
+	}
+	if err := conforms(r.Method, "/"+path, r, body); err != nil {
+		s.t.Errorf("a request that GitHub's description refuses: %v", err)
+	}
+	return s.rest(r.Method, strings.TrimPrefix(path, "repos/"), body)
 }
 
-// oids of a file
-func blobID(f File) string { return forge.BlobID([]byte(f.Text)) }
+func (s *Server) graphql(body []byte) answer {
+	var in struct {
+		Query     string
+		Variables map[string]any
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		return answer{400, map[string]any{"message": "Problems parsing JSON"}}
+	}
+	doc, errs := gqlparser.LoadQueryWithRules(schema, in.Query, rules.NewDefaultRules())
+	if errs != nil {
+		s.t.Errorf("a document that GitHub's schema refuses: %v\n%s", errs, in.Query)
+		return answer{200, map[string]any{"errors": []any{map[string]any{"message": errs.Error()}}}}
+	}
+	op := doc.Operations[0]
+	vars, err := validator.VariableValues(schema, op, in.Variables)
+	if err != nil {
+		s.t.Errorf("variables that GitHub's schema refuses: %v\n%s", err, in.Query)
+		return answer{200, map[string]any{"errors": []any{map[string]any{"message": err.Error()}}}}
+	}
+	x := &execution{s: s, doc: doc, vars: vars}
+	data := x.fields(op.SelectionSet, x.root(op.Operation == ast.Mutation), nil)
+	out := map[string]any{"data": data}
+	if len(x.errors) > 0 {
+		out["errors"] = x.errors
+	}
+	return answer{200, out}
+}
+
+// blobID is Git's name for what a file holds.
+func blobID(f File) string { return gittree.BlobID([]byte(f.Text)) }

@@ -53,7 +53,7 @@ func TestReplaceBetween(t *testing.T) {
 }
 
 func TestCell_StaysInItsCell(t *testing.T) {
-	if got, want := cell("a|b\nc <d>"), `a\|b c &lt;d>`; got != want {
+	if got, want := cell("a|b\nc <d> **"), `a\|b c &lt;d> \*\*`; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

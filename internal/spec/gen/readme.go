@@ -92,7 +92,7 @@ func actionsTable(actions []spec.Action) string {
 
 // cell makes text fit into one cell of a Markdown table.
 func cell(s string) string {
-	return strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;").Replace(s)
+	return strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;", "*", `\*`).Replace(s)
 }
 
 func code(s string) string {

@@ -3,8 +3,10 @@ package gitrepo
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/buenhyden/hy-home/internal/exit"
 )
@@ -43,15 +45,27 @@ error: failed to push some refs to 'https://github.com/acme/infra'
 	if err.Error() != want {
 		t.Errorf("got  %s\nwant %s", err, want)
 	}
+	ssh := &gitError{verb: "clone", cause: errors.New("exit status 128"), output: "git@github.com: Permission denied (publickey).\nfatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights\n"}
+	if want := "git clone: git@github.com: Permission denied (publickey).; Could not read from remote repository."; ssh.Error() != want {
+		t.Errorf("got  %s\nwant %s", ssh, want)
+	}
 	if err := (&gitError{verb: "push", cause: errors.New("exit status 1")}); err.Error() != "git push: exit status 1" {
 		t.Error(err)
 	}
 }
 
 func TestBackoff(t *testing.T) {
-	for attempt := 1; attempt < 20; attempt++ {
-		if d := Backoff(attempt); d < 100*time.Millisecond || d > 7500*time.Millisecond {
-			t.Errorf("Backoff(%d) = %s", attempt, d)
+	for took, longest := range map[time.Duration]time.Duration{0: 200 * time.Millisecond, time.Second: 4 * time.Second, time.Hour: 10 * time.Second} {
+		seen := map[time.Duration]bool{}
+		for range 100 {
+			d := Backoff(took)
+			seen[d] = true
+			if d < 0 || d > longest {
+				t.Errorf("Backoff(%s) = %s", took, d)
+			}
+		}
+		if len(seen) < 50 {
+			t.Errorf("Backoff(%s) takes %d values: racers would not part", took, len(seen))
 		}
 	}
 }
@@ -72,7 +86,7 @@ func TestValidateBranch(t *testing.T) {
 // FuzzValidateRepository: nothing that passes can be an option or name a helper
 // program to git.
 func FuzzValidateRepository(f *testing.F) {
-	for _, s := range []string{"https://github.com/a/b", "git@host:a/b.git", "../infra", "ext::sh", "ssh://git@host:22/x", "-x", "https://u:p@h/x"} {
+	for _, s := range []string{"https://github.com/a/b", "git@host:a/b.git", "../infra", "ext::sh", "ssh://git@host:22/x", "-x", "https://u:p@h/x", "0:0::"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -82,10 +96,13 @@ func FuzzValidateRepository(f *testing.F) {
 		if s == "" || s[0] == '-' {
 			t.Fatalf("%q passes as an operand", s)
 		}
-		for i := 0; i+1 < len(s) && s[i] != '/'; i++ {
-			if s[i] == ':' && s[i+1] == ':' {
-				t.Fatalf("%q passes as transport::address", s)
-			}
+		// Git takes what follows its first characters of a scheme for an address of the
+		// program git-remote-<scheme>, if it is "::".
+		rest := strings.TrimLeftFunc(s, func(c rune) bool {
+			return c < 0x80 && (unicode.IsLetter(c) || unicode.IsDigit(c) || strings.ContainsRune("+-.", c))
+		})
+		if strings.HasPrefix(rest, "::") {
+			t.Fatalf("%q passes as transport::address", s)
 		}
 	})
 }
