@@ -42,10 +42,12 @@ const (
 	Matrix Kind = "matrix"
 )
 
-// Result is the answer to a query. The labels are dropped, as Argo Rollouts does.
+// Result is the answer to a query. Its values have no labels, as Argo Rollouts
+// has it.
 type Result struct {
 	Kind     Kind
 	Values   []float64 // one for a scalar; in Prometheus' order; a matrix is flattened
+	Series   []Series  // of a matrix, for who wants to know when and of what
 	Warnings []string
 }
 
@@ -114,10 +116,11 @@ func (c *Client) Query(ctx context.Context, query string) (Result, error) {
 // QueryRange evaluates a query at each step between two moments. The values of
 // all series follow one another, as Argo Rollouts has it.
 func (c *Client) QueryRange(ctx context.Context, query string, start, end time.Time, step time.Duration) (Result, error) {
-	at := func(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', 3, 64) }
-	return c.get(ctx, "query_range", url.Values{"query": {query}, "start": {at(start)}, "end": {at(end)},
+	return c.get(ctx, "query_range", url.Values{"query": {query}, "start": {unix(start)}, "end": {unix(end)},
 		"step": {strconv.FormatFloat(step.Seconds(), 'f', -1, 64)}})
 }
+
+func unix(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', 3, 64) }
 
 func (c *Client) get(ctx context.Context, endpoint string, values url.Values) (Result, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/api/v1/"+endpoint+"?"+values.Encode(), nil)

@@ -32,9 +32,9 @@ var (
 	fullCommit = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 )
 
-// announceTimeout bounds the requests to GitHub at either end of a gate: a
-// verdict waits no longer for an API that does not answer.
-const announceTimeout = 10 * time.Second
+// announceTimeout bounds the requests to GitHub at either end of a gate. GitHub
+// kills a cancelled job 7.5 s after it was told to end.
+const announceTimeout = 5 * time.Second
 
 // Check refuses what cannot be announced.
 func (a *Announcement) Check() error {

@@ -86,6 +86,7 @@ type shot struct {
 	fields promql.Fields
 	stable string    // hash of the baseline; empty when there is none
 	began  time.Time // when the canary was first there to be measured
+	at     time.Time // when it is taken; of the past in a replay
 }
 
 // checked is a measurement of the check with this index.
@@ -97,7 +98,7 @@ type checked struct {
 	judge.Measurement
 }
 
-// sides renders a comparison's query for one revision.
+// side renders a comparison's query for one revision.
 func (s shot) side(q promql.Template, hash string) (string, error) {
 	f := promql.Fields{}
 	for k, v := range s.fields {
@@ -111,7 +112,7 @@ func (s shot) side(q promql.Template, hash string) (string, error) {
 func (c *check) measure(ctx context.Context, prom prometheus, s shot) (m checked) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	m = checked{hash: s.fields["pod-hash"], Measurement: judge.Measurement{Time: time.Now(), Value: math.NaN()}}
+	m = checked{hash: s.fields["pod-hash"], Measurement: judge.Measurement{Time: s.at, Value: math.NaN()}}
 	var err error
 	switch {
 	case c.Compare != nil:
@@ -134,7 +135,7 @@ func (c *check) threshold(ctx context.Context, prom prometheus, s shot, m *check
 	}
 	var r promql.Result
 	if c.Metric != nil && c.Metric.Range != nil {
-		r, err = rangeOf(ctx, prom, m.query, *c.Metric.Range)
+		r, err = rangeOf(ctx, prom, m.query, *c.Metric.Range, s.at)
 	} else {
 		r, err = prom.Query(ctx, m.query)
 	}
@@ -156,12 +157,12 @@ func (c *check) threshold(ctx context.Context, prom prometheus, s shot, m *check
 	return nil
 }
 
-func rangeOf(ctx context.Context, prom prometheus, query string, r gatefile.Range) (promql.Result, error) {
-	start, err := judge.EvaluateTime(r.Start)
+func rangeOf(ctx context.Context, prom prometheus, query string, r gatefile.Range, at time.Time) (promql.Result, error) {
+	start, err := judge.EvaluateTime(r.Start, at)
 	if err != nil {
 		return promql.Result{}, fmt.Errorf("rangeQuery.start %q: %w", r.Start, err)
 	}
-	end, err := judge.EvaluateTime(r.End)
+	end, err := judge.EvaluateTime(r.End, at)
 	if err != nil {
 		return promql.Result{}, fmt.Errorf("rangeQuery.end %q: %w", r.End, err)
 	}
@@ -240,10 +241,10 @@ func (c *check) burn(ctx context.Context, prom prometheus, s shot, m *checked) e
 }
 
 // shot is what a measurement that starts now needs of the gate.
-func (g *gate) shot(s rollout.State) shot {
+func (g *gate) shot(s rollout.State, now time.Time) shot {
 	f := promql.Fields{"pod-hash": s.Status.PodHash, "namespace": g.namespace, "rollout": g.name}
 	if g.stable != "" {
 		f["stable-hash"] = g.stable
 	}
-	return shot{fields: f, stable: g.stable, began: g.began}
+	return shot{fields: f, stable: g.stable, began: g.began, at: now}
 }

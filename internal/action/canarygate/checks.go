@@ -19,17 +19,22 @@ func (g *gate) askChecks(ctx context.Context, now time.Time, out chan<- checked)
 			m := c.measure(ctx, g.prom, s)
 			m.index = i
 			out <- m
-		}(g.shot(*g.state))
+		}(g.shot(*g.state, now))
 	}
 }
 
-// mayCheck: a comparison is made once, at the end. To look again and again would
-// find a difference by chance sooner or later.
 func (g *gate) mayCheck(c *check) bool {
-	if !g.ready || c.measuring || !g.judgeable() || (c.Metric != nil && c.course.Phase.Complete()) {
+	return g.ready && !c.measuring && g.judgeable() && c.open(g.end)
+}
+
+// open reports whether the check is to be measured at all. A comparison is made
+// once, when the Rollout came to its target: to look again and again would find a
+// difference by chance sooner or later.
+func (c *check) open(end time.Time) bool {
+	if c.Metric != nil && c.course.Phase.Complete() {
 		return false
 	}
-	return c.Compare == nil || (!g.end.IsZero() && len(c.result.Measurements) == 0)
+	return c.Compare == nil || (!end.IsZero() && len(c.result.Measurements) == 0)
 }
 
 func (g *gate) resetChecks() {
@@ -45,6 +50,17 @@ func (g *gate) countCheck(m checked) {
 	if m.hash != g.result.PodHash {
 		return
 	}
+	c.count(m, g.end)
+	line := c.Name + ": " + m.Text + " " + string(m.Outcome)
+	if m.Message != "" {
+		line += " (" + m.Message + ")"
+	}
+	g.Progress(line)
+}
+
+// count notes a measurement and when the next one is due; end is when the Rollout
+// came to its target.
+func (c *check) count(m checked, end time.Time) {
 	c.result.Query = m.query
 	c.result.Measurements = append(c.result.Measurements, m.Measurement)
 	if m.comparison != nil {
@@ -56,14 +72,9 @@ func (g *gate) countCheck(m checked) {
 			c.due = m.Time.Add(min(time.Duration(c.Interval), errorRetry))
 		}
 	}
-	if g.end.After(m.Time) {
-		c.due = g.end
+	if end.After(m.Time) {
+		c.due = end
 	}
-	line := c.Name + ": " + m.Text + " " + string(m.Outcome)
-	if m.Message != "" {
-		line += " (" + m.Message + ")"
-	}
-	g.Progress(line)
 }
 
 // errorRetry is when Argo tries again after an error, whatever the interval.

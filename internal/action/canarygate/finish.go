@@ -36,7 +36,7 @@ func (g *gate) finish(ctx context.Context) bool {
 	c = g.withCause(c)
 	g.conclude(c.verdict, c.reason, c.message)
 	g.result.Settled = g.settled(c)
-	g.result.Score = g.sum().score
+	g.result.Score = g.sum(g.end).score
 	g.act(ctx)
 	return true
 }

@@ -119,7 +119,7 @@ func (g *gate) watch(ctx context.Context) error {
 		now := time.Now()
 		if g.mayMeasure() && !now.Before(g.due) {
 			g.measuring, g.due = true, now.Add(g.Interval)
-			go func(s shot) { measured <- g.measure(ctx, s) }(g.shot(*g.state))
+			go func(s shot) { measured <- g.measure(ctx, s) }(g.shot(*g.state, now))
 		}
 		g.askChecks(ctx, now, checks)
 		g.lookAtPods(ctx, now)
@@ -266,7 +266,7 @@ func (g *gate) facts() facts {
 	return facts{
 		decision: g.decision, trouble: g.trouble, end: g.end,
 		measures: g.measures, measurements: g.result.Measurements, limits: g.limits,
-		checks: g.sum(),
+		checks: g.sum(g.end),
 	}
 }
 

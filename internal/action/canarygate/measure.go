@@ -22,7 +22,7 @@ type taken struct {
 func (g *gate) measure(ctx context.Context, s shot) taken {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	m := taken{hash: s.fields["pod-hash"], Measurement: judge.Measurement{Time: time.Now(), Value: math.NaN()}}
+	m := taken{hash: s.fields["pod-hash"], Measurement: judge.Measurement{Time: s.at, Value: math.NaN()}}
 	var err error
 	if m.query, err = s.side(g.query, s.fields["pod-hash"]); err == nil {
 		var r promql.Result

@@ -81,6 +81,12 @@ type plan struct {
 // Rollout is healthy. It is Argo's default for consecutiveErrorLimit.
 const unanswered = 4
 
+// Check refuses options that no gate can begin with, before anything is asked.
+func (o Options) Check() error {
+	_, err := o.check()
+	return err
+}
+
 var kubernetesName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
 
 // check parses the options. The first fault is bad input.
@@ -158,6 +164,7 @@ func (p *plan) checkCourse() error {
 	if p.OnPass == "promote" && p.until == (rollout.Target{}) {
 		return exit.BadInputf("input on-pass is promote, but until is healthy: there is nothing left to promote then, set until to paused or step:N")
 	}
+	p.pass, p.marginal = 100, 100
 	if p.Gate.Pass != nil {
 		p.pass, p.marginal = *p.Gate.Pass, *p.Gate.Marginal
 	}

@@ -25,7 +25,7 @@ func (r Result) Report() report.Report {
 		out.Status = report.Unclear
 	}
 	if len(r.Checks) > 0 {
-		out.Sections = append(out.Sections, r.checked())
+		out.Sections = append(out.Sections, report.Section{Title: "Checks", Text: fmt.Sprintf("Score %g of 100.", r.Score), Table: checkTable(r.Checks)})
 		for _, c := range r.Checks {
 			if c.Comparison == nil && len(c.Measurements) > 1 && len(out.Charts) < mostCharts {
 				out.Charts = append(out.Charts, r.chartOf(c.Name, c.Measurements, c.Limit))
@@ -109,10 +109,10 @@ func (r Result) chartOf(title string, ms []judge.Measurement, limit *float64) re
 	return c
 }
 
-// checked is the table of the gate file's checks.
-func (r Result) checked() report.Section {
-	s := report.Section{Title: "Checks", Text: fmt.Sprintf("Score %g of 100.", r.Score), Table: report.Table{Header: []string{"", "Check", "Group", "Last", "Good when", "Samples", "Said"}}}
-	for _, c := range r.Checks {
+// checkTable shows the checks of a gate file.
+func checkTable(checks []CheckResult) report.Table {
+	t := report.Table{Header: []string{"", "Check", "Group", "Last", "Good when", "Samples", "Said"}}
+	for _, c := range checks {
 		last, name := "", c.Name
 		if n := len(c.Measurements); n > 0 {
 			last = c.Measurements[n-1].Text
@@ -128,9 +128,9 @@ func (r Result) checked() report.Section {
 		if verdict == "" {
 			verdict = "?"
 		}
-		s.Table.Rows = append(s.Table.Rows, []string{verdict, name, c.Group, last, c.Condition, strconv.Itoa(samples), c.Text})
+		t.Rows = append(t.Rows, []string{verdict, name, c.Group, last, c.Condition, strconv.Itoa(samples), c.Text})
 	}
-	return s
+	return t
 }
 
 // measured lists the measurements, the last ones if there are very many.
@@ -193,10 +193,16 @@ func analysis(runs []rollout.Run) report.Section {
 
 // FirstLine is what everyone reads: the answer, what it is about, and the cause.
 func (r Result) FirstLine() string {
-	answer := map[Verdict]string{Passed: "YES", Failed: "NO"}[r.Verdict]
-	if answer == "" {
-		answer = "CANNOT TELL"
-	}
 	namespace, name, _ := strings.Cut(r.Rollout, "/")
-	return fmt.Sprintf("%s: %s (%s) at %s: %s", answer, name, namespace, r.Expected, r.Message)
+	return fmt.Sprintf("%s: %s (%s) at %s: %s", answer(r.Verdict), name, namespace, r.Expected, r.Message)
+}
+
+func answer(v Verdict) string {
+	switch v {
+	case Passed:
+		return "YES"
+	case Failed:
+		return "NO"
+	}
+	return "CANNOT TELL"
 }

@@ -1,8 +1,6 @@
 package canarygate
 
 import (
-	"encoding/json"
-	"math"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/exit"
@@ -81,47 +79,4 @@ func (r Result) FailedChecks() []string {
 		}
 	}
 	return out
-}
-
-// JSON is the result for programs. JSON has no NaN and no infinity: such values
-// are null there, and stand as text beside it.
-func (r Result) JSON() ([]byte, error) {
-	type measurement struct {
-		Time    time.Time `json:"time"`
-		Text    string    `json:"text,omitempty"`
-		Value   *float64  `json:"value"`
-		Outcome string    `json:"outcome"`
-		Message string    `json:"message,omitempty"`
-	}
-	type check struct {
-		Name         string        `json:"name"`
-		Group        string        `json:"group,omitempty"`
-		Query        string        `json:"query,omitempty"`
-		Condition    string        `json:"condition,omitempty"`
-		Verdict      Verdict       `json:"verdict,omitempty"`
-		Text         string        `json:"text,omitempty"`
-		Measurements []measurement `json:"measurements"`
-	}
-	list := func(ms []judge.Measurement) []measurement {
-		out := make([]measurement, len(ms))
-		for i, m := range ms {
-			out[i] = measurement{m.Time, m.Text, nil, string(m.Outcome), m.Message}
-			if !math.IsNaN(m.Value) && !math.IsInf(m.Value, 0) {
-				out[i].Value = &m.Value
-			}
-		}
-		return out
-	}
-	var checks []check
-	if r.Query != "" {
-		checks = append(checks, check{Name: "query", Query: r.Query, Condition: r.Condition, Measurements: list(r.Measurements)})
-	}
-	for _, c := range r.Checks {
-		checks = append(checks, check{c.Name, c.Group, c.Query, c.Condition, c.Verdict, c.Text, list(c.Measurements)})
-	}
-	return json.MarshalIndent(map[string]any{
-		"verdict": r.Verdict, "reason": r.Reason, "message": r.Message, "rollout": r.Rollout, "expected": r.Expected, "image": r.Image,
-		"phase": r.Phase, "phaseMessage": r.PhaseMessage, "revision": r.Revision, "podHash": r.PodHash, "step": r.Step, "steps": r.Steps, "weight": r.Weight,
-		"score": r.Score, "checks": checks, "changes": r.Changes, "warnings": r.Warnings, "acted": r.Acted, "start": r.Start, "end": r.End, "apiCalls": r.APICalls,
-	}, "", "  ")
 }
