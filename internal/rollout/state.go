@@ -143,6 +143,20 @@ func (s State) Weight() int64 {
 	return weight
 }
 
+// PauseEnd is when the pause that a canary is at ends by itself; zero when it is
+// at none, or at one that somebody has to end.
+func (s State) PauseEnd() time.Time {
+	current, _ := s.Step()
+	if current == 0 || len(s.Status.Pauses) == 0 || s.Paused {
+		return time.Time{}
+	}
+	step, pause := s.Steps[current-1], s.Status.Pauses[0]
+	if pause.Reason != pauseCanaryStep || pause.Start.IsZero() || step.Forever {
+		return time.Time{}
+	}
+	return pause.Start.Add(step.Duration)
+}
+
 // First reports whether the wanted revision is the first one there is: there is
 // no stable one beside it, and Argo skips all steps and analysis.
 func (s State) First() bool {

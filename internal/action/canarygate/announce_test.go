@@ -78,7 +78,7 @@ func TestAnnouncement_LongReport(t *testing.T) {
 	github := forgetest.New(t, nil)
 	r := sample()
 	for range 2000 {
-		r.Changes = append(r.Changes, Change{r.Start, strings.Repeat("x", 100)})
+		r.Changes = append(r.Changes, Change{Time: r.Start, Text: strings.Repeat("x", 100)})
 	}
 	if err := announcing(t, github, "check").End(t.Context(), r, nil); err != nil {
 		t.Fatal(err)

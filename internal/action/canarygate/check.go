@@ -3,13 +3,16 @@ package canarygate
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/gatefile"
 	"github.com/buenhyden/hy-home/internal/judge"
 	"github.com/buenhyden/hy-home/internal/promql"
+	"github.com/buenhyden/hy-home/internal/report"
 	"github.com/buenhyden/hy-home/internal/rollout"
 	"github.com/buenhyden/hy-home/internal/stat"
 )
@@ -17,9 +20,9 @@ import (
 // CheckResult is one check of the gate file with what became of it.
 type CheckResult struct {
 	Name, Group  string
-	Query        string   // as it was sent last, with the fields filled in
-	Condition    string   // what a good result is, in words for a comparison
-	Limit        *float64 // for a line in a chart
+	Query        string       // as it was sent last, with the fields filled in
+	Condition    string       // what a good result is, in words for a comparison
+	Limit        *judge.Bound // for a line in a chart
 	Verdict      Verdict
 	Text         string // one sentence
 	Weight       float64
@@ -27,6 +30,8 @@ type CheckResult struct {
 	DryRun       bool
 	Measurements []judge.Measurement
 	Comparison   *stat.Comparison // of a comparison that was made
+	Canary       []report.Point   // what it compared, for a chart
+	Baseline     []report.Point   // also of a threshold whose query names the revision
 }
 
 // check is a check while it is measured. Its fields belong to the gate's loop.
@@ -65,7 +70,7 @@ func newChecks(f gatefile.File) ([]*check, error) {
 			if k.condition, err = judge.Compile(c.Condition, c.FailureCondition); err != nil {
 				return nil, fmt.Errorf("check %q: %w", c.Name, err)
 			}
-			if limit, ok := k.condition.Limit(); ok {
+			if limit, ok := k.condition.Bound(); ok {
 				k.result.Limit = &limit
 			}
 		}
@@ -95,6 +100,7 @@ type checked struct {
 	hash       string
 	query      string
 	comparison *stat.Comparison
+	sides      [2][]report.Point // that it compared: canary and baseline
 	judge.Measurement
 }
 
@@ -197,13 +203,29 @@ func (c *check) compare(ctx context.Context, prom prometheus, s shot, m *checked
 		if err != nil {
 			return err
 		}
-		values[i] = r.Values
+		values[i], m.sides[i] = r.Values, points(r)
 	}
 	x := stat.Compare(values[0], values[1], c.Compare.Confidence)
 	m.comparison, m.Value = &x, x.MedianX
 	m.Text = fmt.Sprintf("%s against %s", stat.Text(x.MedianX), stat.Text(x.MedianY))
 	m.Outcome = judge.Successful // it was made; what it means is ruled on with all others
 	return nil
+}
+
+// points are the values of a range query for a chart, the mean of all series.
+func points(r promql.Result) []report.Point {
+	sum, n := map[time.Time]float64{}, map[time.Time]float64{}
+	for _, s := range r.Series {
+		for _, p := range s.Points {
+			sum[p.Time] += p.Value
+			n[p.Time]++
+		}
+	}
+	var out []report.Point
+	for _, at := range slices.SortedFunc(maps.Keys(sum), time.Time.Compare) {
+		out = append(out, report.Point{Time: at, Value: sum[at] / n[at]})
+	}
+	return out
 }
 
 // burn compares the burn rate of each pair of windows with its limit.

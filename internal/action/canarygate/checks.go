@@ -64,7 +64,7 @@ func (c *check) count(m checked, end time.Time) {
 	c.result.Query = m.query
 	c.result.Measurements = append(c.result.Measurements, m.Measurement)
 	if m.comparison != nil {
-		c.result.Comparison = m.comparison
+		c.result.Comparison, c.result.Canary, c.result.Baseline = m.comparison, m.sides[0], m.sides[1]
 	}
 	if c.Metric != nil {
 		c.course.Add(c.Metric.Metric, m.Outcome)

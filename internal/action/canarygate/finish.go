@@ -38,6 +38,7 @@ func (g *gate) finish(ctx context.Context) bool {
 	g.result.Settled = g.settled(c)
 	g.result.Score = g.sum(g.end).score
 	g.act(ctx)
+	g.baselines(ctx)
 	return true
 }
 

@@ -33,6 +33,7 @@ type gate struct {
 	measuring bool      // a measurement is under way
 	due       time.Time // of the next one
 	look      time.Time // of the next look at pods; zero when they are available
+	word      time.Time // of the next word about a pause; zero when there is none
 	invalid   time.Time // since when the spec names something that is not there
 	suspect   *rollout.Trouble
 	since     time.Time // when the suspect was first seen
@@ -123,6 +124,7 @@ func (g *gate) watch(ctx context.Context) error {
 		}
 		g.askChecks(ctx, now, checks)
 		g.lookAtPods(ctx, now)
+		g.tell(now)
 		tick.Reset(g.wake(now))
 	}
 }
@@ -132,7 +134,7 @@ func (g *gate) sight(s rollout.Sighting) {
 	g.state, g.sighted = s.State, s.Time
 	if s.State == nil {
 		g.decision, g.end = rollout.Decision{}, time.Time{}
-		g.note(s.Time, "there is no such Rollout")
+		g.note(Change{Time: s.Time, Text: "there is no such Rollout"})
 		return
 	}
 	g.decision = g.patient(g.decide(*s.State), s.Time)
@@ -148,6 +150,7 @@ func (g *gate) sight(s rollout.Sighting) {
 	g.seen = g.seen || ok
 	phase, message := rollout.Phase(*s.State)
 	step, steps := s.State.Step()
+	change := Change{Time: s.Time, Text: describe(g.decision, phase, message, step, steps, s.State.Weight())}
 	r := &g.result
 	r.Phase, r.PhaseMessage = phase, message
 	if ok {
@@ -166,6 +169,7 @@ func (g *gate) sight(s rollout.Sighting) {
 			g.stable = h
 		}
 		r.PodHash, r.Revision, r.Step, r.Steps, r.Weight = s.State.Status.PodHash, s.State.Revision, step, steps, s.State.Weight()
+		change.Step, change.Weight = step, max(0, r.Weight)
 	}
 	switch {
 	case g.decision.Answer != rollout.Pass:
@@ -182,7 +186,7 @@ func (g *gate) sight(s rollout.Sighting) {
 	case g.look.IsZero():
 		g.look = s.Time.Add(firstLook)
 	}
-	g.note(s.Time, describe(g.decision, phase, message, step, steps, s.State.Weight()))
+	g.note(change)
 }
 
 // describe is one line of the log.
@@ -204,13 +208,13 @@ func describe(d rollout.Decision, phase, message string, step, steps int, weight
 }
 
 // note records a change, once.
-func (g *gate) note(at time.Time, line string) {
+func (g *gate) note(c Change) {
 	changes := g.result.Changes
-	if len(changes) > 0 && changes[len(changes)-1].Text == line {
+	if len(changes) > 0 && changes[len(changes)-1].Text == c.Text {
 		return
 	}
-	g.result.Changes = append(changes, Change{Time: at, Text: line})
-	g.Progress(line)
+	g.result.Changes = append(changes, c)
+	g.Progress(c.Text + g.left(c.Time))
 }
 
 // judgeable reports whether what is seen is the expected revision, with a status
@@ -239,6 +243,9 @@ func (g *gate) wake(now time.Time) time.Duration {
 	}
 	if !g.look.IsZero() && g.look.Before(next) {
 		next = g.look
+	}
+	if !g.word.IsZero() && g.word.Before(next) {
+		next = g.word
 	}
 	if until := g.invalid.Add(invalidPatience); !g.invalid.IsZero() && g.decision.Answer == rollout.Wait && until.Before(next) {
 		next = until

@@ -26,14 +26,9 @@ func (r Result) Report() report.Report {
 	}
 	if len(r.Checks) > 0 {
 		out.Sections = append(out.Sections, report.Section{Title: "Checks", Text: fmt.Sprintf("Score %g of 100.", r.Score), Table: checkTable(r.Checks)})
-		for _, c := range r.Checks {
-			if c.Comparison == nil && len(c.Measurements) > 1 && len(out.Charts) < mostCharts {
-				out.Charts = append(out.Charts, r.chartOf(c.Name, c.Measurements, c.Limit))
-			}
-		}
 	}
+	out.Charts = r.charts()
 	if len(r.Measurements) > 0 {
-		out.Charts = append(out.Charts, r.chartOf("Measured value", r.Measurements, r.Limit))
 		out.Sections = append(out.Sections, r.measured())
 	}
 	if r.Query != "" {
@@ -89,26 +84,6 @@ func (r Result) facts() []report.Fact {
 	return facts
 }
 
-// mostCharts bounds a summary, which GitHub cuts at 1 MiB.
-const mostCharts = 12
-
-// chartOf draws measurements with the moments at which the Rollout changed.
-func (r Result) chartOf(title string, ms []judge.Measurement, limit *float64) report.Chart {
-	c := report.Chart{Title: title, Series: []report.Series{{Name: "canary"}}}
-	for _, m := range ms {
-		c.Series[0].Points = append(c.Series[0].Points, report.Point{Time: m.Time, Value: m.Value})
-	}
-	if limit != nil {
-		c.Limit = &report.Limit{Name: "limit", Value: *limit}
-	}
-	for _, change := range r.Changes {
-		if _, step, ok := strings.Cut(change.Text, ", step "); ok && !change.Time.Before(ms[0].Time) {
-			c.Marks = append(c.Marks, report.Mark{Time: change.Time, Name: "step " + step})
-		}
-	}
-	return c
-}
-
 // checkTable shows the checks of a gate file.
 func checkTable(checks []CheckResult) report.Table {
 	t := report.Table{Header: []string{"", "Check", "Group", "Last", "Good when", "Samples", "Said"}}
@@ -124,11 +99,11 @@ func checkTable(checks []CheckResult) report.Table {
 		if c.Comparison != nil {
 			samples = c.Comparison.N
 		}
-		verdict := map[Verdict]string{Passed: "ok", Failed: "NO"}[c.Verdict]
-		if verdict == "" {
-			verdict = "?"
+		sign := map[Verdict]string{Passed: "✓", Failed: "✗"}[c.Verdict]
+		if sign == "" {
+			sign = "?"
 		}
-		t.Rows = append(t.Rows, []string{verdict, name, c.Group, last, c.Condition, strconv.Itoa(samples), c.Text})
+		t.Rows = append(t.Rows, []string{sign, name, c.Group, last, c.Condition, strconv.Itoa(samples), c.Text})
 	}
 	return t
 }

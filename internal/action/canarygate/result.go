@@ -5,6 +5,7 @@ import (
 
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/judge"
+	"github.com/buenhyden/hy-home/internal/report"
 	"github.com/buenhyden/hy-home/internal/rollout"
 )
 
@@ -27,12 +28,13 @@ type Result struct {
 
 	Query        string // as it was sent, with the fields filled in
 	Condition    string
-	Limit        *float64 // the number the condition compares with; nil when there is not just one
+	Limit        *judge.Bound // the number the condition compares with; nil when there is not just one
 	Measurements []judge.Measurement
-	Checks       []CheckResult // of the gate file
-	Score        float64       // of the checks, out of 100
-	Runs         []rollout.Run // AnalysisRuns of the revision, oldest first
-	Changes      []Change      // of the Rollout, oldest first
+	Baseline     []report.Point // what the query gave of the revision before, for a chart
+	Checks       []CheckResult  // of the gate file
+	Score        float64        // of the checks, out of 100
+	Runs         []rollout.Run  // AnalysisRuns of the revision, oldest first
+	Changes      []Change       // of the Rollout, oldest first
 	Warnings     []string
 	Aborted      bool   // the gate aborted the Rollout
 	Acted        string // what the gate did to it: aborted, paused or promoted; empty for nothing
@@ -44,8 +46,10 @@ type Result struct {
 
 // Change is a moment at which the Rollout looked different.
 type Change struct {
-	Time time.Time
-	Text string // "Progressing at step 2 of 4, 25 %"
+	Time   time.Time `json:"time"`
+	Text   string    `json:"text"`             // "Progressing, step 2 of 4, 25 %"
+	Step   int       `json:"step,omitempty"`   // of the judged revision, counted from 1; 0 when it is at none
+	Weight int64     `json:"weight,omitempty"` // in percent; 0 when unknown
 }
 
 // Err is nil for a pass, and otherwise the error that carries the verdict's

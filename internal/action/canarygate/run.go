@@ -98,7 +98,7 @@ func run(ctx context.Context, p plan, cluster kube, prom prometheus) (Result, er
 		plan: p, cluster: cluster, prom: prom,
 		result: Result{Rollout: p.Rollout, Expected: p.image.String(), Condition: p.conditionText(), Weight: -1, Start: time.Now()},
 	}
-	if limit, ok := p.condition.Limit(); ok {
+	if limit, ok := p.condition.Bound(); ok {
 		g.result.Limit = &limit
 	}
 	err := g.watch(watching)

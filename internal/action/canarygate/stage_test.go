@@ -81,8 +81,14 @@ func (s *stage) Pause(context.Context, rollout.State) error { s.paused = true; r
 
 func (s *stage) Promote(context.Context, rollout.State) error { s.promoted = true; return nil }
 
-func (s *stage) QueryRange(_ context.Context, query string, _, _ time.Time, _ time.Duration) (promql.Result, error) {
-	return promql.Result{Kind: promql.Matrix, Values: s.ranges[query]}, nil
+func (s *stage) QueryRange(_ context.Context, query string, _, end time.Time, step time.Duration) (promql.Result, error) {
+	r := promql.Result{Kind: promql.Matrix, Values: s.ranges[query]}
+	var one promql.Series
+	for i, v := range r.Values {
+		one.Points = append(one.Points, promql.Point{Time: end.Add(time.Duration(i+1-len(r.Values)) * step), Value: v})
+	}
+	r.Series = []promql.Series{one}
+	return r, nil
 }
 
 func (s *stage) Application(context.Context, string, string, rollout.State) (rollout.Application, int64, error) {
