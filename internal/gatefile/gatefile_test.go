@@ -147,39 +147,6 @@ func TestAdd_TakesTemplatesAsTheyAre(t *testing.T) {
 	}
 }
 
-func TestLint(t *testing.T) {
-	metric := func(s string) string {
-		return "kind: AnalysisTemplate\nspec: {metrics: [{name: m, provider: {prometheus: {query: x}}, " + s + "}]}"
-	}
-	for text, want := range map[string]string{
-		metric("successCondition: 'result[0] < 0.05'"):                      "",
-		metric("failureCondition: 'result[0] < 0.95'"):                      "nan-passes",
-		metric("successCondition: 'not (result[0] < 0.95)'"):                "nan-passes",
-		metric("successCondition: 'isNaN(result[0]) || result[0] < 1'"):     "",
-		metric("successCondition: 'all(result, # < 1)'"):                    "no-data-passes",
-		metric("successCondition: 'len(result) == 0 || result[0] < 1'"):     "no-data-passes",
-		metric(`successCondition: 'result[0] == "0"'`):                      "compile",
-		metric("successCondition: 'result && result[0] > 1'"):               "compile",
-		metric("interval: 30s"):                                             "no-condition endless",
-		metric("successCondition: 'result[0] < 1', interval: 30s"):          "endless",
-		metric("successCondition: 'result[0] < 1', interval: 5s, count: 3"): "same-sample",
-		metric("successCondition: 'result[0] < 1', count: 3"):               "refused",
-		"kind: AnalysisTemplate\nspec: {}":                                  "no-metrics",
-		"kind: Deployment":                                                  "",
-		"checks: [{name: a, query: x, condition: 'all(result, # < 1)'}]":    "",
-		"checks: [{name: a, query: x}]":                                     "gate-file",
-		"a: [":                                                              "yaml",
-	} {
-		var rules []string
-		for _, f := range Lint([]byte(text)) {
-			rules = append(rules, f.Rule)
-		}
-		if got := strings.Join(rules, " "); got != want {
-			t.Errorf("%s\n  %q, want %q", text, got, want)
-		}
-	}
-}
-
 // FuzzParse: any file is a gate file or one clear error.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(whole))
@@ -188,7 +155,7 @@ func FuzzParse(f *testing.F) {
 		if file, err := Parse(text); err == nil && len(file.Checks)+len(file.Templates) == 0 {
 			t.Error("a file without checks was taken")
 		}
-		Lint(text)
+		Lint([]Document{{"a", text}, {"b", text}}, 15*time.Second)
 		var file File
 		_ = file.Add(Template{}, text)
 	})

@@ -64,6 +64,14 @@ func decodeStatus(status map[string]any) Status {
 		Weight:             number(object(object(canary, "weights"), "canary"), "weight", -1),
 		PostPromotionPhase: text(object(blueGreen, "postPromotionAnalysisRunStatus"), "status"),
 	}
+	for _, a := range []map[string]any{
+		object(canary, "currentStepAnalysisRunStatus"), object(canary, "currentBackgroundAnalysisRunStatus"),
+		object(blueGreen, "prePromotionAnalysisRunStatus"), object(blueGreen, "postPromotionAnalysisRunStatus"),
+	} {
+		if a != nil {
+			st.Analyses = append(st.Analyses, Analysis{Name: text(a, "name"), Phase: text(a, "status")})
+		}
+	}
 	for _, c := range list(status, "conditions") {
 		st.Conditions = append(st.Conditions, Condition{
 			Type: text(c, "type"), Status: text(c, "status"), Reason: text(c, "reason"), Message: text(c, "message"),

@@ -59,9 +59,13 @@ type Status struct {
 	StepIndex          int64 // of the current step; -1 when there is none
 	Weight             int64 // share of the canary in percent as the router has it; -1 when unknown
 	PostPromotionPhase string
+	Analyses           []Analysis // that are at work now, or were last
 	Conditions         []Condition
 	Pauses             []Pause
 }
+
+// Analysis is what a Rollout says of one of its AnalysisRuns.
+type Analysis struct{ Name, Phase string }
 
 // Condition is an entry of status.conditions.
 type Condition struct{ Type, Status, Reason, Message string }

@@ -17,6 +17,7 @@ var CanaryGate = Action{
 		{Name: "failure-condition", Description: "When the result is bad. With condition too, a result that is neither counts as no answer; alone, every other result is good."},
 		{Name: "gate-file", Description: "Path of a gate file such as .github/canary-gate.yaml: thresholds, comparisons with the baseline, error budgets and AnalysisTemplates to judge by, beside or in place of query. Its schema is internal/gatefile/schema.json."},
 		{Name: "prometheus-headers", Kind: List, Secret: true, Description: "Headers for Prometheus, one a line as Name: value, such as Authorization: Bearer … or X-Scope-OrgID: team. Only for a URL."},
+		{Name: "require-analysis", Kind: Bool, Default: "false", Description: "Pass only if there are AnalysisRuns of the revision and each measured something good, beside what the gate measures itself. A first deployment and a full promotion have none."},
 		{Name: "until", Default: "healthy", Description: "How far the Rollout must come for a pass: healthy, paused (at a pause that only a human ends), or step:N with N counted from 1."},
 		{Name: "interval", Kind: Duration, Default: "10s", Description: "Time between two measurements of the query."},
 		{Name: "measurements", Kind: Int, Default: "3", Description: "Good measurements that a pass needs; the last of them is made when the Rollout is healthy."},

@@ -50,6 +50,8 @@ type Options struct {
 	Gate    gatefile.File     // checks beside or in place of Query; goes with Prometheus
 	Headers map[string]string // for Prometheus: a token, a tenant
 
+	RequireAnalysis bool // AnalysisRuns of the revision must have measured something good, each
+
 	Until  string        // healthy, paused or step:N; healthy
 	Grace  time.Duration // how long a pod may be unable to start; 5s
 	OnFail string        // none, abort or pause, while it is still under way; none

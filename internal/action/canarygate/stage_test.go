@@ -17,7 +17,8 @@ type stage struct {
 	ping     error
 	trouble  map[int]*rollout.Trouble // from which second pods cannot start
 	runs     []rollout.Run
-	lost     error // Follow ends with it at once
+	later    map[int][]rollout.Run // from which second there are others
+	lost     error                 // Follow ends with it at once
 
 	start   time.Time
 	aborted bool
@@ -68,7 +69,12 @@ func (s *stage) Follow(ctx context.Context, _, _ string, out chan<- rollout.Sigh
 	return nil
 }
 
-func (s *stage) Runs(context.Context, rollout.State) ([]rollout.Run, error) { return s.runs, nil }
+func (s *stage) Runs(context.Context, rollout.State) ([]rollout.Run, error) {
+	if runs, ok := latest(s.later, s.second()); ok {
+		return runs, nil
+	}
+	return s.runs, nil
+}
 
 func (s *stage) Trouble(context.Context, rollout.State) (*rollout.Trouble, error) {
 	s.looks++
@@ -152,6 +158,11 @@ func aborted(tag string) *rollout.State {
 	s.Status.Conditions = []rollout.Condition{{Type: "Progressing", Reason: "RolloutAborted", Message: "Rollout aborted update to revision 2"}}
 	return s
 }
+
+var (
+	measuredRun = rollout.Run{Name: "shop-2-1", Phase: "Successful", Metrics: []rollout.Metric{{Wanted: 3, Successful: 3}}}
+	stoppedRun  = rollout.Run{Name: "shop-2-stopped", Phase: "Successful", Message: "Run Terminated"}
+)
 
 var failedRun = rollout.Run{Name: "shop-2-1", Phase: "Failed", Metrics: []rollout.Metric{{Name: "errors", Phase: "Failed", Last: "[0.4]"}}}
 
