@@ -67,6 +67,7 @@ func history(ctx context.Context, prom prometheus, namespace, name string, from,
 	query := fmt.Sprintf(`max by (replicaset) (kube_replicaset_spec_replicas{namespace=%q} > 0 and on (namespace, replicaset) kube_replicaset_owner{namespace=%q,owner_kind="Rollout",owner_name=%q})`,
 		namespace, namespace, name)
 	up := map[string][]time.Time{}
+	from = from.Truncate(historyStep) // the same moments whenever it is asked
 	for start := from; start.Before(to); start = start.Add(historyPoints * historyStep) {
 		end := start.Add((historyPoints - 1) * historyStep)
 		if end.After(to) {

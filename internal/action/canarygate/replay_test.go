@@ -2,6 +2,7 @@ package canarygate
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/gatefile"
 	"github.com/buenhyden/hy-home/internal/promql"
+	"github.com/buenhyden/hy-home/internal/report"
 	"github.com/buenhyden/hy-home/testbed/servers"
 )
 
@@ -114,6 +116,18 @@ func TestReplay(t *testing.T) {
 	}
 	if after := all[1].At.Sub(minute(120)); after > 2*time.Minute {
 		t.Errorf("the errors would have been found after %s", after)
+	}
+
+	text := report.Text(ReplayReport("apps/shop", all), report.TextOptions{Width: 200})
+	for _, want := range []string{"2 of 3 releases would have been stopped, 0 could not be told", "NO: cccc at 2026-01-05 10:00:00 UTC", "errors: 1 of ", "taken back"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	t.Log("\n" + text)
+	data, err := json.Marshal(all)
+	if err != nil || !bytes.Contains(data, []byte(`"podHash":"eeee","stableHash":"dddd","outcome":"taken back","verdict":"failed","reason":"check_failed"`)) {
+		t.Errorf("%v %s", err, data)
 	}
 
 	t.Run("a window by hand", func(t *testing.T) {

@@ -32,6 +32,12 @@ func ReplayReport(rollout string, releases []Replayed) report.Report {
 			Table: checkTable(r.Checks),
 		})
 	}
+	switch {
+	case count[Failed] > 0:
+		out.Status = report.Failed
+	case count[Inconclusive] > 0:
+		out.Status = report.Unclear
+	}
 	out.Verdict = fmt.Sprintf("%d of %d releases would have been stopped, %d could not be told", count[Failed], len(releases), count[Inconclusive])
 	out.Sections = append([]report.Section{{Title: "Releases, times in UTC", Table: t}}, out.Sections...)
 	return out
