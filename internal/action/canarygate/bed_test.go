@@ -301,12 +301,12 @@ func TestBed_Aborts(t *testing.T) {
 	s.release(t, plainRollout, longPause, "v1", "")
 	s.settle(t, rollout.Healthy)
 	o := s.gate("v2")
-	o.Abort = true
+	o.OnFail = "abort"
 	verdict := start(t, o)
 	s.release(t, plainRollout, longPause, "v2", "")
 	r := <-verdict
-	if r.Verdict != Failed || r.Reason != ReasonCondition || !r.Aborted || !strings.Contains(r.Message, "[0.3]") {
-		t.Fatalf("%s %s: %s, aborted %v, %q", r.Verdict, r.Reason, r.Message, r.Aborted, r.Warnings)
+	if r.Verdict != Failed || r.Reason != ReasonCondition || r.Acted != "aborted" || !strings.Contains(r.Message, "[0.3]") {
+		t.Fatalf("%s %s: %s, acted %q, %q", r.Verdict, r.Reason, r.Message, r.Acted, r.Warnings)
 	}
 	s.settle(t, rollout.Degraded)
 }

@@ -51,11 +51,7 @@ func (g *gate) countCheck(m checked) {
 		return
 	}
 	c.count(m, g.end)
-	line := c.Name + ": " + m.Text + " " + string(m.Outcome)
-	if m.Message != "" {
-		line += " (" + m.Message + ")"
-	}
-	g.Progress(line)
+	g.Progress(m.line(c.Name))
 }
 
 // count notes a measurement and when the next one is due; end is when the Rollout

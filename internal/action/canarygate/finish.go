@@ -152,6 +152,5 @@ func (g *gate) act(ctx context.Context) {
 		g.result.Warnings = append(g.result.Warnings, err.Error())
 		return
 	}
-	g.result.Aborted = g.result.Acted == "aborted"
 	g.Progress("the Rollout is " + g.result.Acted)
 }

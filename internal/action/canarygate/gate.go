@@ -51,7 +51,7 @@ func (g *gate) watch(ctx context.Context) error {
 	sightings := make(chan rollout.Sighting)
 	lost := make(chan error, 1)
 	go func() { lost <- g.cluster.Follow(ctx, g.namespace, g.name, sightings) }()
-	measured := make(chan taken, 1)
+	measured := make(chan checked, 1)
 	checks := make(chan checked, len(g.checks))
 	preflight := make(chan error, 1)
 	bounds := make(chan bound)

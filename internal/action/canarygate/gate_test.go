@@ -41,10 +41,12 @@ func TestGate_Abort(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := &stage{start: time.Now(), rollouts: []scene{{0, c.at}}, values: map[int]promql.Result{0: value(1)}}
 			o := options()
-			o.Abort = c.abort
+			if c.abort {
+				o.OnFail = "abort"
+			}
 			p, _ := o.check()
 			r, err := run(t.Context(), p, s, s)
-			if err != nil || r.Verdict != Failed || s.aborted != c.want || r.Aborted != c.want {
+			if err != nil || r.Verdict != Failed || s.aborted != c.want || (r.Acted == "aborted") != c.want {
 				t.Errorf("%s: %s, aborted %v, %v", name, r.Verdict, s.aborted, err)
 			}
 		})
@@ -137,7 +139,7 @@ func TestResult_Changes(t *testing.T) {
 		if err != nil || len(r.Changes) != 3 {
 			t.Errorf("%+v, %v", r.Changes, err)
 		}
-		if !slices.Contains(lines, "Progressing (more replicas need to be updated), step 1 of 2, 25 %") || !slices.Contains(lines, "measured [0]: Successful") {
+		if !slices.Contains(lines, "Progressing (more replicas need to be updated), step 1 of 2, 25 %") || !slices.Contains(lines, "query: [0] Successful") {
 			t.Errorf("%s", fmt.Sprint(strings.Join(lines, "\n")))
 		}
 	})

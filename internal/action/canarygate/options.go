@@ -9,6 +9,7 @@
 package canarygate
 
 import (
+	"cmp"
 	"log/slog"
 	"regexp"
 	"slices"
@@ -56,7 +57,6 @@ type Options struct {
 	Grace  time.Duration // how long a pod may be unable to start; 5s
 	OnFail string        // none, abort or pause, while it is still under way; none
 	OnPass string        // none or promote, out of the pause that Until waited for; none
-	Abort  bool          // the same as OnFail abort
 
 	Progress func(string) // one line of what is seen now; may be nil
 	Log      *slog.Logger // debug output; may be nil
@@ -118,9 +118,9 @@ func (o Options) check() (plan, error) {
 	if err := p.checkCourse(); err != nil {
 		return plan{}, err
 	}
-	p.Grace = or(o.Grace, 5*time.Second)
-	p.Interval, p.Timeout, p.AppearTimeout = or(o.Interval, 10*time.Second), or(o.Timeout, 10*time.Minute), or(o.AppearTimeout, time.Minute)
-	p.limits = judge.Limits{Successful: or(o.Measurements, 3), Failed: o.FailureLimit, Unanswered: unanswered}
+	p.Grace = cmp.Or(o.Grace, 5*time.Second)
+	p.Interval, p.Timeout, p.AppearTimeout = cmp.Or(o.Interval, 10*time.Second), cmp.Or(o.Timeout, 10*time.Minute), cmp.Or(o.AppearTimeout, time.Minute)
+	p.limits = judge.Limits{Successful: cmp.Or(o.Measurements, 3), Failed: o.FailureLimit, Unanswered: unanswered}
 	if p.Progress == nil {
 		p.Progress = func(string) {}
 	}
@@ -153,10 +153,7 @@ func (p *plan) checkCourse() error {
 	if p.until, err = rollout.ParseTarget(p.Until); err != nil {
 		return exit.BadInputf("input until is %q: %w", p.Until, err)
 	}
-	if p.Abort && p.OnFail == "" {
-		p.OnFail = "abort"
-	}
-	p.OnFail, p.OnPass = or(p.OnFail, "none"), or(p.OnPass, "none")
+	p.OnFail, p.OnPass = cmp.Or(p.OnFail, "none"), cmp.Or(p.OnPass, "none")
 	if !slices.Contains([]string{"none", "abort", "pause"}, p.OnFail) {
 		return exit.BadInputf("input on-fail is %q: it must be none, abort or pause", p.OnFail)
 	}
@@ -213,13 +210,4 @@ func (p *plan) checkQuery() error {
 	}
 	p.measures = true
 	return nil
-}
-
-// or returns v, or its default when it is zero.
-func or[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
 }

@@ -35,15 +35,9 @@ type Replayed struct {
 	Checks          []CheckResult
 }
 
-// historian is a Prometheus that answers for moments of the past.
-type historian interface {
-	prometheus
-	QueryAt(ctx context.Context, query string, at time.Time) (promql.Result, error)
-}
-
 // past is a Prometheus at one moment.
 type past struct {
-	historian
+	prometheus
 	at time.Time
 }
 
@@ -103,7 +97,7 @@ func (o Options) checkReplay() (plan, error) {
 // its checks at once, and Prometheus admits 20 queries at a time by default.
 const atOnce = 4
 
-func replayAll(ctx context.Context, p plan, prom historian, releases []Release, now time.Time) ([]Replayed, error) {
+func replayAll(ctx context.Context, p plan, prom prometheus, releases []Release, now time.Time) ([]Replayed, error) {
 	out := make([]Replayed, len(releases))
 	slots := make(chan struct{}, atOnce)
 	var all sync.WaitGroup
@@ -124,7 +118,7 @@ const replayPatience = 10 * time.Minute
 
 // replay walks through one release, from one moment at which a check is due to
 // the next, as the gate would have.
-func (p plan) replay(ctx context.Context, prom historian, r Release, now time.Time) Replayed {
+func (p plan) replay(ctx context.Context, prom prometheus, r Release, now time.Time) Replayed {
 	p.checks, _ = newChecks(p.Gate) // its own; that they are valid is known
 	limit := r.End.Add(replayPatience)
 	if limit.After(now) {
@@ -166,7 +160,7 @@ func (p plan) replay(ctx context.Context, prom historian, r Release, now time.Ti
 }
 
 // measureDue measures all checks that are due, at once.
-func (p plan) measureDue(ctx context.Context, prom historian, s shot, end time.Time) {
+func (p plan) measureDue(ctx context.Context, prom prometheus, s shot, end time.Time) {
 	var all sync.WaitGroup
 	for _, c := range p.checks {
 		if !c.open(end) || c.due.After(s.at) {

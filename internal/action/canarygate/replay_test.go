@@ -10,7 +10,6 @@ import (
 
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/gatefile"
-	"github.com/buenhyden/hy-home/internal/promql"
 	"github.com/buenhyden/hy-home/internal/report"
 	"github.com/buenhyden/hy-home/testbed/servers"
 )
@@ -212,5 +211,3 @@ func TestReleasesOf(t *testing.T) {
 		}
 	}
 }
-
-var _ historian = (*promql.Client)(nil)

@@ -73,11 +73,8 @@ func (r Result) facts() []report.Fact {
 		}
 		add("Step", step)
 	}
-	switch {
-	case r.Acted != "":
+	if r.Acted != "" {
 		add("Acted", r.Acted+" by the gate")
-	case r.Aborted:
-		add("Aborted", "by the gate")
 	}
 	add("Watched", fmt.Sprintf("%.1f s", r.End.Sub(r.Start).Seconds()))
 	add("API requests", strconv.Itoa(r.APICalls))

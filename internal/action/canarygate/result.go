@@ -36,7 +36,6 @@ type Result struct {
 	Runs         []rollout.Run  // AnalysisRuns of the revision, oldest first
 	Changes      []Change       // of the Rollout, oldest first
 	Warnings     []string
-	Aborted      bool   // the gate aborted the Rollout
 	Acted        string // what the gate did to it: aborted, paused or promoted; empty for nothing
 
 	Start, End time.Time

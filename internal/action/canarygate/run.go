@@ -28,6 +28,7 @@ type kube interface {
 type prometheus interface {
 	Ping(ctx context.Context) error
 	Query(ctx context.Context, query string) (promql.Result, error)
+	QueryAt(ctx context.Context, query string, at time.Time) (promql.Result, error)
 	QueryRange(ctx context.Context, query string, start, end time.Time, step time.Duration) (promql.Result, error)
 }
 

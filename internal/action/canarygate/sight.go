@@ -1,6 +1,7 @@
 package canarygate
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -83,7 +84,7 @@ func describe(d rollout.Decision, s rollout.State) string {
 		line += fmt.Sprintf(", %d %%", weight)
 	}
 	for _, a := range s.Status.Analyses {
-		line += fmt.Sprintf(", AnalysisRun %s %s", a.Name, or(a.Phase, "Pending"))
+		line += fmt.Sprintf(", AnalysisRun %s %s", a.Name, cmp.Or(a.Phase, "Pending"))
 	}
 	return line
 }

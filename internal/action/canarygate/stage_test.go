@@ -118,6 +118,10 @@ func (s *stage) Query(_ context.Context, query string) (promql.Result, error) {
 	return r, nil
 }
 
+func (s *stage) QueryAt(ctx context.Context, query string, _ time.Time) (promql.Result, error) {
+	return s.Query(ctx, query)
+}
+
 func value(v ...float64) promql.Result { return promql.Result{Kind: promql.Vector, Values: v} }
 
 // state is a Rollout that wants shop:tag.
