@@ -37,8 +37,12 @@ func (g *gate) finish(ctx context.Context) bool {
 	}
 	if g.judgeable() {
 		runs, err := g.cluster.Runs(ctx, *g.state)
-		if demanded := c.verdict == Passed && (g.RequireAnalysis || c.needsEvidence); demanded && slices.ContainsFunc(runs, g.running) && now.Before(g.end.Add(runPatience)) {
-			g.recheck = now.Add(time.Second)
+		demanded, last := c.verdict == Passed && (g.RequireAnalysis || c.needsEvidence), g.end.Add(runPatience)
+		if demanded && slices.ContainsFunc(runs, g.running) && now.Before(last) {
+			// Twice as long each time: few requests, and at once where it takes no time.
+			if g.recheck = now.Add(max(200*time.Millisecond, now.Sub(g.end))); g.recheck.After(last) {
+				g.recheck = last
+			}
 			return false
 		}
 		if err != nil {
