@@ -2,12 +2,15 @@ package canarygate
 
 import (
 	"context"
+	"math"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/promql"
 	"github.com/buenhyden/hy-home/internal/report"
+	"github.com/buenhyden/hy-home/internal/stat"
 )
 
 // baselineTimeout bounds what only a chart needs: the verdict is there already.
@@ -48,4 +51,32 @@ func (g *gate) baselines(ctx context.Context) {
 		}
 	}
 	all.Wait()
+}
+
+// beside is what a value that failed alone is to be read by: what would have been
+// good, and what the revision before gave at the same time.
+func (g *gate) beside() string {
+	if g.result.Reason == ReasonCondition {
+		return lastOf(g.result.Baseline)
+	}
+	var failed []*check
+	for _, c := range g.checks {
+		if c.result.Verdict == Failed && !c.result.DryRun {
+			failed = append(failed, c)
+		}
+	}
+	if g.result.Reason != ReasonCheck || len(failed) != 1 || failed[0].Compare != nil || failed[0].Budget != nil {
+		return ""
+	}
+	return "; good is " + failed[0].result.Condition + lastOf(failed[0].result.Baseline)
+}
+
+// lastOf is the end of a baseline, as the end of a sentence.
+func lastOf(baseline []report.Point) string {
+	for _, p := range slices.Backward(baseline) {
+		if !math.IsNaN(p.Value) {
+			return ", and the baseline has " + stat.Text(p.Value)
+		}
+	}
+	return ""
 }

@@ -29,6 +29,10 @@ func TestCharts(t *testing.T) {
 			`latency{hash="h-v2"}`: samples(1, 30), `latency{hash="h-old"}`: samples(1, 30), `errors{hash="h-old"}`: samples(0.01, 12),
 		},
 	})
+	const want = "; good is result[0] < 0.05, and the baseline has 0.021"
+	if r.Verdict != Failed || !strings.HasPrefix(r.Message, "score 66.67 of 100") || !strings.HasSuffix(r.Message, want) {
+		t.Errorf("%s: %s, want it to end with %q", r.Verdict, r.Message, want)
+	}
 	var said []string
 	for _, c := range r.charts() {
 		line := c.Title
@@ -46,13 +50,13 @@ func TestCharts(t *testing.T) {
 		}
 		said = append(said, line)
 	}
-	want := []string{
+	charts := []string{
 		"errors canary baseline 0.05 false [from 0: 25 %] [from 32: 50 %]",
 		"good canary 0 true [from 0: 25 %] [from 32: 50 %]",
 		"latency canary baseline [from 0: 25 %] [from 32: 50 %]",
 	}
-	if !slices.Equal(said, want) {
-		t.Errorf("\n%s\nwant\n%s", strings.Join(said, "\n"), strings.Join(want, "\n"))
+	if !slices.Equal(said, charts) {
+		t.Errorf("\n%s\nwant\n%s", strings.Join(said, "\n"), strings.Join(charts, "\n"))
 	}
 }
 

@@ -60,6 +60,7 @@ func (g *gate) finish(ctx context.Context) bool {
 	g.result.Score = g.sum(g.end).score
 	g.act(ctx)
 	g.baselines(ctx)
+	g.result.Message += g.beside()
 	return true
 }
 
