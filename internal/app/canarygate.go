@@ -44,6 +44,7 @@ func canaryGate(ctx context.Context, rt *Runtime, in spec.Values) error {
 		AppearTimeout:    in.Duration("appear-timeout"),
 		Gate:             file,
 		Headers:          headers,
+		HTTPConfig:       in.String("prometheus-http-config"),
 		Until:            in.String("until"),
 		Grace:            in.Duration("pod-grace"),
 		OnFail:           orAbort(in),

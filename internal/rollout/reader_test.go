@@ -317,8 +317,33 @@ func TestConnect_BadInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base, _, err := c.ServiceProxy("monitoring", "prometheus", "9090")
-	if err != nil || base != "http://127.0.0.1:1/api/v1/namespaces/monitoring/services/prometheus:9090/proxy" {
-		t.Errorf("%s, %v", base, err)
+	if _, err := c.Forward("monitoring", "prometheus", "9090")(t.Context(), "tcp", "prometheus.monitoring.svc:80"); err == nil || !strings.Contains(err.Error(), "reach service monitoring/prometheus: Get") {
+		t.Error(err)
+	}
+}
+
+func TestField(t *testing.T) {
+	s := Decode(map[string]any{
+		"metadata": map[string]any{"name": "shop", "labels": map[string]any{"app.example/team": "blue", "a": "b"}},
+		"spec":     map[string]any{"replicas": int64(4), "steps": []any{map[string]any{"setWeight": 25.0}}},
+	})
+	for path, want := range map[string]string{
+		"metadata.name":                       "shop",
+		"metadata.labels['app.example/team']": "blue",
+		"metadata.labels['none']":             "", // as Argo has it
+		"metadata.labels.a":                   "b",
+		"spec.replicas":                       "4",
+		"spec.steps[0].setWeight":             "25",
+		"spec.steps[1].setWeight":             "error",
+		"spec.steps[x]":                       "error",
+		"spec.steps":                          "error",
+		"spec":                                "error",
+		"status.phase":                        "error",
+		"metadata.name.first":                 "error",
+	} {
+		got, err := s.Field(path)
+		if (err != nil) != (want == "error") || (err == nil && got != want) {
+			t.Errorf("%s: %q, %v", path, got, err)
+		}
 	}
 }

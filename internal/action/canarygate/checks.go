@@ -14,12 +14,18 @@ func (g *gate) askChecks(ctx context.Context, now time.Time, out chan<- checked)
 		if !g.mayCheck(c) || now.Before(c.due) {
 			continue
 		}
+		if c.Metric != nil && c.delayed.IsZero() {
+			if c.delayed = now.Add(c.Metric.Delay); c.Metric.Delay > 0 {
+				c.due = c.delayed
+				continue
+			}
+		}
 		c.measuring, c.due = true, now.Add(time.Duration(c.Interval))
 		go func(s shot) {
-			m := c.measure(ctx, g.prom, s)
+			m := c.measure(ctx, g.of(c), s)
 			m.index = i
 			out <- m
-		}(g.shot(*g.state))
+		}(g.shot(*g.state, c.queries...))
 	}
 }
 
@@ -34,7 +40,8 @@ func (g *gate) mayCheck(c *check) bool {
 
 func (g *gate) resetChecks() {
 	for _, c := range g.checks {
-		c.result.Measurements, c.result.Comparison, c.course, c.due = nil, nil, judge.Course{}, time.Time{}
+		c.result.Measurements, c.result.Comparison, c.course = nil, nil, judge.Course{}
+		c.due, c.delayed = time.Time{}, time.Time{}
 	}
 }
 
@@ -53,11 +60,11 @@ func (g *gate) countCheck(m checked) {
 	if c.Metric != nil {
 		c.course.Add(c.Metric.Metric, m.Outcome)
 		if m.Outcome == judge.Error && !c.course.Phase.Complete() {
-			c.due = m.Time.Add(min(time.Duration(c.Interval), errorRetry))
+			c.due = m.Time.Add(errorRetry)
 		}
 	}
 	if g.end.After(m.Time) {
-		c.due = g.end
+		c.due = later(g.end, c.delayed)
 	}
 	line := c.Name + ": " + m.Text + " " + string(m.Outcome)
 	if m.Message != "" {
@@ -68,3 +75,10 @@ func (g *gate) countCheck(m checked) {
 
 // errorRetry is when Argo tries again after an error, whatever the interval.
 const errorRetry = 10 * time.Second
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}

@@ -119,7 +119,7 @@ func (g *gate) watch(ctx context.Context) error {
 		now := time.Now()
 		if g.mayMeasure() && !now.Before(g.due) {
 			g.measuring, g.due = true, now.Add(g.Interval)
-			go func(s shot) { measured <- g.measure(ctx, s) }(g.shot(*g.state))
+			go func(s shot) { measured <- g.measure(ctx, s) }(g.shot(*g.state, g.query))
 		}
 		g.askChecks(ctx, now, checks)
 		g.lookAtPods(ctx, now)
@@ -173,7 +173,7 @@ func (g *gate) sight(s rollout.Sighting) {
 	case g.end.IsZero():
 		g.end, g.due = s.Time, s.Time // the last measurement is due at once
 		for _, c := range g.checks {
-			c.due = s.Time
+			c.due = later(s.Time, c.delayed)
 		}
 	}
 	switch st := s.State.Status; {
