@@ -43,10 +43,16 @@ type Cluster struct {
 	log     func(msg string, args ...any)
 
 	firstContact time.Duration // how long the first call is tried
+	restart      time.Duration // how long a refusal is put up with after that, see restartTime
 	retry        time.Duration // first pause between tries; doubles up to maxRetry
 }
 
 const maxRetry = 5 * time.Second
+
+// restartTime is how long an API server that has just started may say 401, 403 or
+// 404 to what it knows: it answers before it has read accounts, roles and CRDs.
+// 2 s of it were seen on a small control plane.
+const restartTime = 15 * time.Second
 
 // Unreadable is a cluster that cannot answer, with the cause and the cure in one
 // sentence.
@@ -88,14 +94,18 @@ func Connect(kubeconfig, contextName string, log func(msg string, args ...any)) 
 }
 
 func newCluster(config *rest.Config, log func(msg string, args ...any)) (*Cluster, error) {
-	c := &Cluster{config: config, calls: new(atomic.Int64), log: log, firstContact: 4 * time.Second, retry: 200 * time.Millisecond}
+	c := &Cluster{config: config, calls: new(atomic.Int64), log: log, firstContact: 4 * time.Second, restart: restartTime, retry: 200 * time.Millisecond}
 	config.UserAgent = "hyaction"
 	config.WarningHandler = rest.NoWarnings{} // client-go would print them
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return countingTransport{next: next, calls: c.calls}
 	})
-	var err error
-	if c.dynamic, err = dynamic.NewForConfig(config); err != nil {
+	client, err := rest.HTTPClientFor(config)
+	if err == nil {
+		client.Transport = renewing{client.Transport}
+		c.dynamic, err = dynamic.NewForConfigAndClient(config, client)
+	}
+	if err != nil {
 		return nil, exit.BadInputf("the kubeconfig cannot be used: %w", err)
 	}
 	return c, nil
@@ -233,6 +243,26 @@ func (c *Cluster) unreachable(err error) *Unreadable {
 		err = op.Err
 	}
 	return &Unreadable{"cluster_unreachable", fmt.Sprintf("the API server%s does not answer (%v): check that the cluster runs and that the kubeconfig points at it", host, err)}
+}
+
+// renewing asks once more when credentials are refused: client-go has dropped them
+// then, and reads the token's file or runs the kubeconfig's command again.
+type renewing struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (t renewing) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.next.RoundTrip(r)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || (r.Body != nil && r.GetBody == nil) {
+		return resp, err
+	}
+	again := r.Clone(r.Context())
+	if r.Body != nil {
+		if again.Body, err = r.GetBody(); err != nil {
+			return resp, nil // what was answered stands
+		}
+	}
+	resp.Body.Close()
+	return t.next.RoundTrip(again)
 }
 
 // countingTransport counts requests.
