@@ -51,7 +51,6 @@ const maxRetry = 5 * time.Second
 
 // restartTime is how long an API server that has just started may say 401, 403 or
 // 404 to what it knows: it answers before it has read accounts, roles and CRDs.
-// 2 s of it were seen on a small control plane.
 const restartTime = 15 * time.Second
 
 // Unreadable is a cluster that cannot answer, with the cause and the cure in one
@@ -102,7 +101,7 @@ func newCluster(config *rest.Config, log func(msg string, args ...any)) (*Cluste
 	})
 	client, err := rest.HTTPClientFor(config)
 	if err == nil {
-		client.Transport = renewing{client.Transport}
+		client.Transport = renewing{client.Transport, config.BearerTokenFile}
 		c.dynamic, err = dynamic.NewForConfigAndClient(config, client)
 	}
 	if err != nil {
@@ -243,36 +242,4 @@ func (c *Cluster) unreachable(err error) *Unreadable {
 		err = op.Err
 	}
 	return &Unreadable{"cluster_unreachable", fmt.Sprintf("the API server%s does not answer (%v): check that the cluster runs and that the kubeconfig points at it", host, err)}
-}
-
-// renewing asks once more when credentials are refused: client-go has dropped them
-// then, and reads the token's file or runs the kubeconfig's command again.
-type renewing struct{ next http.RoundTripper }
-
-// RoundTrip implements http.RoundTripper.
-func (t renewing) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := t.next.RoundTrip(r)
-	if err != nil || resp.StatusCode != http.StatusUnauthorized || (r.Body != nil && r.GetBody == nil) {
-		return resp, err
-	}
-	again := r.Clone(r.Context())
-	if r.Body != nil {
-		if again.Body, err = r.GetBody(); err != nil {
-			return resp, nil // what was answered stands
-		}
-	}
-	resp.Body.Close()
-	return t.next.RoundTrip(again)
-}
-
-// countingTransport counts requests.
-type countingTransport struct {
-	next  http.RoundTripper
-	calls *atomic.Int64
-}
-
-// RoundTrip implements http.RoundTripper.
-func (t countingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	t.calls.Add(1)
-	return t.next.RoundTrip(r)
 }

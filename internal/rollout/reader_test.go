@@ -2,7 +2,9 @@ package rollout
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -15,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 
 	"github.com/buenhyden/hy-home/internal/exit"
@@ -345,5 +348,46 @@ func TestField(t *testing.T) {
 		if (err != nil) != (want == "error") || (err == nil && got != want) {
 			t.Errorf("%s: %q, %v", path, got, err)
 		}
+	}
+}
+
+// TestConnect_ReadsARenewedToken has a token that ends while the gate runs, and a
+// new one in the same file.
+func TestConnect_ReadsARenewedToken(t *testing.T) {
+	good := "old"
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+good {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"apiVersion":"argoproj.io/v1alpha1","kind":"AnalysisRunList","items":[]}`)
+	}))
+	defer server.Close()
+	dir := t.TempDir()
+	token, path := filepath.Join(dir, "token"), filepath.Join(dir, "kubeconfig")
+	ca := base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	config := "apiVersion: v1\nkind: Config\nclusters: [{name: c, cluster: {server: '" + server.URL + "', certificate-authority-data: " + ca + "}}]\nusers: [{name: u, user: {tokenFile: '" + token + "'}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\ncurrent-context: c\n"
+	for name, text := range map[string]string{token: "old", path: config} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := Connect(path, "", func(string, ...any) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Runs(t.Context(), State{}); err != nil {
+		t.Fatal(err)
+	}
+	good = "new"
+	if _, err := c.Runs(t.Context(), State{}); !apierrors.IsUnauthorized(err) {
+		t.Errorf("the old token: %v", err)
+	}
+	if err := os.WriteFile(token, []byte("new\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Runs(t.Context(), State{}); err != nil {
+		t.Errorf("the new token: %v", err)
 	}
 }

@@ -43,8 +43,8 @@ type processes struct {
 	ending bool
 	gone   map[int]chan struct{} // closed when the child of that number has ended as it was told to
 	reaped sync.WaitGroup        // one for each child of ours
-	thread chan func()    // see newProcesses; nil if reopened
-	died   func(error)    // told when a child ends that should not
+	thread chan func()           // see newProcesses; nil if reopened
+	died   func(error)           // told when a child ends that should not
 }
 
 // newProcesses starts the thread that will be the parent of every child: Linux
