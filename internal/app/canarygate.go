@@ -48,6 +48,7 @@ func canaryGate(ctx context.Context, rt *Runtime, in spec.Values) error {
 		AppearTimeout:    in.Duration("appear-timeout"),
 		Gate:             file,
 		Headers:          headers,
+		HTTPConfig:       in.String("prometheus-http-config"),
 		RequireAnalysis:  in.Bool("require-analysis"),
 		Until:            in.String("until"),
 		Grace:            in.Duration("pod-grace"),

@@ -44,6 +44,8 @@ func (p *program) gateReplay() *cobra.Command {
 			if o.Headers, err = parseHeaders(strings.FieldsFunc(headers, func(r rune) bool { return r == '\n' })); err != nil {
 				return err
 			}
+			o.HTTPConfig = p.env.get("INPUT_PROMETHEUS_HTTP_CONFIG")
+			p.gha.Mask(o.HTTPConfig)
 			o.Kubeconfig, o.Log = kubeconfig(rt, config), rt.Log.Debug
 			releases, err := canarygate.Replay(ctx, o)
 			if err != nil {
@@ -55,7 +57,7 @@ func (p *program) gateReplay() *cobra.Command {
 			_, err = fmt.Fprint(p.stdout, report.Text(canarygate.ReplayReport(o.Rollout, releases), report.TextOptions{Width: 160}))
 			return err
 		})
-	cmd.Long = cmd.Short + ".\n\nThe releases are found by what kube-state-metrics says of ReplicaSets, or named by --window. Headers for Prometheus go into INPUT_PROMETHEUS_HEADERS, as for the gate."
+	cmd.Long = cmd.Short + ".\n\nThe releases are found by what kube-state-metrics says of ReplicaSets, or named by --window. How to ask Prometheus goes into INPUT_PROMETHEUS_HEADERS and INPUT_PROMETHEUS_HTTP_CONFIG, as for the gate."
 	f := cmd.Flags()
 	f.StringVar(&o.Rollout, "rollout", "", "the Rollout as namespace/name")
 	f.StringVar(&file, "gate-file", "", "the gate file to judge by")

@@ -134,8 +134,10 @@ func TestAdd_TakesTemplatesAsTheyAre(t *testing.T) {
 	}
 	for _, c := range []struct{ old, new, want string }{
 		{"kind: AnalysisTemplate", "kind: Deployment", `is a "Deployment"`},
-		{"{name: hash}, ", "", "{{args.hash}} is no argument"},
-		{"prometheus: {address", "web: {url", "is not measured by Prometheus"},
+		{"{name: hash}, ", "", `args gives "hash", which is no argument`},
+		{`{name: hash}`, `{name: hash}, {name: hash2}`, `"hash2" has no value`},
+		{"{{args.hash}}", "{{args.hsh}}", "{{args.hsh}} is no argument"},
+		{"prometheus: {address", "web: {address", "is not measured by Prometheus"},
 		{`count: "3"`, "count: 0", ""},
 		{"failureLimit: 1", "failureLimit: 9", "count (3) must be >= failureLimit"},
 	} {

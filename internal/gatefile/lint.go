@@ -84,6 +84,7 @@ func (l *linter) template(m manifest) {
 		l.fail("", "no-metrics", "it has no metrics")
 		return
 	}
+	name, _ := m.Metadata["name"].(string)
 	seen := map[string]bool{}
 	for _, raw := range m.Spec.Metrics {
 		var mm metricManifest
@@ -103,7 +104,7 @@ func (l *linter) template(m manifest) {
 		} else {
 			l.condition(mm.Name, mm.SuccessCondition, mm.FailureCondition)
 		}
-		l.ends(m.Metadata.Name, mm)
+		l.ends(name, mm)
 		if mm.Provider.Prometheus != nil {
 			l.scrapes(mm)
 		}

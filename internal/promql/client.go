@@ -21,9 +21,10 @@ const maxAnswer = 8 << 20
 
 // Client asks one Prometheus.
 type Client struct {
-	base string
-	http *http.Client
-	name string
+	base    string
+	http    *http.Client
+	name    string
+	headers map[string]string
 }
 
 // New makes a client. Base is the URL below which /api/v1/query lies, name is
@@ -107,8 +108,8 @@ func (c *Client) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Query evaluates a query at this moment. It asks by GET, because reading
-// through the API server's proxy then takes no more than the permission to get.
+// Query evaluates a query at this moment. It asks by GET, which an http.Transport
+// asks again by itself where a kept connection turns out to be dead.
 func (c *Client) Query(ctx context.Context, query string) (Result, error) {
 	return c.get(ctx, "query", url.Values{"query": {query}})
 }
@@ -127,7 +128,7 @@ func (c *Client) get(ctx context.Context, endpoint string, values url.Values) (R
 	if err != nil {
 		return Result{}, fmt.Errorf("ask Prometheus at %s: %w", c.name, err)
 	}
-	resp, err := c.http.Do(req)
+	resp, err := c.send(req)
 	if err != nil {
 		return Result{}, fmt.Errorf("Prometheus at %s does not answer: %s", c.name, cause(err))
 	}
@@ -163,7 +164,8 @@ func cause(err error) string {
 	return err.Error()
 }
 
-// detail quotes what an API server's proxy says in place of Prometheus.
+// detail quotes what a gateway that speaks as an API server does says in place
+// of Prometheus.
 func detail(body []byte) string {
 	var status struct {
 		Kind    string `json:"kind"`

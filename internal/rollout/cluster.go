@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -21,12 +22,14 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/portforward"
 )
 
 var (
 	rollouts = schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "rollouts"}
 	runs     = schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "analysisruns"}
 	pods     = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+	secrets  = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
 )
 
 // callTimeout bounds one call that is not a watch.
@@ -40,10 +43,15 @@ type Cluster struct {
 	log     func(msg string, args ...any)
 
 	firstContact time.Duration // how long the first call is tried
+	restart      time.Duration // how long a refusal is put up with after that, see restartTime
 	retry        time.Duration // first pause between tries; doubles up to maxRetry
 }
 
 const maxRetry = 5 * time.Second
+
+// restartTime is how long an API server that has just started may say 401, 403 or
+// 404 to what it knows: it answers before it has read accounts, roles and CRDs.
+const restartTime = 15 * time.Second
 
 // Unreadable is a cluster that cannot answer, with the cause and the cure in one
 // sentence.
@@ -85,14 +93,18 @@ func Connect(kubeconfig, contextName string, log func(msg string, args ...any)) 
 }
 
 func newCluster(config *rest.Config, log func(msg string, args ...any)) (*Cluster, error) {
-	c := &Cluster{config: config, calls: new(atomic.Int64), log: log, firstContact: 4 * time.Second, retry: 200 * time.Millisecond}
+	c := &Cluster{config: config, calls: new(atomic.Int64), log: log, firstContact: 4 * time.Second, restart: restartTime, retry: 200 * time.Millisecond}
 	config.UserAgent = "hyaction"
 	config.WarningHandler = rest.NoWarnings{} // client-go would print them
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return countingTransport{next: next, calls: c.calls}
 	})
-	var err error
-	if c.dynamic, err = dynamic.NewForConfig(config); err != nil {
+	client, err := rest.HTTPClientFor(config)
+	if err == nil {
+		client.Transport = renewing{client.Transport, config.BearerTokenFile}
+		c.dynamic, err = dynamic.NewForConfigAndClient(config, client)
+	}
+	if err != nil {
 		return nil, exit.BadInputf("the kubeconfig cannot be used: %w", err)
 	}
 	return c, nil
@@ -101,19 +113,28 @@ func newCluster(config *rest.Config, log func(msg string, args ...any)) (*Cluste
 // Calls is the number of requests sent to the API server so far.
 func (c *Cluster) Calls() int { return int(c.calls.Load()) }
 
-// ServiceProxy returns the address of a Service behind the API server's proxy
-// and a client that may use it. It works from wherever the API server can be
-// reached, without a port-forward.
-func (c *Cluster) ServiceProxy(namespace, name, port string) (string, *http.Client, error) {
-	base, _, err := rest.DefaultServerUrlFor(c.config)
-	if err != nil {
-		return "", nil, fmt.Errorf("reach service %s/%s: %w", namespace, name, err)
+// Forward returns how to dial a port of a Service inside the cluster. It works
+// from wherever the API server can be reached.
+func (c *Cluster) Forward(namespace, name, port string) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return portforward.To(c.config, namespace, name, port).DialContext
+}
+
+// Secret reads a key of a Secret.
+func (c *Cluster) Secret(ctx context.Context, namespace, name, key string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	o, err := c.dynamic.Resource(secrets).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsForbidden(err):
+		return "", &Unreadable{"forbidden", fmt.Sprintf("no permission to read Secret %s/%s: grant get on it", namespace, name)}
+	case err != nil:
+		return "", fmt.Errorf("read Secret %s/%s: %w", namespace, name, err)
 	}
-	client, err := rest.HTTPClientFor(c.config)
-	if err != nil {
-		return "", nil, fmt.Errorf("reach service %s/%s: %w", namespace, name, err)
+	value, err := base64.StdEncoding.DecodeString(text(object(o.Object, "data"), key))
+	if err != nil || len(value) == 0 {
+		return "", fmt.Errorf("Secret %s/%s has no key %q", namespace, name, key)
 	}
-	return base.JoinPath("api/v1/namespaces", namespace, "services", name+":"+port, "proxy").String(), client, nil
+	return string(value), nil
 }
 
 // Runs lists the AnalysisRuns of the wanted revision, oldest first.
@@ -221,16 +242,4 @@ func (c *Cluster) unreachable(err error) *Unreadable {
 		err = op.Err
 	}
 	return &Unreadable{"cluster_unreachable", fmt.Sprintf("the API server%s does not answer (%v): check that the cluster runs and that the kubeconfig points at it", host, err)}
-}
-
-// countingTransport counts requests.
-type countingTransport struct {
-	next  http.RoundTripper
-	calls *atomic.Int64
-}
-
-// RoundTrip implements http.RoundTripper.
-func (t countingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	t.calls.Add(1)
-	return t.next.RoundTrip(r)
 }

@@ -31,6 +31,8 @@ func Decode(obj map[string]any) State {
 		AutoPromote:   flag(blueGreen, "autoPromotionEnabled", true),
 
 		PostPromotionAnalysis: object(blueGreen, "postPromotionAnalysis") != nil,
+
+		object: obj,
 	}
 	if ref := object(spec, "workloadRef"); ref != nil {
 		s.Ref = &Ref{APIVersion: text(ref, "apiVersion"), Kind: text(ref, "kind"), Name: text(ref, "name")}

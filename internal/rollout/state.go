@@ -38,6 +38,8 @@ type State struct {
 	PostPromotionAnalysis bool // blue-green: analysis comes after the switch
 
 	Status Status
+
+	object map[string]any // all of it, for [State.Field]
 }
 
 // Status is the status of a Rollout as its controller wrote it.

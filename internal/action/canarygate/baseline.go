@@ -25,16 +25,16 @@ func (g *gate) baselines(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, baselineTimeout)
 	defer cancel()
-	s := g.shot(*g.state, time.Now())
+	s := g.shot(*g.state, time.Now(), g.queries()...)
 	s.fields["pod-hash"] = g.stable
 	var all sync.WaitGroup
-	ask := func(q promql.Template, from, to time.Time, step time.Duration, into *[]report.Point) {
+	ask := func(prom prometheus, q promql.Template, from, to time.Time, step time.Duration, into *[]report.Point) {
 		query, err := s.side(q, g.stable)
 		if err != nil || !strings.Contains(query, g.stable) || !to.After(from) {
 			return
 		}
 		all.Go(func() {
-			r, err := g.prom.QueryRange(ctx, query, from, to, step)
+			r, err := prom.QueryRange(ctx, query, from, to, step)
 			if err != nil {
 				g.Log.Debug("ask for the baseline", "error", err)
 				return
@@ -43,14 +43,23 @@ func (g *gate) baselines(ctx context.Context) {
 		})
 	}
 	if ms := g.result.Measurements; len(ms) > 0 {
-		ask(g.query, ms[0].Time, ms[len(ms)-1].Time, g.Interval, &g.result.Baseline)
+		ask(g.prom, g.query, ms[0].Time, ms[len(ms)-1].Time, g.Interval, &g.result.Baseline)
 	}
 	for _, c := range g.checks {
 		if ms := c.result.Measurements; len(ms) > 0 && len(c.queries) == 1 && c.Compare == nil {
-			ask(c.queries[0], ms[0].Time, ms[len(ms)-1].Time, time.Duration(c.Interval), &c.result.Baseline)
+			ask(g.of(c), c.queries[0], ms[0].Time, ms[len(ms)-1].Time, time.Duration(c.Interval), &c.result.Baseline)
 		}
 	}
 	all.Wait()
+}
+
+// queries are all that is asked.
+func (g *gate) queries() []promql.Template {
+	all := []promql.Template{g.query}
+	for _, c := range g.checks {
+		all = append(all, c.queries...)
+	}
+	return all
 }
 
 // beside is what a value that failed alone is to be read by: what would have been

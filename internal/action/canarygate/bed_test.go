@@ -189,9 +189,9 @@ func TestBed_Race(t *testing.T) {
 	s.errors(t, 0)
 	s.release(t, plainRollout, withoutSteps, "r0", "")
 	s.settle(t, rollout.Healthy)
-	releases := 100
-	if testing.Short() {
-		releases = 4
+	releases := 20
+	if os.Getenv("HY_RACE") != "" { // minutes for what twenty show as well, mostly; run before a release
+		releases = 100
 	}
 	previous, naive := "", 0
 	for i := 1; i <= releases; i++ {
@@ -232,10 +232,7 @@ func TestBed_AfterAbort(t *testing.T) {
 	s.errors(t, 0)
 	s.release(t, plainRollout, withoutSteps, "g0", "")
 	s.settle(t, rollout.Healthy)
-	rounds := 10
-	if testing.Short() {
-		rounds = 2
-	}
+	const rounds = 3
 	cluster, err := rollout.Connect(s.Kubeconfig, "", func(string, ...any) {})
 	if err != nil {
 		t.Fatal(err)

@@ -38,9 +38,20 @@ type check struct {
 	condition judge.Condition
 	queries   []promql.Template // one, or the long and short window of each pair of a budget
 	course    judge.Course      // of an AnalysisTemplate's metric
+	target    promql.Target     // of an AnalysisTemplate's own address
+	prom      prometheus        // that it is asked at; nil is the gate's
 	result    CheckResult
 	due       time.Time
+	delayed   time.Time // before which an AnalysisTemplate's metric is not measured
 	measuring bool
+}
+
+// timeout bounds one measurement.
+func (c *check) timeout() time.Duration {
+	if c.Metric != nil {
+		return c.Metric.Timeout
+	}
+	return queryTimeout
 }
 
 // newChecks parses the queries of a gate file.
@@ -114,7 +125,7 @@ func (s shot) side(q promql.Template, hash string) (string, error) {
 
 // measure asks Prometheus for one check.
 func (c *check) measure(ctx context.Context, prom prometheus, s shot) (m checked) {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout())
 	defer cancel()
 	m = checked{hash: s.fields["pod-hash"], Measurement: judge.Measurement{Time: s.at, Value: math.NaN()}}
 	var err error
@@ -178,10 +189,15 @@ func rangeOf(ctx context.Context, prom prometheus, query string, r gatefile.Rang
 }
 
 // shot is what a measurement that starts now needs of the gate.
-func (g *gate) shot(s rollout.State, now time.Time) shot {
+func (g *gate) shot(s rollout.State, now time.Time, queries ...promql.Template) shot {
 	f := promql.Fields{"pod-hash": s.Status.PodHash, "namespace": g.namespace, "rollout": g.name}
 	if g.stable != "" {
 		f["stable-hash"] = g.stable
+	}
+	for _, q := range queries {
+		for _, path := range q.Paths() {
+			f[path], _ = s.Field(path) // an empty value is refused where it is needed
+		}
 	}
 	return shot{fields: f, stable: g.stable, began: g.began, at: now}
 }

@@ -14,12 +14,18 @@ func (g *gate) askChecks(ctx context.Context, now time.Time, out chan<- checked)
 		if !g.mayCheck(c) || now.Before(c.due) {
 			continue
 		}
+		if c.Metric != nil && c.delayed.IsZero() {
+			if c.delayed = now.Add(c.Metric.Delay); c.Metric.Delay > 0 {
+				c.due = c.delayed
+				continue
+			}
+		}
 		c.measuring, c.due = true, now.Add(time.Duration(c.Interval))
 		go func(s shot) {
-			m := c.measure(ctx, g.prom, s)
+			m := c.measure(ctx, g.of(c), s)
 			m.index = i
 			out <- m
-		}(g.shot(*g.state, now))
+		}(g.shot(*g.state, now, c.queries...))
 	}
 }
 
@@ -39,7 +45,8 @@ func (c *check) open(end time.Time) bool {
 
 func (g *gate) resetChecks() {
 	for _, c := range g.checks {
-		c.result.Measurements, c.result.Comparison, c.course, c.due = nil, nil, judge.Course{}, time.Time{}
+		c.result.Measurements, c.result.Comparison, c.course = nil, nil, judge.Course{}
+		c.due, c.delayed = time.Time{}, time.Time{}
 	}
 }
 
@@ -65,13 +72,20 @@ func (c *check) count(m checked, end time.Time) {
 	if c.Metric != nil {
 		c.course.Add(c.Metric.Metric, m.Outcome)
 		if m.Outcome == judge.Error && !c.course.Phase.Complete() {
-			c.due = m.Time.Add(min(time.Duration(c.Interval), errorRetry))
+			c.due = m.Time.Add(errorRetry)
 		}
 	}
 	if end.After(m.Time) {
-		c.due = end
+		c.due = later(end, c.delayed)
 	}
 }
 
 // errorRetry is when Argo tries again after an error, whatever the interval.
 const errorRetry = 10 * time.Second
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}

@@ -121,7 +121,7 @@ func (g *gate) watch(ctx context.Context) error {
 		now := time.Now()
 		if g.mayMeasure() && !now.Before(g.due) {
 			g.measuring, g.due = true, now.Add(g.Interval)
-			go func(s shot) { measured <- g.measure(ctx, s) }(g.shot(*g.state, now))
+			go func(s shot) { measured <- g.measure(ctx, s) }(g.shot(*g.state, now, g.query))
 		}
 		g.askChecks(ctx, now, checks)
 		g.lookAtPods(ctx, now)

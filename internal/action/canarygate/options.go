@@ -51,6 +51,8 @@ type Options struct {
 	Gate    gatefile.File     // checks beside or in place of Query; goes with Prometheus
 	Headers map[string]string // for Prometheus: a token, a tenant
 
+	HTTPConfig string // for Prometheus, in the form of its http_client_config: credentials, TLS
+
 	RequireAnalysis bool // AnalysisRuns of the revision must have measured something good, each
 
 	Until  string        // healthy, paused or step:N; healthy
@@ -70,6 +72,7 @@ type plan struct {
 	appName         string
 	image           rollout.Image
 	target          promql.Target
+	http            promql.HTTPConfig
 	query           promql.Template
 	condition       judge.Condition
 	limits          judge.Limits
@@ -172,24 +175,19 @@ func (p *plan) checkCourse() error {
 
 func (p *plan) checkQuery() error {
 	conditions := p.Condition + p.FailureCondition
-	if p.Prometheus == "" && len(p.Gate.Checks) > 0 {
-		p.Prometheus = p.Gate.Prometheus
-		for _, c := range p.Gate.Checks { // a template names its own
-			if c.Metric != nil && p.Prometheus == "" {
-				p.Prometheus = c.Metric.Address
-			}
-		}
-	}
 	var err error
 	if p.checks, err = newChecks(p.Gate); err != nil {
 		return exit.BadInputf("the gate file is not valid: %w", err)
 	}
+	if p.http, err = promql.ParseHTTPConfig(p.HTTPConfig); err != nil {
+		return exit.BadInputf("input prometheus-http-config is not valid: %w", err)
+	}
+	if p.Prometheus == "" && len(p.checks) > 0 {
+		p.Prometheus = p.Gate.Prometheus
+	}
 	switch {
 	case p.Query == "" && conditions == "" && len(p.checks) > 0:
-		if p.target, err = promql.ParseTarget(p.Prometheus); err != nil {
-			return exit.BadInputf("input prometheus is not valid, which the gate file's checks need: %w", err)
-		}
-		return nil
+		return p.checkTargets()
 	case p.Query == "" && p.Prometheus == "" && conditions == "":
 		return nil
 	case p.Query == "":
@@ -199,9 +197,6 @@ func (p *plan) checkQuery() error {
 	case conditions == "":
 		return exit.BadInputf("input condition is empty although input query is set: say when a result is good, such as result[0] < 0.05")
 	}
-	if p.target, err = promql.ParseTarget(p.Prometheus); err != nil {
-		return exit.BadInputf("input prometheus is not valid: %w", err) // its value may hold credentials
-	}
 	if p.query, err = promql.ParseTemplate(p.Query); err != nil {
 		return exit.BadInputf("input query is %q: %w", p.Query, err)
 	}
@@ -209,5 +204,25 @@ func (p *plan) checkQuery() error {
 		return exit.BadInputf("input condition is not valid in Argo's expression language: %w", err)
 	}
 	p.measures = true
+	return p.checkTargets()
+}
+
+// checkTargets finds where each query is asked: at the Prometheus that the input
+// names, else the gate file; only without either at the address of a template.
+func (p *plan) checkTargets() (err error) {
+	if p.Prometheus != "" {
+		if p.target, err = promql.ParseTarget(p.Prometheus); err != nil {
+			return exit.BadInputf("input prometheus is not valid: %w", err) // its value may hold credentials
+		}
+		return nil
+	}
+	for _, c := range p.checks {
+		if c.Metric == nil || c.Metric.Address == "" {
+			return exit.BadInputf("input prometheus is empty, and nothing says where check %q is asked: give a URL or service:namespace/name:port", c.Name)
+		}
+		if c.target, err = promql.ParseAddress(c.Metric.Address); err != nil {
+			return exit.BadInputf("the address in the template of check %q is not valid: %w", c.Name, err)
+		}
+	}
 	return nil
 }

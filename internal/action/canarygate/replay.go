@@ -19,6 +19,7 @@ type ReplayOptions struct {
 	Gate       gatefile.File // what the past is judged by; required
 	Prometheus string        // in place of the gate file's
 	Headers    map[string]string
+	HTTPConfig string // as of [Options]
 	Kubeconfig string // for a Prometheus that is a Service
 	Context    string
 	Since      time.Duration // how far back releases are looked for
@@ -50,21 +51,24 @@ func (p past) Query(ctx context.Context, query string) (promql.Result, error) {
 // Prometheus is asked.
 func Replay(ctx context.Context, o ReplayOptions) ([]Replayed, error) {
 	p, err := Options{
-		Rollout: o.Rollout, Gate: o.Gate, Prometheus: o.Prometheus, Headers: o.Headers, Kubeconfig: o.Kubeconfig, Context: o.Context,
+		Rollout: o.Rollout, Gate: o.Gate, Prometheus: o.Prometheus, Headers: o.Headers, HTTPConfig: o.HTTPConfig, Kubeconfig: o.Kubeconfig, Context: o.Context,
 	}.checkReplay()
 	if err != nil {
 		return nil, err
 	}
-	var cluster *rollout.Cluster
-	if p.target.URL == "" {
-		if cluster, err = rollout.Connect(p.Kubeconfig, p.Context, o.Log); err != nil {
+	g := &gate{plan: p}
+	if p.needsCluster() {
+		if g.cluster, err = rollout.Connect(p.Kubeconfig, p.Context, o.Log); err != nil {
 			return nil, err
 		}
 	}
-	prom, err := p.connect(cluster)
-	if err != nil {
-		return nil, err
+	if err := g.connect(ctx); err != nil {
+		return nil, exit.Inconclusivef("%w", err)
 	}
+	for _, c := range g.checks {
+		c.prom = g.of(c)
+	}
+	prom := g.checks[0].prom
 	if err := prom.Ping(ctx); err != nil {
 		return nil, exit.Inconclusivef("%w", err)
 	}
@@ -74,7 +78,20 @@ func Replay(ctx context.Context, o ReplayOptions) ([]Replayed, error) {
 			return nil, exit.Inconclusivef("%w", err)
 		}
 	}
-	return replayAll(ctx, p, prom, o.Releases, now)
+	return replayAll(ctx, g.plan, o.Releases, now)
+}
+
+// needsCluster reports whether a Prometheus is a Service, or a template's headers
+// stand in Secrets.
+func (p plan) needsCluster() bool {
+	needs := p.target.InCluster()
+	for _, c := range p.checks {
+		needs = needs || c.target.InCluster()
+		if c.Metric != nil {
+			_, _, _ = c.Metric.Resolve(func(string, string) (string, error) { needs = true; return "", nil })
+		}
+	}
+	return needs
 }
 
 // checkReplay parses what a replay uses of the options.
@@ -97,7 +114,7 @@ func (o Options) checkReplay() (plan, error) {
 // its checks at once, and Prometheus admits 20 queries at a time by default.
 const atOnce = 4
 
-func replayAll(ctx context.Context, p plan, prom prometheus, releases []Release, now time.Time) ([]Replayed, error) {
+func replayAll(ctx context.Context, p plan, releases []Release, now time.Time) ([]Replayed, error) {
 	out := make([]Replayed, len(releases))
 	slots := make(chan struct{}, atOnce)
 	var all sync.WaitGroup
@@ -105,7 +122,7 @@ func replayAll(ctx context.Context, p plan, prom prometheus, releases []Release,
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			out[i] = p.replay(ctx, prom, r, now)
+			out[i] = p.replay(ctx, r, now)
 		})
 	}
 	all.Wait()
@@ -118,8 +135,12 @@ const replayPatience = 10 * time.Minute
 
 // replay walks through one release, from one moment at which a check is due to
 // the next, as the gate would have.
-func (p plan) replay(ctx context.Context, prom prometheus, r Release, now time.Time) Replayed {
-	p.checks, _ = newChecks(p.Gate) // its own; that they are valid is known
+func (p plan) replay(ctx context.Context, r Release, now time.Time) Replayed {
+	checks, _ := newChecks(p.Gate) // its own; that they are valid is known
+	for i, c := range checks {
+		c.prom = p.checks[i].prom
+	}
+	p.checks = checks
 	limit := r.End.Add(replayPatience)
 	if limit.After(now) {
 		limit = now
@@ -131,8 +152,12 @@ func (p plan) replay(ctx context.Context, prom prometheus, r Release, now time.T
 		}
 	}
 	for _, c := range p.checks {
-		if c.due = r.Start; c.Compare != nil {
+		switch c.due = r.Start; {
+		case c.Compare != nil:
 			c.due = r.End
+		case c.Metric != nil:
+			c.delayed = r.Start.Add(c.Metric.Delay)
+			c.due = c.delayed
 		}
 	}
 	for s.at = r.Start; ; {
@@ -142,7 +167,7 @@ func (p plan) replay(ctx context.Context, prom prometheus, r Release, now time.T
 			end = r.End
 			d = rollout.Decision{Answer: rollout.Pass, Reason: "replayed", Message: fmt.Sprintf("Rollout %s came to its end with revision %s (%s)", p.Rollout, r.Hash, r.Outcome)}
 		}
-		p.measureDue(ctx, prom, s, end)
+		p.measureDue(ctx, s, end)
 		c := conclude(facts{decision: d, end: end, checks: p.sum(end)})
 		if c.verdict == "" {
 			if next := p.nextDue(s.at, r.End); !next.After(limit) && ctx.Err() == nil {
@@ -160,14 +185,14 @@ func (p plan) replay(ctx context.Context, prom prometheus, r Release, now time.T
 }
 
 // measureDue measures all checks that are due, at once.
-func (p plan) measureDue(ctx context.Context, prom prometheus, s shot, end time.Time) {
+func (p plan) measureDue(ctx context.Context, s shot, end time.Time) {
 	var all sync.WaitGroup
 	for _, c := range p.checks {
 		if !c.open(end) || c.due.After(s.at) {
 			continue
 		}
 		c.due = s.at.Add(time.Duration(c.Interval))
-		all.Go(func() { c.count(c.measure(ctx, past{prom, s.at}, s), end) })
+		all.Go(func() { c.count(c.measure(ctx, past{c.prom, s.at}, s), end) })
 	}
 	all.Wait()
 }
@@ -183,7 +208,7 @@ func (p plan) nextDue(at, end time.Time) time.Time {
 	}
 	if at.Before(end) && !next.Before(end) {
 		for _, c := range p.checks {
-			c.due = end
+			c.due = later(end, c.delayed)
 		}
 		return end
 	}

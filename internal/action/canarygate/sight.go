@@ -56,7 +56,7 @@ func (g *gate) sight(s rollout.Sighting) {
 	case g.end.IsZero():
 		g.end, g.due = s.Time, s.Time // the last measurement is due at once
 		for _, c := range g.checks {
-			c.due = s.Time
+			c.due = later(s.Time, c.delayed)
 		}
 	}
 	switch st := s.State.Status; {

@@ -2,6 +2,7 @@ package canarygate
 
 import (
 	"context"
+	"net"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/promql"
@@ -103,6 +104,14 @@ func (s *stage) Application(context.Context, string, string, rollout.State) (rol
 		return app, 0, &rollout.Unreadable{Reason: "application_missing", Message: "Application argocd/shop does not exist"}
 	}
 	return app, 3, nil
+}
+
+func (s *stage) Forward(string, string, string) func(context.Context, string, string) (net.Conn, error) {
+	return nil
+}
+
+func (s *stage) Secret(_ context.Context, _, name, key string) (string, error) {
+	return name + "-" + key, nil
 }
 
 func (s *stage) Calls() int                 { return 3 }
