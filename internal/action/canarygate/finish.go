@@ -21,7 +21,7 @@ func (g *gate) running(r rollout.Run) bool {
 }
 
 // finish asks for the verdict and, when there is one, completes it with what
-// only the cluster knows: the AnalysisRuns. They are listed once, here, because
+// only the cluster knows: the AnalysisRuns. They are listed here alone, because
 // nothing before the end depends on them.
 func (g *gate) finish(ctx context.Context) bool {
 	if g.state == nil {

@@ -97,9 +97,8 @@ var kubernetesName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`
 // check parses the options. The first fault is bad input.
 func (o Options) check() (plan, error) {
 	p := plan{Options: o}
-	var ok bool
-	if p.namespace, p.name, ok = strings.Cut(o.Rollout, "/"); !ok || !kubernetesName.MatchString(p.namespace) || !kubernetesName.MatchString(p.name) {
-		return plan{}, exit.BadInputf("input rollout is %q: it must be namespace/name, such as apps/backend", o.Rollout)
+	if err := p.checkRollout(); err != nil {
+		return plan{}, err
 	}
 	var err error
 	if err := p.checkRevision(); err != nil {
@@ -131,6 +130,14 @@ func (o Options) check() (plan, error) {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
 	return p, nil
+}
+
+func (p *plan) checkRollout() error {
+	var ok bool
+	if p.namespace, p.name, ok = strings.Cut(p.Rollout, "/"); !ok || !kubernetesName.MatchString(p.namespace) || !kubernetesName.MatchString(p.name) {
+		return exit.BadInputf("input rollout is %q: it must be namespace/name, such as apps/backend", p.Rollout)
+	}
+	return nil
 }
 
 var commit = regexp.MustCompile(`^[0-9a-f]{7,64}$`)

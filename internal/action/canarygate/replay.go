@@ -3,7 +3,6 @@ package canarygate
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -47,8 +46,8 @@ func (p past) Query(ctx context.Context, query string) (promql.Result, error) {
 }
 
 // Replay judges releases of the past, oldest first, by what Prometheus still
-// knows of them: which of them the gate file would have stopped. Nothing but
-// Prometheus is asked.
+// knows of them: which of them the gate file would have stopped. A cluster is
+// asked for nothing but the way to Prometheus.
 func Replay(ctx context.Context, o ReplayOptions) ([]Replayed, error) {
 	p, err := Options{
 		Rollout: o.Rollout, Gate: o.Gate, Prometheus: o.Prometheus, Headers: o.Headers, HTTPConfig: o.HTTPConfig, Kubeconfig: o.Kubeconfig, Context: o.Context,
@@ -100,9 +99,8 @@ func (o Options) checkReplay() (plan, error) {
 	if len(o.Gate.Checks) == 0 {
 		return plan{}, exit.BadInputf("there is no gate file: it says what the past is judged by")
 	}
-	var ok bool
-	if p.namespace, p.name, ok = strings.Cut(o.Rollout, "/"); !ok || !kubernetesName.MatchString(p.namespace) || !kubernetesName.MatchString(p.name) {
-		return plan{}, exit.BadInputf("flag --rollout is %q: it must be namespace/name, such as apps/backend", o.Rollout)
+	if err := p.checkRollout(); err != nil {
+		return plan{}, err
 	}
 	if err := p.checkQuery(); err != nil {
 		return plan{}, err

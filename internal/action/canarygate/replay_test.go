@@ -156,7 +156,7 @@ func TestReplay_BadInput(t *testing.T) {
 	}
 	for want, o := range map[string]ReplayOptions{
 		"there is no gate file":                {Rollout: "apps/shop"},
-		`flag --rollout is "shop"`:             {Rollout: "shop", Gate: f},
+		`input rollout is "shop"`:              {Rollout: "shop", Gate: f},
 		"input prometheus is ":                 {Rollout: "apps/shop", Gate: f},
 		"kubeconfig nowhere cannot be read":    {Rollout: "apps/shop", Gate: f, Prometheus: "service:a/b:80", Kubeconfig: "nowhere"},
 		"Prometheus at http://127.0.0.1:1 doe": {Rollout: "apps/shop", Gate: f, Prometheus: "http://127.0.0.1:1"},
