@@ -105,6 +105,18 @@ func TestAdd_Refuses(t *testing.T) {
 	}
 }
 
+// TestAdd_TheTemplateThatUsersStartFrom is what the documentation's example names.
+func TestAdd_TheTemplateThatUsersStartFrom(t *testing.T) {
+	text, err := os.ReadFile("../../infra-template/apps/backend/base/analysis.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var f File
+	if err := f.Add(Template{Args: map[string]string{"revision": "{{pod-hash}}"}}, text); err != nil || len(f.Checks) != 1 {
+		t.Fatal(err, f.Checks)
+	}
+}
+
 func TestMetric_Resolve(t *testing.T) {
 	m := Metric{Headers: map[string]string{"Authorization": "Bearer {{secret s token}}", "X": "y"}, OAuth2: &OAuth2{TokenURL: "u", ClientSecret: "{{secret s client}}"}}
 	headers, o, err := m.Resolve(func(name, key string) (string, error) { return name + "/" + key + "\n", nil })

@@ -190,7 +190,7 @@ func TestBed_Race(t *testing.T) {
 	s.release(t, plainRollout, withoutSteps, "r0", "")
 	s.settle(t, rollout.Healthy)
 	releases := 20
-	if os.Getenv("HY_RACE") != "" { // minutes for what twenty show as well, mostly; run before a release
+	if os.Getenv("HY_RACE") != "" { // up to a minute; what is rarer than one in twenty is looked for before a release
 		releases = 100
 	}
 	previous, naive := "", 0
