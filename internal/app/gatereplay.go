@@ -52,7 +52,7 @@ func (p *program) gateReplay() *cobra.Command {
 				return err
 			}
 			if output == "json" {
-				return encode(p.stdout, map[string]any{"rollout": o.Rollout, "releases": releases})
+				return encode(p.stdout, canarygate.ReplayJSON(o.Rollout, releases))
 			}
 			_, err = fmt.Fprint(p.stdout, report.Text(canarygate.ReplayReport(o.Rollout, releases), report.TextOptions{Width: 160}))
 			return err

@@ -62,18 +62,25 @@ func (r Result) JSON() ([]byte, error) {
 	}, "", "  ")
 }
 
-// MarshalJSON is one release of a replay for programs.
-func (r Replayed) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Start   time.Time   `json:"start"`
-		End     time.Time   `json:"end"`
-		Hash    string      `json:"podHash,omitempty"`
-		Stable  string      `json:"stableHash,omitempty"`
-		Outcome string      `json:"outcome"`
-		Verdict Verdict     `json:"verdict"`
-		Reason  string      `json:"reason"`
-		Message string      `json:"message"`
-		At      time.Time   `json:"at"`
-		Checks  []checkJSON `json:"checks"`
-	}{r.Start, r.End, r.Hash, r.Stable, r.Outcome, r.Verdict, r.Reason, r.Message, r.At, checksJSON(r.Checks)})
+// replayedJSON is one release of a replay.
+type replayedJSON struct {
+	Start   time.Time   `json:"start"`
+	End     time.Time   `json:"end"`
+	Hash    string      `json:"podHash,omitempty"`
+	Stable  string      `json:"stableHash,omitempty"`
+	Outcome string      `json:"outcome"`
+	Verdict Verdict     `json:"verdict"`
+	Reason  string      `json:"reason"`
+	Message string      `json:"message"`
+	At      time.Time   `json:"at"`
+	Checks  []checkJSON `json:"checks"`
+}
+
+// ReplayJSON is a replay for programs, to be encoded.
+func ReplayJSON(rollout string, releases []Replayed) any {
+	out := make([]replayedJSON, len(releases))
+	for i, r := range releases {
+		out[i] = replayedJSON{r.Start, r.End, r.Hash, r.Stable, r.Outcome, r.Verdict, r.Reason, r.Message, r.At, checksJSON(r.Checks)}
+	}
+	return map[string]any{"rollout": rollout, "releases": out}
 }

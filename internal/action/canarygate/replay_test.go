@@ -124,7 +124,7 @@ func TestReplay(t *testing.T) {
 		}
 	}
 	t.Log("\n" + text)
-	data, err := json.Marshal(all)
+	data, err := json.Marshal(ReplayJSON("apps/shop", all))
 	if err != nil || !bytes.Contains(data, []byte(`"podHash":"eeee","stableHash":"dddd","outcome":"taken back","verdict":"failed","reason":"check_failed"`)) {
 		t.Errorf("%v %s", err, data)
 	}
