@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
@@ -23,6 +24,9 @@ import (
 
 	"golang.org/x/sync/singleflight"
 )
+
+// lookTimeout bounds how long a ready pod is looked for.
+const lookTimeout = 10 * time.Second
 
 // Service forwards connections to one port of a Service.
 type Service struct {
@@ -65,7 +69,9 @@ func (s *Service) session(ctx context.Context) (*session, error) {
 	}
 	// The dialers of client-go take no context: who asked may leave, the dial goes on.
 	opened := s.opening.DoChan("", func() (any, error) {
-		open, err := s.dial(context.WithoutCancel(ctx))
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
+		defer cancel()
+		open, err := s.dial(ctx)
 		if err == nil {
 			s.mu.Lock()
 			s.open = open

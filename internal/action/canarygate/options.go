@@ -58,6 +58,7 @@ type Options struct {
 	OnPass string        // none or promote, out of the pause that Until waited for; none
 	Abort  bool          // the same as OnFail abort
 
+	Mask     func(string) // hides a secret that was read, before its first use; may be nil
 	Progress func(string) // one line of what is seen now; may be nil
 	Log      *slog.Logger // debug output; may be nil
 }
@@ -118,6 +119,9 @@ func (o Options) check() (plan, error) {
 	p.limits = judge.Limits{Successful: or(o.Measurements, 3), Failed: o.FailureLimit, Unanswered: unanswered}
 	if p.Progress == nil {
 		p.Progress = func(string) {}
+	}
+	if p.Mask == nil {
+		p.Mask = func(string) {}
 	}
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
