@@ -103,15 +103,16 @@ func (s *Service) dial(ctx context.Context) (*session, error) {
 		case err == nil:
 			return &session{Connection: conn, place: at}, nil
 		case apierrors.IsForbidden(err):
-			return nil, fmt.Errorf("no permission to forward ports in namespace %s: grant get and create on pods/portforward (%w)", s.namespace, err)
+			return nil, fmt.Errorf("no permission to forward ports in namespace %s: grant create on pods/portforward (%w)", s.namespace, err)
 		}
 		faults = errors.Join(faults, fmt.Errorf("forward to pod %s: %w", at.pod, err))
 	}
 	return nil, faults
 }
 
-// dialPod speaks WebSocket, which passes gateways that know nothing of SPDY, and
-// SPDY to an API server before Kubernetes 1.31, as kubectl does.
+// dialPod speaks WebSocket, which passes gateways that know nothing of SPDY. To an
+// API server before Kubernetes 1.31, and where only the permission for it is
+// given, it speaks SPDY, as kubectl does.
 func (s *Service) dialPod(pod string) (httpstream.Connection, error) {
 	base, _, err := rest.DefaultServerUrlFor(s.config)
 	if err != nil {
@@ -127,12 +128,8 @@ func (s *Service) dialPod(pod string) (httpstream.Connection, error) {
 		return nil, err
 	}
 	old := spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, http.MethodPost, at)
-	var refused *httpstream.UpgradeFailureError
 	conn, _, err := modern.Dial(portforward.PortForwardProtocolV1Name)
-	if errors.As(err, &refused) && refused.Cause != nil {
-		err = refused.Cause
-	}
-	if httpstream.IsHTTPSProxyError(err) || (refused != nil && !apierrors.IsForbidden(err) && !apierrors.IsNotFound(err)) {
+	if httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err) {
 		conn, _, err = old.Dial(portforward.PortForwardProtocolV1Name)
 	}
 	return conn, err
