@@ -129,8 +129,15 @@ func (s *Service) dialPod(pod string) (httpstream.Connection, error) {
 	}
 	old := spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, http.MethodPost, at)
 	conn, _, err := modern.Dial(portforward.PortForwardProtocolV1Name)
-	if httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err) {
-		conn, _, err = old.Dial(portforward.PortForwardProtocolV1Name)
+	if err == nil || !(httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)) {
+		return conn, err
+	}
+	first := err
+	if conn, _, err = old.Dial(portforward.PortForwardProtocolV1Name); err != nil {
+		var refused *httpstream.UpgradeFailureError
+		if errors.As(first, &refused) && refused.Cause != nil {
+			err = refused.Cause // a Status, where SPDY's is only text
+		}
 	}
 	return conn, err
 }
