@@ -54,6 +54,7 @@ func canaryGate(ctx context.Context, rt *Runtime, in spec.Values) error {
 		Grace:            in.Duration("pod-grace"),
 		OnFail:           orAbort(in),
 		OnPass:           in.String("on-pass"),
+		Mask:             rt.Mask,
 		Progress:         rt.Progress,
 		Log:              rt.Log,
 	}

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
@@ -23,6 +24,9 @@ import (
 
 	"golang.org/x/sync/singleflight"
 )
+
+// lookTimeout bounds how long a ready pod is looked for.
+const lookTimeout = 10 * time.Second
 
 // Service forwards connections to one port of a Service.
 type Service struct {
@@ -65,7 +69,9 @@ func (s *Service) session(ctx context.Context) (*session, error) {
 	}
 	// The dialers of client-go take no context: who asked may leave, the dial goes on.
 	opened := s.opening.DoChan("", func() (any, error) {
-		open, err := s.dial(context.WithoutCancel(ctx))
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
+		defer cancel()
+		open, err := s.dial(ctx)
 		if err == nil {
 			s.mu.Lock()
 			s.open = open
@@ -97,15 +103,16 @@ func (s *Service) dial(ctx context.Context) (*session, error) {
 		case err == nil:
 			return &session{Connection: conn, place: at}, nil
 		case apierrors.IsForbidden(err):
-			return nil, fmt.Errorf("no permission to forward ports in namespace %s: grant get and create on pods/portforward (%w)", s.namespace, err)
+			return nil, fmt.Errorf("no permission to forward ports in namespace %s: grant create on pods/portforward (%w)", s.namespace, err)
 		}
 		faults = errors.Join(faults, fmt.Errorf("forward to pod %s: %w", at.pod, err))
 	}
 	return nil, faults
 }
 
-// dialPod speaks WebSocket, which passes gateways that know nothing of SPDY, and
-// SPDY to an API server before Kubernetes 1.31, as kubectl does.
+// dialPod speaks WebSocket, which passes gateways that know nothing of SPDY. To an
+// API server before Kubernetes 1.31, and where only the permission for it is
+// given, it speaks SPDY, as kubectl does.
 func (s *Service) dialPod(pod string) (httpstream.Connection, error) {
 	base, _, err := rest.DefaultServerUrlFor(s.config)
 	if err != nil {
@@ -121,13 +128,16 @@ func (s *Service) dialPod(pod string) (httpstream.Connection, error) {
 		return nil, err
 	}
 	old := spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, http.MethodPost, at)
-	var refused *httpstream.UpgradeFailureError
 	conn, _, err := modern.Dial(portforward.PortForwardProtocolV1Name)
-	if errors.As(err, &refused) && refused.Cause != nil {
-		err = refused.Cause
+	if err == nil || !(httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)) {
+		return conn, err
 	}
-	if httpstream.IsHTTPSProxyError(err) || (refused != nil && !apierrors.IsForbidden(err) && !apierrors.IsNotFound(err)) {
-		conn, _, err = old.Dial(portforward.PortForwardProtocolV1Name)
+	first := err
+	if conn, _, err = old.Dial(portforward.PortForwardProtocolV1Name); err != nil {
+		var refused *httpstream.UpgradeFailureError
+		if errors.As(first, &refused) && refused.Cause != nil {
+			err = refused.Cause // a Status, where SPDY's is only text
+		}
 	}
 	return conn, err
 }

@@ -2,10 +2,8 @@ package rollout
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -14,10 +12,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -29,7 +29,6 @@ var (
 	rollouts = schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "rollouts"}
 	runs     = schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "analysisruns"}
 	pods     = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
-	secrets  = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
 )
 
 // callTimeout bounds one call that is not a watch.
@@ -38,7 +37,8 @@ const callTimeout = 10 * time.Second
 // Cluster reads what a gate needs from one Kubernetes API server.
 type Cluster struct {
 	dynamic dynamic.Interface
-	config  *rest.Config // nil for a cluster made of a bare client
+	core    typedcorev1.CoreV1Interface
+	config  *rest.Config
 	calls   *atomic.Int64
 	log     func(msg string, args ...any)
 
@@ -104,6 +104,9 @@ func newCluster(config *rest.Config, log func(msg string, args ...any)) (*Cluste
 		client.Transport = renewing{client.Transport, config.BearerTokenFile}
 		c.dynamic, err = dynamic.NewForConfigAndClient(config, client)
 	}
+	if err == nil {
+		c.core, err = typedcorev1.NewForConfigAndClient(config, client)
+	}
 	if err != nil {
 		return nil, exit.BadInputf("the kubeconfig cannot be used: %w", err)
 	}
@@ -123,18 +126,16 @@ func (c *Cluster) Forward(namespace, name, port string) func(ctx context.Context
 func (c *Cluster) Secret(ctx context.Context, namespace, name, key string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	o, err := c.dynamic.Resource(secrets).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+	s, err := c.core.Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsForbidden(err):
 		return "", &Unreadable{"forbidden", fmt.Sprintf("no permission to read Secret %s/%s: grant get on it", namespace, name)}
 	case err != nil:
 		return "", fmt.Errorf("read Secret %s/%s: %w", namespace, name, err)
-	}
-	value, err := base64.StdEncoding.DecodeString(text(object(o.Object, "data"), key))
-	if err != nil || len(value) == 0 {
+	case len(s.Data[key]) == 0:
 		return "", fmt.Errorf("Secret %s/%s has no key %q", namespace, name, key)
 	}
-	return string(value), nil
+	return string(s.Data[key]), nil
 }
 
 // Runs lists the AnalysisRuns of the wanted revision, oldest first.
@@ -182,30 +183,10 @@ func (c *Cluster) Trouble(ctx context.Context, s State) (*Trouble, error) {
 // lastLog is the end of what a crashed container wrote. Permission to read logs
 // is a help, not a need: without it there are no last words.
 func (c *Cluster) lastLog(ctx context.Context, namespace string, t Trouble) string {
-	if c.config == nil {
-		return ""
-	}
-	base, _, err := rest.DefaultServerUrlFor(c.config)
+	lines, bytes := int64(5), int64(4096)
+	text, err := c.core.Pods(namespace).GetLogs(t.Pod, &corev1.PodLogOptions{Container: t.Container, Previous: true, TailLines: &lines, LimitBytes: &bytes}).DoRaw(ctx)
 	if err != nil {
-		return ""
-	}
-	client, err := rest.HTTPClientFor(c.config)
-	if err != nil {
-		return ""
-	}
-	at := base.JoinPath("api/v1/namespaces", namespace, "pods", t.Pod, "log")
-	at.RawQuery = url.Values{"container": {t.Container}, "previous": {"true"}, "tailLines": {"5"}, "limitBytes": {"4096"}}.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
-	if err != nil {
-		return ""
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return ""
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
-	if err != nil || resp.StatusCode != http.StatusOK {
+		c.log("read the log of a crashed container", "error", err)
 		return ""
 	}
 	return string(text)
@@ -229,10 +210,6 @@ func (c *Cluster) fatal(err error, namespace string) *Unreadable {
 
 // unreachable is for when the first call never got through.
 func (c *Cluster) unreachable(err error) *Unreadable {
-	host := ""
-	if c.config != nil {
-		host = " at " + c.config.Host
-	}
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
@@ -241,5 +218,5 @@ func (c *Cluster) unreachable(err error) *Unreadable {
 	if errors.As(err, &op) {
 		err = op.Err
 	}
-	return &Unreadable{"cluster_unreachable", fmt.Sprintf("the API server%s does not answer (%v): check that the cluster runs and that the kubeconfig points at it", host, err)}
+	return &Unreadable{"cluster_unreachable", fmt.Sprintf("the API server at %s does not answer (%v): check that the cluster runs and that the kubeconfig points at it", c.config.Host, err)}
 }

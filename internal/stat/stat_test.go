@@ -151,6 +151,29 @@ func sample(r *rand.Rand, n int, by float64) []float64 {
 	return out
 }
 
+// TestShift_Coverage simulates canaries that are slower by a known time: the 95 %
+// interval must hold it as often as it says, less three standard errors.
+func TestShift_Coverage(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 2026))
+	const pairs = 2000
+	for _, n := range []int{8, 20, 50} {
+		held := 0
+		for range pairs {
+			x := sample(r, n, 0)
+			for i := range x {
+				x[i] += 0.5
+			}
+			if c := Compare(x, sample(r, n, 0), 0.95); c.Low <= 0.5 && 0.5 <= c.High && c.Low <= c.Shift && c.Shift <= c.High {
+				held++
+			}
+		}
+		t.Logf("%d samples: %.1f %%", n, 100*float64(held)/pairs)
+		if float64(held) < (0.95-0.015)*pairs {
+			t.Errorf("%d samples: only %d of %d", n, held, pairs)
+		}
+	}
+}
+
 // TestRule_FalseAlarms simulates equal pairs: no more than one in fifty may be
 // called worse at 98 %. And a canary twice as slow must be found.
 func TestRule_FalseAlarms(t *testing.T) {

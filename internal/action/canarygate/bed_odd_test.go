@@ -65,6 +65,11 @@ func TestBed_SmallestRole(t *testing.T) {
 			}
 		}
 	}
+	o := s.gate("v3")
+	o.Kubeconfig, o.Prometheus = account, "service:default/kubernetes:443"
+	if r := <-start(t, o); r.Reason != ReasonNoPrometheus || !strings.Contains(r.Message, "grant get on services in namespace default") {
+		t.Errorf("no permission to forward: %s %s: %s", r.Verdict, r.Reason, r.Message)
+	}
 }
 
 // TestBed_OddStates has an answer of its own for each state that is no plain

@@ -60,6 +60,7 @@ type Options struct {
 	OnFail string        // none, abort or pause, while it is still under way; none
 	OnPass string        // none or promote, out of the pause that Until waited for; none
 
+	Mask     func(string) // hides a secret that was read, before its first use; may be nil
 	Progress func(string) // one line of what is seen now; may be nil
 	Log      *slog.Logger // debug output; may be nil
 }
@@ -125,6 +126,9 @@ func (o Options) check() (plan, error) {
 	p.limits = judge.Limits{Successful: cmp.Or(o.Measurements, 3), Failed: o.FailureLimit, Unanswered: unanswered}
 	if p.Progress == nil {
 		p.Progress = func(string) {}
+	}
+	if p.Mask == nil {
+		p.Mask = func(string) {}
 	}
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)

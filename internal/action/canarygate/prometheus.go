@@ -57,7 +57,11 @@ func (g *gate) connect(ctx context.Context) error {
 			t = g.target
 		}
 		a := g.access(t)
-		headers, token, err := c.Metric.Resolve(func(name, key string) (string, error) { return g.cluster.Secret(ctx, g.namespace, name, key) })
+		headers, token, err := c.Metric.Resolve(func(name, key string) (string, error) {
+			value, err := g.cluster.Secret(ctx, g.namespace, name, key)
+			g.Mask(value)
+			return value, err
+		})
 		if err != nil {
 			return fmt.Errorf("check %q: %w", c.Name, err)
 		}
