@@ -84,10 +84,6 @@ func bumpOptions(rt *Runtime, in spec.Values) (bumpimage.Options, error) {
 	if note == "none" {
 		note = ""
 	}
-	runURL := ""
-	if id := rt.Getenv("GITHUB_RUN_ID"); id != "" {
-		runURL = rt.Getenv("GITHUB_SERVER_URL") + "/" + rt.Getenv("GITHUB_REPOSITORY") + "/actions/runs/" + id
-	}
 	return bumpimage.Options{
 		Repository: in.String("repository"),
 		Dir:        ".",
@@ -116,7 +112,7 @@ func bumpOptions(rt *Runtime, in spec.Values) (bumpimage.Options, error) {
 		},
 		Source: bumpimage.Source{
 			Repository: in.String("source-repository"), Commit: in.String("source-commit"), Token: in.String("source-token"),
-			RunURL: runURL, Note: note,
+			RunURL: rt.RunURL(), Note: note,
 		},
 		Runner:   run.Exec{Environ: rt.Environ()},
 		Progress: rt.Progress,

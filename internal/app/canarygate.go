@@ -17,7 +17,7 @@ import (
 
 // canaryGate runs the action of that name.
 func canaryGate(ctx context.Context, rt *Runtime, in spec.Values) error {
-	file, err := readGateFile(in.String("gate-file"))
+	file, err := readGateFile("input gate-file", in.String("gate-file"))
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,11 @@ func canaryGate(ctx context.Context, rt *Runtime, in spec.Values) error {
 	if err != nil {
 		return err
 	}
-	result, err := canarygate.Run(ctx, canarygate.Options{
+	announcement, err := announce(rt, in)
+	if err != nil {
+		return err
+	}
+	o := canarygate.Options{
 		Rollout:          in.String("rollout"),
 		Image:            in.String("image"),
 		Container:        in.String("container"),
@@ -44,13 +48,30 @@ func canaryGate(ctx context.Context, rt *Runtime, in spec.Values) error {
 		AppearTimeout:    in.Duration("appear-timeout"),
 		Gate:             file,
 		Headers:          headers,
+		HTTPConfig:       in.String("prometheus-http-config"),
+		RequireAnalysis:  in.Bool("require-analysis"),
 		Until:            in.String("until"),
 		Grace:            in.Duration("pod-grace"),
 		OnFail:           orAbort(in),
 		OnPass:           in.String("on-pass"),
+		Mask:             rt.Mask,
 		Progress:         rt.Progress,
 		Log:              rt.Log,
-	})
+	}
+	if err := o.Check(); err != nil { // before anything is announced
+		return err
+	}
+	if err := announcement.Begin(ctx, o.Rollout); err != nil {
+		if announcement.Strict {
+			return err
+		}
+		rt.Log.Debug("announce", "error", err) // the end tells, if it still cannot
+	}
+	result, err := canarygate.Run(ctx, o)
+	unannounced := announcement.End(ctx, result, err)
+	if unannounced != nil {
+		rt.Warning(unannounced.Error())
+	}
 	if err != nil {
 		return err
 	}
@@ -87,6 +108,9 @@ func canaryGate(ctx context.Context, rt *Runtime, in spec.Values) error {
 		return err
 	}
 	rt.Notice(result.Message)
+	if announcement.Strict {
+		return unannounced
+	}
 	return nil
 }
 
@@ -99,18 +123,18 @@ func orAbort(in spec.Values) string {
 }
 
 // readGateFile reads a gate file with the templates that it names, whose paths
-// start at its own directory.
-func readGateFile(path string) (gatefile.File, error) {
+// start at its own directory; name is that of the flag or input in messages.
+func readGateFile(name, path string) (gatefile.File, error) {
 	if path == "" {
 		return gatefile.File{}, nil
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return gatefile.File{}, exit.BadInputf("input gate-file: %w", err)
+		return gatefile.File{}, exit.BadInputf("%s: %w", name, err)
 	}
 	f, err := gatefile.Parse(text)
 	if err != nil {
-		return gatefile.File{}, exit.BadInputf("input gate-file: %s: %w", path, err)
+		return gatefile.File{}, exit.BadInputf("%s: %s: %w", name, path, err)
 	}
 	for _, t := range f.Templates {
 		text, err := os.ReadFile(filepath.Join(filepath.Dir(path), t.File))
@@ -118,7 +142,7 @@ func readGateFile(path string) (gatefile.File, error) {
 			err = f.Add(t, text)
 		}
 		if err != nil {
-			return gatefile.File{}, exit.BadInputf("input gate-file: %s: %w", path, err)
+			return gatefile.File{}, exit.BadInputf("%s: %s: %w", name, path, err)
 		}
 	}
 	return f, nil

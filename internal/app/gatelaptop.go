@@ -17,10 +17,10 @@ import (
 	"github.com/buenhyden/hy-home/internal/spec"
 )
 
-// canaryGate is the action's command with those below it that need no cluster.
+// canaryGate is the action's command with those below it that watch no Rollout.
 func (p *program) canaryGate() *cobra.Command {
 	cmd := p.action(spec.CanaryGate, canaryGate)
-	cmd.AddCommand(p.gateExplain(), p.gateEval(), p.gateMeasure(), p.gateLint())
+	cmd.AddCommand(p.gateExplain(), p.gateEval(), p.gateMeasure(), p.gateLint(), p.gateReplay())
 	return cmd
 }
 

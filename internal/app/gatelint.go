@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -12,14 +13,9 @@ import (
 	"github.com/buenhyden/hy-home/internal/gatefile"
 )
 
-// finding is a finding with the file that it is about.
-type finding struct {
-	File string `json:"file"`
-	gatefile.Finding
-}
-
 func (p *program) gateLint() *cobra.Command {
 	var output string
+	var scrape time.Duration
 	cmd := p.command("lint", "Find what is wrong in gate files and AnalysisTemplates: what passes without data, what cannot be evaluated",
 		func(context.Context, *Runtime, []string) error { return nil })
 	cmd.Use = "lint FILE…"
@@ -29,26 +25,31 @@ func (p *program) gateLint() *cobra.Command {
 		}
 		return nil
 	}
+	cmd.Long = cmd.Short + ".\n\nA Rollout among the files says how long its canary is there to be measured, and which analysis holds its steps up."
+	cmd.Flags().DurationVar(&scrape, "scrape-interval", 15*time.Second, "how often Prometheus looks")
 	cmd.Flags().StringVar(&output, "output", "text", "text or json")
 	cmd.RunE = func(_ *cobra.Command, files []string) error {
 		p.title = "lint"
-		found := []finding{}
-		errors := 0
+		if scrape <= 0 {
+			return exit.BadInputf("flag --scrape-interval is %s: it must be positive", scrape)
+		}
+		var documents []gatefile.Document
 		for _, file := range files {
 			text, err := os.ReadFile(file)
 			if err != nil {
 				return exit.BadInputf("lint: %w", err)
 			}
 			for _, document := range strings.Split("\n"+string(text), "\n---") {
-				if strings.TrimSpace(document) == "" {
-					continue
+				if strings.TrimSpace(document) != "" {
+					documents = append(documents, gatefile.Document{File: file, Text: []byte(document)})
 				}
-				for _, f := range gatefile.Lint([]byte(document)) {
-					found = append(found, finding{file, f})
-					if f.Level == "error" {
-						errors++
-					}
-				}
+			}
+		}
+		found := append([]gatefile.Finding{}, gatefile.Lint(documents, scrape)...) // [] and not null in JSON
+		errors := 0
+		for _, f := range found {
+			if f.Level == "error" {
+				errors++
 			}
 		}
 		if output == "json" {

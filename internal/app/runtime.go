@@ -87,6 +87,15 @@ func (rt *Runtime) InActions() bool { return rt.gha.InActions() }
 // Getenv reads a variable of the environment hyaction was started with.
 func (rt *Runtime) Getenv(name string) string { return rt.program.env.get(name) }
 
+// RunURL is the page of the workflow run; empty outside of one.
+func (rt *Runtime) RunURL() string {
+	id := rt.Getenv("GITHUB_RUN_ID")
+	if id == "" {
+		return ""
+	}
+	return rt.Getenv("GITHUB_SERVER_URL") + "/" + rt.Getenv("GITHUB_REPOSITORY") + "/actions/runs/" + id
+}
+
 // Environ returns that environment for a process to be started, without the
 // inputs of the action: a child has no business with its tokens.
 func (rt *Runtime) Environ() []string { return rt.program.env.withoutInputs() }

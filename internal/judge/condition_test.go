@@ -101,26 +101,31 @@ func TestCompile_RefusesWhatCanNeverBeJudged(t *testing.T) {
 	}
 }
 
-func TestCondition_Limit(t *testing.T) {
+func TestCondition_Bound(t *testing.T) {
 	for _, c := range []struct {
 		success, failure string
-		want             float64
+		want             Bound
 		ok               bool
 	}{
-		{"result[0] < 0.05", "", 0.05, true},
-		{"len(result) > 0 && result[0] < 0.05", "", 0.05, true},
-		{"all(result, # <= 3)", "", 3, true},
-		{"0.95 <= result", "", 0.95, true},
-		{"result[0] > 1 && result[0] < 2", "", 0, false},
-		{"result[0] < 1", "result[0] > 2", 0, false},
-		{"isNaN(result[0])", "", 0, false},
+		{"result[0] < 0.05", "", Bound{0.05, false}, true},
+		{"len(result) > 0 && result[0] < 0.05", "", Bound{0.05, false}, true},
+		{"all(result, # <= 3)", "", Bound{3, false}, true},
+		{"none(result, # < 3)", "", Bound{3, true}, true},
+		{"0.95 <= result", "", Bound{0.95, true}, true},
+		{"result[0] >= 0.95", "", Bound{0.95, true}, true},
+		{"", "result[0] < 0.95", Bound{0.95, true}, true},
+		{"not isNaN(result[0]) and not (result[0] < 0.95)", "", Bound{0.95, true}, true},
+		{"count(result, # > 5) == 0", "", Bound{}, false},
+		{"result[0] > 1 && result[0] < 2", "", Bound{}, false},
+		{"result[0] < 1", "result[0] > 2", Bound{}, false},
+		{"isNaN(result[0])", "", Bound{}, false},
 	} {
 		condition, err := Compile(c.success, c.failure)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, ok := condition.Limit(); ok != c.ok || got != c.want {
-			t.Errorf("Limit of %q / %q: %v %v, want %v %v", c.success, c.failure, got, ok, c.want, c.ok)
+		if got, ok := condition.Bound(); ok != c.ok || got != c.want {
+			t.Errorf("Bound of %q / %q: %v %v, want %v %v", c.success, c.failure, got, ok, c.want, c.ok)
 		}
 	}
 }

@@ -61,10 +61,10 @@ type raw string
 func (r raw) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "\"%s\"", string(r)) }
 
 // EvaluateTime evaluates the start or end of a range query, such as
-// now() - duration("1h").
-func EvaluateTime(text string) (time.Time, error) {
-	env := map[string]any{"isNaN": math.IsNaN, "isInf": isInf}
-	program, err := expr.Compile(text, expr.Env(env))
+// now() - duration("1h"), at the moment that is now.
+func EvaluateTime(text string, now time.Time) (time.Time, error) {
+	env := map[string]any{"isNaN": math.IsNaN, "isInf": isInf, "now": func() time.Time { return now }}
+	program, err := expr.Compile(text, expr.Env(env), expr.DisableBuiltin("now"))
 	if err != nil {
 		return time.Time{}, short(err)
 	}

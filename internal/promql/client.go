@@ -21,9 +21,10 @@ const maxAnswer = 8 << 20
 
 // Client asks one Prometheus.
 type Client struct {
-	base string
-	http *http.Client
-	name string
+	base    string
+	http    *http.Client
+	name    string
+	headers map[string]string
 }
 
 // New makes a client. Base is the URL below which /api/v1/query lies, name is
@@ -42,10 +43,12 @@ const (
 	Matrix Kind = "matrix"
 )
 
-// Result is the answer to a query. The labels are dropped, as Argo Rollouts does.
+// Result is the answer to a query. Its values have no labels, as Argo Rollouts
+// has it.
 type Result struct {
 	Kind     Kind
 	Values   []float64 // one for a scalar; in Prometheus' order; a matrix is flattened
+	Series   []Series  // of a matrix, for who wants to know when and of what
 	Warnings []string
 }
 
@@ -105,8 +108,8 @@ func (c *Client) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Query evaluates a query at this moment. It asks by GET, because reading
-// through the API server's proxy then takes no more than the permission to get.
+// Query evaluates a query at this moment. It asks by GET, which an http.Transport
+// asks again by itself where a kept connection turns out to be dead.
 func (c *Client) Query(ctx context.Context, query string) (Result, error) {
 	return c.get(ctx, "query", url.Values{"query": {query}})
 }
@@ -114,17 +117,18 @@ func (c *Client) Query(ctx context.Context, query string) (Result, error) {
 // QueryRange evaluates a query at each step between two moments. The values of
 // all series follow one another, as Argo Rollouts has it.
 func (c *Client) QueryRange(ctx context.Context, query string, start, end time.Time, step time.Duration) (Result, error) {
-	at := func(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', 3, 64) }
-	return c.get(ctx, "query_range", url.Values{"query": {query}, "start": {at(start)}, "end": {at(end)},
+	return c.get(ctx, "query_range", url.Values{"query": {query}, "start": {unix(start)}, "end": {unix(end)},
 		"step": {strconv.FormatFloat(step.Seconds(), 'f', -1, 64)}})
 }
+
+func unix(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', 3, 64) }
 
 func (c *Client) get(ctx context.Context, endpoint string, values url.Values) (Result, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/api/v1/"+endpoint+"?"+values.Encode(), nil)
 	if err != nil {
 		return Result{}, fmt.Errorf("ask Prometheus at %s: %w", c.name, err)
 	}
-	resp, err := c.http.Do(req)
+	resp, err := c.send(req)
 	if err != nil {
 		return Result{}, fmt.Errorf("Prometheus at %s does not answer: %s", c.name, cause(err))
 	}
@@ -160,7 +164,8 @@ func cause(err error) string {
 	return err.Error()
 }
 
-// detail quotes what an API server's proxy says in place of Prometheus.
+// detail quotes what a gateway that speaks as an API server does says in place
+// of Prometheus.
 func detail(body []byte) string {
 	var status struct {
 		Kind    string `json:"kind"`

@@ -3,13 +3,15 @@ package promql
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
+	"time"
 )
 
 // sample is Prometheus' pair of a time and a value: [1700000000.1, "0.5"].
-type sample float64
+type sample Point
 
-// UnmarshalJSON reads the pair and keeps the value.
+// UnmarshalJSON reads the pair.
 func (s *sample) UnmarshalJSON(b []byte) error {
 	var pair []json.RawMessage
 	if err := json.Unmarshal(b, &pair); err != nil {
@@ -18,12 +20,17 @@ func (s *sample) UnmarshalJSON(b []byte) error {
 	if len(pair) != 2 {
 		return fmt.Errorf("a sample has %d parts, not 2", len(pair))
 	}
+	var seconds float64
+	if err := json.Unmarshal(pair[0], &seconds); err != nil {
+		return err
+	}
+	s.Time = time.UnixMilli(int64(math.Round(seconds * 1000))).UTC()
 	var text string
 	if err := json.Unmarshal(pair[1], &text); err != nil {
 		return err
 	}
-	v, err := strconv.ParseFloat(text, 64)
-	*s = sample(v)
+	var err error
+	s.Value, err = strconv.ParseFloat(text, 64)
 	return err
 }
 
@@ -57,7 +64,7 @@ func decode(body []byte) (Result, error) {
 		if err := json.Unmarshal(answer.Data.Result, &one); err != nil {
 			return Result{}, fmt.Errorf("read a scalar: %w", err)
 		}
-		r.Values = append(r.Values, float64(one))
+		r.Values = append(r.Values, one.Value)
 	case Vector:
 		var series []struct{ Value *sample }
 		if err := json.Unmarshal(answer.Data.Result, &series); err != nil {
@@ -67,17 +74,23 @@ func decode(body []byte) (Result, error) {
 			if s.Value == nil { // a native histogram
 				return Result{}, &QueryError{Type: "unsupported", Message: "the query gives a histogram, which has no single value"}
 			}
-			r.Values = append(r.Values, float64(*s.Value))
+			r.Values = append(r.Values, s.Value.Value)
 		}
 	case Matrix:
-		var series []struct{ Values []sample }
+		var series []struct {
+			Metric map[string]string
+			Values []sample
+		}
 		if err := json.Unmarshal(answer.Data.Result, &series); err != nil {
 			return Result{}, fmt.Errorf("read a matrix: %w", err)
 		}
 		for _, s := range series {
+			one := Series{Labels: s.Metric}
 			for _, v := range s.Values {
-				r.Values = append(r.Values, float64(v))
+				r.Values = append(r.Values, v.Value)
+				one.Points = append(one.Points, Point(v))
 			}
+			r.Series = append(r.Series, one)
 		}
 	default:
 		return Result{}, &QueryError{Type: "unsupported", Message: fmt.Sprintf("the query gives a %s, which cannot be judged", r.Kind)}

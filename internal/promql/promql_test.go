@@ -138,7 +138,21 @@ func TestTemplate(t *testing.T) {
 			t.Errorf("value %q: %s, want an error", value, got)
 		}
 	}
-	for _, s := range []string{"", "  ", "x{a='{{hsh}}'}", "{{}}"} {
+	q, err = ParseTemplate("x{team='{{metadata.labels['team']}}',image='{{spec.template.spec.containers[0].image}}'}")
+	if err != nil || len(q.Paths()) != 2 {
+		t.Fatal(q.Paths(), err)
+	}
+	fields := Fields{"metadata.labels['team']": "blue", "spec.template.spec.containers[0].image": "ghcr.io/a/b:v1@sha256:00"}
+	if got, err := q.Render(fields); err != nil || got != "x{team='blue',image='ghcr.io/a/b:v1@sha256:00'}" {
+		t.Errorf("%s, %v", got, err)
+	}
+	for _, value := range []string{"", `a"`, "a'} or vector(0) #", `\`, "a\n"} {
+		fields["metadata.labels['team']"] = value
+		if got, err := q.Render(fields); err == nil {
+			t.Errorf("value %q: %s, want an error", value, got)
+		}
+	}
+	for _, s := range []string{"", "  ", "x{a='{{hsh}}'}", "{{}}", "{{meta.labels}}"} {
 		if _, err := ParseTemplate(s); err == nil {
 			t.Errorf("%q: want an error", s)
 		}

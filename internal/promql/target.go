@@ -1,8 +1,8 @@
 // Package promql asks Prometheus for the value of a query at this moment.
 //
-// It speaks the one endpoint that a gate needs (/api/v1/query) over any HTTP
-// client, so that the same code reaches a Prometheus by its URL and one inside a
-// cluster through the API server's service proxy.
+// It speaks the two endpoints that a gate needs (/api/v1/query and query_range)
+// to a [Target], with the credentials of an [Access]. The way into a cluster is
+// the caller's: Access.Dial.
 package promql
 
 import (
@@ -12,12 +12,12 @@ import (
 	"strings"
 )
 
-// Target says where Prometheus is: either URL is set, or the three names of a
-// Service inside the cluster.
+// Target says where Prometheus is: at a URL, behind a Service inside the cluster,
+// or at a Service's URL.
 type Target struct {
 	URL string // without a trailing slash
 
-	Namespace, Service string
+	Namespace, Service string // empty unless it is reached through the cluster
 	Port               string // number or name
 }
 
@@ -47,6 +47,42 @@ func ParseTarget(s string) (Target, error) {
 		return Target{}, fmt.Errorf("a URL must end with its path, without ? or #")
 	}
 	return Target{URL: strings.TrimRight(u.String(), "/")}, nil
+}
+
+// inCluster is the name that a Service has inside of a cluster.
+var inCluster = regexp.MustCompile(`^([a-z0-9-]+)\.([a-z0-9-]+)\.svc(\.cluster\.local)?$`)
+
+// ParseAddress reads the address of an AnalysisTemplate, which is a URL as the
+// controller sees it: that of a Service (name.namespace.svc) is reached through
+// the cluster.
+func ParseAddress(s string) (Target, error) {
+	t, err := ParseTarget(s)
+	if err != nil || t.URL == "" {
+		return Target{}, fmt.Errorf("it must be a URL such as http://prometheus.monitoring.svc:9090")
+	}
+	u, err := url.Parse(t.URL)
+	if err != nil {
+		return Target{}, err
+	}
+	if m := inCluster.FindStringSubmatch(u.Hostname()); m != nil {
+		t.Service, t.Namespace, t.Port = m[1], m[2], u.Port()
+		if t.Port == "" {
+			t.Port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+		}
+	}
+	return t, nil
+}
+
+// InCluster reports whether it is reached through the cluster.
+func (t Target) InCluster() bool { return t.Service != "" }
+
+// base is the URL to ask. The port of a Service does not matter in it: what is
+// dialled is the Service, by its own.
+func (t Target) base() string {
+	if t.URL != "" {
+		return t.URL
+	}
+	return "http://" + t.Service + "." + t.Namespace + ".svc"
 }
 
 // String writes the target as ParseTarget reads it.

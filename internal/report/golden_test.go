@@ -80,7 +80,8 @@ func sample() Report {
 		Charts: []Chart{{
 			Title: "Share of failed requests", Unit: "%",
 			Series: []Series{{"stable (v2)", good}, {"canary (v3)", canary}},
-			Limit:  &Limit{"limit", 5},
+			Limit:  &Limit{Name: "limit", Value: 5},
+			Bands:  []Band{{at(70), at(79), "25 %"}, {at(79), at(100), "50 %"}},
 			Marks:  []Mark{{at(78), "v3 gets 25 %"}, {at(100), "aborted"}},
 		}},
 		Sections: []Section{

@@ -71,7 +71,7 @@ func FuzzHTML(f *testing.F) {
 			Title: s, Verdict: s, Status: Status(s), Start: at(0), End: at(9),
 			Facts:    []Fact{{s, s}},
 			Steps:    []Step{{Name: s, Lane: s, Detail: s, Status: Failed, Start: at(0), End: at(5), Needs: []string{s}}, {Name: "b", Needs: []string{s}, Start: at(5), End: at(9), Status: Status(s)}},
-			Charts:   []Chart{{Title: s, Unit: s, Series: []Series{{s, []Point{{at(0), 1}, {at(9), 2}}}}, Limit: &Limit{s, 1}, Marks: []Mark{{at(3), s}}}},
+			Charts:   []Chart{{Title: s, Unit: s, Series: []Series{{s, []Point{{at(0), 1}, {at(9), 2}}}}, Limit: &Limit{Name: s, Value: 1}, Bands: []Band{{at(1), at(5), s}}, Marks: []Mark{{at(3), s}}}},
 			Sections: []Section{{Title: s, Text: s, Log: s, Table: Table{Header: []string{s}, Rows: [][]string{{s}}}}},
 		}))
 	})

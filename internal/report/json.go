@@ -83,12 +83,20 @@ type jsonChart struct {
 	Unit   string       `json:"unit,omitempty"`
 	Limit  *jsonLimit   `json:"limit,omitempty"`
 	Series []jsonSeries `json:"series"`
+	Bands  []jsonBand   `json:"bands,omitempty"`
 	Marks  []jsonMark   `json:"marks,omitempty"`
 }
 
 type jsonLimit struct {
-	Name  string   `json:"name"`
-	Value *float64 `json:"value"`
+	Name    string   `json:"name"`
+	Value   *float64 `json:"value"`
+	AtLeast bool     `json:"atLeast,omitempty"`
+}
+
+type jsonBand struct {
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+	Name  string    `json:"name"`
 }
 
 type jsonSeries struct {
@@ -117,7 +125,7 @@ type jsonSection struct {
 func newJSONChart(c Chart) jsonChart {
 	out := jsonChart{Title: c.Title, Unit: c.Unit, Series: []jsonSeries{}}
 	if c.Limit != nil {
-		out.Limit = &jsonLimit{c.Limit.Name, finite(c.Limit.Value)}
+		out.Limit = &jsonLimit{c.Limit.Name, finite(c.Limit.Value), c.Limit.AtLeast}
 	}
 	for _, s := range c.Series {
 		series := jsonSeries{Name: s.Name, Points: []jsonPoint{}}
@@ -125,6 +133,9 @@ func newJSONChart(c Chart) jsonChart {
 			series.Points = append(series.Points, jsonPoint{p.Time, finite(p.Value)})
 		}
 		out.Series = append(out.Series, series)
+	}
+	for _, b := range c.Bands {
+		out.Bands = append(out.Bands, jsonBand(b))
 	}
 	for _, m := range c.Marks {
 		out.Marks = append(out.Marks, jsonMark(m))

@@ -111,10 +111,13 @@ func markdownChart(c Chart) string {
 		fmt.Fprintf(&b, "| %s | `%s` | %s |\n", Escape(brief(s.Name, 100)), sparkline(values, c.top()), Escape(strings.TrimPrefix(lastValue(s, c.Unit), "last ")))
 	}
 	b.WriteByte('\n')
+	for _, band := range c.Bands {
+		fmt.Fprintf(&b, "- %s to %s: %s\n", seconds(max(0, band.Start.Sub(start))), seconds(max(0, band.End.Sub(start))), Escape(band.Name))
+	}
 	for _, m := range c.Marks {
 		fmt.Fprintf(&b, "- %s after the start: %s\n", seconds(m.Time.Sub(start)), Escape(m.Name))
 	}
-	if len(c.Marks) > 0 {
+	if len(c.Marks)+len(c.Bands) > 0 {
 		b.WriteByte('\n')
 	}
 	return b.String() + mermaidChart(c, start, end)

@@ -16,6 +16,7 @@ type plot struct {
 	YTicks         []plotTick
 	XTicks         []tick
 	Limit          *plotLimit
+	Bands          []plotBand
 	Marks          []plotMark
 	Values         Table // the same for those who cannot see the lines
 }
@@ -32,8 +33,15 @@ type plotTick struct {
 }
 
 type plotLimit struct {
-	Y     float64
-	Label string
+	Y        float64
+	Label    string
+	From, To float64 // where it is bad to be
+}
+
+type plotBand struct {
+	X, Width, Middle string
+	Label            string // empty where there is no room for it
+	Odd              bool
 }
 
 type plotMark struct {
@@ -48,6 +56,8 @@ const (
 	plotHeight = 180 // px as well: the box is stretched across only
 	plotPoints = 500 // per line: more than a screen shows
 	plotRows   = 30  // of the table beside it
+
+	plotColumns = 90 // characters that fit across a plot on a narrow window
 )
 
 func newPlot(c Chart) plot {
@@ -68,7 +78,23 @@ func newPlot(c Chart) plot {
 		}
 	}
 	if c.Limit != nil && !math.IsNaN(c.Limit.Value) && c.Limit.Value >= 0 && c.Limit.Value <= top {
-		p.Limit = &plotLimit{y(c.Limit.Value), strings.TrimSpace(clean(c.Limit.Name) + " " + number(c.Limit.Value, c.Unit))}
+		p.Limit = &plotLimit{y(c.Limit.Value), strings.TrimSpace(clean(c.Limit.Name) + " " + number(c.Limit.Value, c.Unit)), 0, y(c.Limit.Value)}
+		if c.Limit.AtLeast {
+			p.Limit.From, p.Limit.To = p.Limit.Y, plotHeight-p.Limit.Y
+		}
+	}
+	var told []string
+	for i, b := range c.Bands {
+		if total <= 0 || !b.End.After(start) || !b.Start.Before(end) {
+			continue
+		}
+		from, to := percent(float64(b.Start.Sub(start))/float64(total)), percent(float64(b.End.Sub(start))/float64(total))
+		band := plotBand{X: pct(from), Width: pct(to - from), Middle: pct((from + to) / 2), Odd: i%2 == 1}
+		if name := clean(b.Name); float64(columns(name)) < (to-from)*plotColumns/100 {
+			band.Label = name
+		}
+		p.Bands = append(p.Bands, band)
+		told = append(told, fmt.Sprintf("%s to %s: %s", offset(max(0, b.Start.Sub(start))), offset(b.End.Sub(start)), clean(b.Name)))
 	}
 	for i, m := range c.Marks {
 		if total <= 0 {
@@ -77,13 +103,12 @@ func newPlot(c Chart) plot {
 		x := percent(float64(m.Time.Sub(start)) / float64(total))
 		p.Marks = append(p.Marks, plotMark{pct(x), clean(m.Name), x > 60, 12 + 14*(i%3)})
 	}
-	var told []string
-	columns := make([][]float64, len(c.Series))
+	sampled := make([][]float64, len(c.Series))
 	for i, s := range c.Series {
 		last := strings.TrimPrefix(lastValue(s, c.Unit), "last ")
 		p.Lines = append(p.Lines, plotLine{i % hues, clean(s.Name), last, path(c, s, y)})
 		p.Values.Header = append(p.Values.Header, clean(s.Name))
-		columns[i] = resample(s.Points, start, end, plotRows)
+		sampled[i] = resample(s.Points, start, end, plotRows)
 		told = append(told, clean(s.Name)+" ends at "+last)
 	}
 	p.Summary = strings.Join(told, "; ")
@@ -92,8 +117,8 @@ func newPlot(c Chart) plot {
 	}
 	for n := 0; n < plotRows && len(c.Series) > 0; n++ {
 		row := []string{offset(total * time.Duration(2*n+1) / (2 * plotRows))}
-		for i := range columns {
-			row = append(row, number(columns[i][n], c.Unit))
+		for i := range sampled {
+			row = append(row, number(sampled[i][n], c.Unit))
 		}
 		p.Values.Rows = append(p.Values.Rows, row)
 	}

@@ -67,6 +67,7 @@ type Chart struct {
 	Unit   string // behind each value: "%", "ms"; may be empty
 	Series []Series
 	Limit  *Limit // a line that the values must not cross; may be nil
+	Bands  []Band // stretches of time worth a name, in order: the steps of a rollout
 	Marks  []Mark // moments worth a name
 }
 
@@ -84,8 +85,15 @@ type Point struct {
 
 // Limit is a horizontal line in a [Chart].
 type Limit struct {
-	Name  string // "limit 5 %"
-	Value float64
+	Name    string // "limit 5 %"
+	Value   float64
+	AtLeast bool // it is bad to be below it
+}
+
+// Band is a stretch of time in a [Chart].
+type Band struct {
+	Start, End time.Time
+	Name       string // "25 %"
 }
 
 // Mark is a vertical line in a [Chart].

@@ -106,6 +106,9 @@ func OfRevision(runs []Run, s State) []Run {
 	return mine
 }
 
+// Complete reports whether the run is at its end.
+func (r Run) Complete() bool { return runComplete(r.Phase) }
+
 // Evidence reports whether the run really measured something good. "Successful"
 // alone does not say so: Argo ends a run that was stopped before its first
 // measurement, or that had nothing but errors, as Successful too.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -13,14 +12,17 @@ import (
 	"sync/atomic"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/portforward"
 )
 
 var (
@@ -35,15 +37,21 @@ const callTimeout = 10 * time.Second
 // Cluster reads what a gate needs from one Kubernetes API server.
 type Cluster struct {
 	dynamic dynamic.Interface
-	config  *rest.Config // nil for a cluster made of a bare client
+	core    typedcorev1.CoreV1Interface
+	config  *rest.Config
 	calls   *atomic.Int64
 	log     func(msg string, args ...any)
 
 	firstContact time.Duration // how long the first call is tried
+	restart      time.Duration // how long a refusal is put up with after that, see restartTime
 	retry        time.Duration // first pause between tries; doubles up to maxRetry
 }
 
 const maxRetry = 5 * time.Second
+
+// restartTime is how long an API server that has just started may say 401, 403 or
+// 404 to what it knows: it answers before it has read accounts, roles and CRDs.
+const restartTime = 15 * time.Second
 
 // Unreadable is a cluster that cannot answer, with the cause and the cure in one
 // sentence.
@@ -85,14 +93,21 @@ func Connect(kubeconfig, contextName string, log func(msg string, args ...any)) 
 }
 
 func newCluster(config *rest.Config, log func(msg string, args ...any)) (*Cluster, error) {
-	c := &Cluster{config: config, calls: new(atomic.Int64), log: log, firstContact: 4 * time.Second, retry: 200 * time.Millisecond}
+	c := &Cluster{config: config, calls: new(atomic.Int64), log: log, firstContact: 4 * time.Second, restart: restartTime, retry: 200 * time.Millisecond}
 	config.UserAgent = "hyaction"
 	config.WarningHandler = rest.NoWarnings{} // client-go would print them
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return countingTransport{next: next, calls: c.calls}
 	})
-	var err error
-	if c.dynamic, err = dynamic.NewForConfig(config); err != nil {
+	client, err := rest.HTTPClientFor(config)
+	if err == nil {
+		client.Transport = renewing{client.Transport, config.BearerTokenFile}
+		c.dynamic, err = dynamic.NewForConfigAndClient(config, client)
+	}
+	if err == nil {
+		c.core, err = typedcorev1.NewForConfigAndClient(config, client)
+	}
+	if err != nil {
 		return nil, exit.BadInputf("the kubeconfig cannot be used: %w", err)
 	}
 	return c, nil
@@ -101,19 +116,26 @@ func newCluster(config *rest.Config, log func(msg string, args ...any)) (*Cluste
 // Calls is the number of requests sent to the API server so far.
 func (c *Cluster) Calls() int { return int(c.calls.Load()) }
 
-// ServiceProxy returns the address of a Service behind the API server's proxy
-// and a client that may use it. It works from wherever the API server can be
-// reached, without a port-forward.
-func (c *Cluster) ServiceProxy(namespace, name, port string) (string, *http.Client, error) {
-	base, _, err := rest.DefaultServerUrlFor(c.config)
-	if err != nil {
-		return "", nil, fmt.Errorf("reach service %s/%s: %w", namespace, name, err)
+// Forward returns how to dial a port of a Service inside the cluster. It works
+// from wherever the API server can be reached.
+func (c *Cluster) Forward(namespace, name, port string) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return portforward.To(c.config, namespace, name, port).DialContext
+}
+
+// Secret reads a key of a Secret.
+func (c *Cluster) Secret(ctx context.Context, namespace, name, key string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	s, err := c.core.Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsForbidden(err):
+		return "", &Unreadable{"forbidden", fmt.Sprintf("no permission to read Secret %s/%s: grant get on it", namespace, name)}
+	case err != nil:
+		return "", fmt.Errorf("read Secret %s/%s: %w", namespace, name, err)
+	case len(s.Data[key]) == 0:
+		return "", fmt.Errorf("Secret %s/%s has no key %q", namespace, name, key)
 	}
-	client, err := rest.HTTPClientFor(c.config)
-	if err != nil {
-		return "", nil, fmt.Errorf("reach service %s/%s: %w", namespace, name, err)
-	}
-	return base.JoinPath("api/v1/namespaces", namespace, "services", name+":"+port, "proxy").String(), client, nil
+	return string(s.Data[key]), nil
 }
 
 // Runs lists the AnalysisRuns of the wanted revision, oldest first.
@@ -161,30 +183,10 @@ func (c *Cluster) Trouble(ctx context.Context, s State) (*Trouble, error) {
 // lastLog is the end of what a crashed container wrote. Permission to read logs
 // is a help, not a need: without it there are no last words.
 func (c *Cluster) lastLog(ctx context.Context, namespace string, t Trouble) string {
-	if c.config == nil {
-		return ""
-	}
-	base, _, err := rest.DefaultServerUrlFor(c.config)
+	lines, bytes := int64(5), int64(4096)
+	text, err := c.core.Pods(namespace).GetLogs(t.Pod, &corev1.PodLogOptions{Container: t.Container, Previous: true, TailLines: &lines, LimitBytes: &bytes}).DoRaw(ctx)
 	if err != nil {
-		return ""
-	}
-	client, err := rest.HTTPClientFor(c.config)
-	if err != nil {
-		return ""
-	}
-	at := base.JoinPath("api/v1/namespaces", namespace, "pods", t.Pod, "log")
-	at.RawQuery = url.Values{"container": {t.Container}, "previous": {"true"}, "tailLines": {"5"}, "limitBytes": {"4096"}}.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
-	if err != nil {
-		return ""
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return ""
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
-	if err != nil || resp.StatusCode != http.StatusOK {
+		c.log("read the log of a crashed container", "error", err)
 		return ""
 	}
 	return string(text)
@@ -208,10 +210,6 @@ func (c *Cluster) fatal(err error, namespace string) *Unreadable {
 
 // unreachable is for when the first call never got through.
 func (c *Cluster) unreachable(err error) *Unreadable {
-	host := ""
-	if c.config != nil {
-		host = " at " + c.config.Host
-	}
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
@@ -220,17 +218,5 @@ func (c *Cluster) unreachable(err error) *Unreadable {
 	if errors.As(err, &op) {
 		err = op.Err
 	}
-	return &Unreadable{"cluster_unreachable", fmt.Sprintf("the API server%s does not answer (%v): check that the cluster runs and that the kubeconfig points at it", host, err)}
-}
-
-// countingTransport counts requests.
-type countingTransport struct {
-	next  http.RoundTripper
-	calls *atomic.Int64
-}
-
-// RoundTrip implements http.RoundTripper.
-func (t countingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	t.calls.Add(1)
-	return t.next.RoundTrip(r)
+	return &Unreadable{"cluster_unreachable", fmt.Sprintf("the API server at %s does not answer (%v): check that the cluster runs and that the kubeconfig points at it", c.config.Host, err)}
 }

@@ -31,6 +31,8 @@ func Decode(obj map[string]any) State {
 		AutoPromote:   flag(blueGreen, "autoPromotionEnabled", true),
 
 		PostPromotionAnalysis: object(blueGreen, "postPromotionAnalysis") != nil,
+
+		object: obj,
 	}
 	if ref := object(spec, "workloadRef"); ref != nil {
 		s.Ref = &Ref{APIVersion: text(ref, "apiVersion"), Kind: text(ref, "kind"), Name: text(ref, "name")}
@@ -63,6 +65,14 @@ func decodeStatus(status map[string]any) Status {
 		StepIndex:          number(status, "currentStepIndex", -1),
 		Weight:             number(object(object(canary, "weights"), "canary"), "weight", -1),
 		PostPromotionPhase: text(object(blueGreen, "postPromotionAnalysisRunStatus"), "status"),
+	}
+	for _, a := range []map[string]any{
+		object(canary, "currentStepAnalysisRunStatus"), object(canary, "currentBackgroundAnalysisRunStatus"),
+		object(blueGreen, "prePromotionAnalysisRunStatus"), object(blueGreen, "postPromotionAnalysisRunStatus"),
+	} {
+		if a != nil {
+			st.Analyses = append(st.Analyses, Analysis{Name: text(a, "name"), Phase: text(a, "status")})
+		}
 	}
 	for _, c := range list(status, "conditions") {
 		st.Conditions = append(st.Conditions, Condition{

@@ -63,7 +63,7 @@ func judged(runs []Run, answer Answer) (reason, why string, out Answer, ok bool)
 	}
 	for _, r := range runs {
 		switch {
-		case !runComplete(r.Phase):
+		case !r.Complete():
 			return ReasonAnalysisRunning, fmt.Sprintf("AnalysisRun %s is not at its end", r.Name), Wait, true
 		case !r.Evidence():
 			return ReasonNoEvidence, fmt.Sprintf("AnalysisRun %s is Successful, but has no good measurement that counts", r.Name), Undecided, true

@@ -28,6 +28,7 @@ type Sighting struct {
 func (c *Cluster) Follow(ctx context.Context, namespace, name string, out chan<- Sighting) error {
 	f := follower{Cluster: c, namespace: namespace, name: name, out: out}
 	started := time.Now()
+	var refused time.Time // since when an answer is no that was yes before
 	pause := c.retry
 	for {
 		err := f.round(ctx)
@@ -35,11 +36,16 @@ func (c *Cluster) Follow(ctx context.Context, namespace, name string, out chan<-
 			return nil
 		}
 		if err == nil {
-			pause = c.retry
+			pause, refused = c.retry, time.Time{}
 			continue
 		}
 		if bad := c.fatal(err, namespace); bad != nil {
-			return bad
+			if refused.IsZero() {
+				refused = time.Now()
+			}
+			if !f.seen || time.Since(refused) >= c.restart {
+				return bad
+			}
 		}
 		if !f.seen && time.Since(started) >= c.firstContact {
 			return c.unreachable(err)

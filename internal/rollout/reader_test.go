@@ -2,7 +2,9 @@ package rollout
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -15,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 
 	"github.com/buenhyden/hy-home/internal/exit"
@@ -317,8 +320,74 @@ func TestConnect_BadInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base, _, err := c.ServiceProxy("monitoring", "prometheus", "9090")
-	if err != nil || base != "http://127.0.0.1:1/api/v1/namespaces/monitoring/services/prometheus:9090/proxy" {
-		t.Errorf("%s, %v", base, err)
+	if _, err := c.Forward("monitoring", "prometheus", "9090")(t.Context(), "tcp", "prometheus.monitoring.svc:80"); err == nil || !strings.Contains(err.Error(), "reach service monitoring/prometheus: Get") {
+		t.Error(err)
+	}
+}
+
+func TestField(t *testing.T) {
+	s := Decode(map[string]any{
+		"metadata": map[string]any{"name": "shop", "labels": map[string]any{"app.example/team": "blue", "a": "b"}},
+		"spec":     map[string]any{"replicas": int64(4), "steps": []any{map[string]any{"setWeight": 25.0}}},
+	})
+	for path, want := range map[string]string{
+		"metadata.name":                       "shop",
+		"metadata.labels['app.example/team']": "blue",
+		"metadata.labels['none']":             "", // as Argo has it
+		"metadata.labels.a":                   "b",
+		"spec.replicas":                       "4",
+		"spec.steps[0].setWeight":             "25",
+		"spec.steps[1].setWeight":             "error",
+		"spec.steps[x]":                       "error",
+		"spec.steps":                          "error",
+		"spec":                                "error",
+		"status.phase":                        "error",
+		"metadata.name.first":                 "error",
+	} {
+		got, err := s.Field(path)
+		if (err != nil) != (want == "error") || (err == nil && got != want) {
+			t.Errorf("%s: %q, %v", path, got, err)
+		}
+	}
+}
+
+// TestConnect_ReadsARenewedToken has a token that ends while the gate runs, and a
+// new one in the same file.
+func TestConnect_ReadsARenewedToken(t *testing.T) {
+	good := "old"
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+good {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"apiVersion":"argoproj.io/v1alpha1","kind":"AnalysisRunList","items":[]}`)
+	}))
+	defer server.Close()
+	dir := t.TempDir()
+	token, path := filepath.Join(dir, "token"), filepath.Join(dir, "kubeconfig")
+	ca := base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	config := "apiVersion: v1\nkind: Config\nclusters: [{name: c, cluster: {server: '" + server.URL + "', certificate-authority-data: " + ca + "}}]\nusers: [{name: u, user: {tokenFile: '" + token + "'}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\ncurrent-context: c\n"
+	for name, text := range map[string]string{token: "old", path: config} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := Connect(path, "", func(string, ...any) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Runs(t.Context(), State{}); err != nil {
+		t.Fatal(err)
+	}
+	good = "new"
+	if _, err := c.Runs(t.Context(), State{}); !apierrors.IsUnauthorized(err) {
+		t.Errorf("the old token: %v", err)
+	}
+	if err := os.WriteFile(token, []byte("new\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Runs(t.Context(), State{}); err != nil {
+		t.Errorf("the new token: %v", err)
 	}
 }

@@ -38,6 +38,8 @@ type State struct {
 	PostPromotionAnalysis bool // blue-green: analysis comes after the switch
 
 	Status Status
+
+	object map[string]any // all of it, for [State.Field]
 }
 
 // Status is the status of a Rollout as its controller wrote it.
@@ -59,9 +61,13 @@ type Status struct {
 	StepIndex          int64 // of the current step; -1 when there is none
 	Weight             int64 // share of the canary in percent as the router has it; -1 when unknown
 	PostPromotionPhase string
+	Analyses           []Analysis // that are at work now, or were last
 	Conditions         []Condition
 	Pauses             []Pause
 }
+
+// Analysis is what a Rollout says of one of its AnalysisRuns.
+type Analysis struct{ Name, Phase string }
 
 // Condition is an entry of status.conditions.
 type Condition struct{ Type, Status, Reason, Message string }
@@ -141,6 +147,20 @@ func (s State) Weight() int64 {
 		}
 	}
 	return weight
+}
+
+// PauseEnd is when the pause that a canary is at ends by itself; zero when it is
+// at none, or at one that somebody has to end.
+func (s State) PauseEnd() time.Time {
+	current, _ := s.Step()
+	if current == 0 || len(s.Status.Pauses) == 0 || s.Paused {
+		return time.Time{}
+	}
+	step, pause := s.Steps[current-1], s.Status.Pauses[0]
+	if pause.Reason != pauseCanaryStep || pause.Start.IsZero() || step.Forever {
+		return time.Time{}
+	}
+	return pause.Start.Add(step.Duration)
 }
 
 // First reports whether the wanted revision is the first one there is: there is

@@ -183,8 +183,8 @@ func pause(s State, name string) (Decision, bool) {
 		return Decision{Wait, ReasonProgressing, name + " is paused until it promotes itself"}, true
 	case first.Reason == pauseCanaryStep && current > 0 && !s.Steps[current-1].Forever:
 		until := "for " + s.Steps[current-1].Duration.String()
-		if !first.Start.IsZero() {
-			until = "until " + first.Start.Add(s.Steps[current-1].Duration).UTC().Format(time.TimeOnly) + " UTC"
+		if end := s.PauseEnd(); !end.IsZero() {
+			until = "until " + end.UTC().Format(time.TimeOnly) + " UTC"
 		}
 		return Decision{Wait, ReasonProgressing, fmt.Sprintf("%s is paused %s at step %d of %d", name, until, current, all)}, true
 	case current > 0:

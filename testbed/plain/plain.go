@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -58,6 +59,7 @@ type Bed struct {
 	Prometheus string // URL
 
 	procs *processes
+	start func(names ...string) error // by who started the bed; nil if it was opened
 }
 
 // Config returns a client configuration without client-side rate limits, which
@@ -122,6 +124,26 @@ func (b *Bed) Down() error {
 	}
 	return removeRecord(b.Dir)
 }
+
+// Stop kills one of the bed's programs, such as "prometheus", for [Bed.Start] to
+// start again: what a test wants to see the absence of. Both are for who started the bed.
+func (b *Bed) Stop(program string) error { return b.procs.stop(program) }
+
+// Start starts a program that Stop has stopped, with the data and at the address
+// that it had. It does not wait until it answers.
+func (b *Bed) Start(program string) error {
+	if b.start == nil {
+		return fmt.Errorf("start %s: the plain test bed in %s was started by another process", program, b.Dir)
+	}
+	return b.start(program)
+}
+
+// Freeze stops a program from running without ending it: it takes connections
+// and answers nothing, until [Bed.Thaw].
+func (b *Bed) Freeze(program string) error { return b.procs.signal(program, syscall.SIGSTOP) }
+
+// Thaw lets a frozen program go on.
+func (b *Bed) Thaw(program string) error { return b.procs.signal(program, syscall.SIGCONT) }
 
 func newBed(dir, apiServer, prometheus string, procs *processes) *Bed {
 	return &Bed{

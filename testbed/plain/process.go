@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -40,16 +41,17 @@ type processes struct {
 	mu     sync.Mutex
 	list   []process
 	ending bool
-	reaped sync.WaitGroup // one for each child of ours
-	thread chan func()    // see newProcesses; nil if reopened
-	died   func(error)    // told when a child ends that should not
+	gone   map[int]chan struct{} // closed when the child of that number has ended as it was told to
+	reaped sync.WaitGroup        // one for each child of ours
+	thread chan func()           // see newProcesses; nil if reopened
+	died   func(error)           // told when a child ends that should not
 }
 
 // newProcesses starts the thread that will be the parent of every child: Linux
 // sends the parent-death signal when the thread that forked ends, not when its
 // process does, and Go ends threads as it likes unless a goroutine holds one.
 func newProcesses(died func(error)) *processes {
-	p := &processes{thread: make(chan func()), died: died}
+	p := &processes{thread: make(chan func()), died: died, gone: map[int]chan struct{}{}}
 	go func() {
 		runtime.LockOSThread()
 		for f := range p.thread {
@@ -86,13 +88,47 @@ func (p *processes) start(name string, cmd *exec.Cmd, log string, tied bool) err
 	p.reaped.Go(func() {
 		err := cmd.Wait()
 		p.mu.Lock()
-		ending := p.ending
+		ending, gone := p.ending, p.gone[cmd.Process.Pid]
 		p.mu.Unlock()
-		if !ending {
+		switch {
+		case gone != nil:
+			close(gone)
+		case !ending:
 			p.died(ended(name, err, log))
 		}
 	})
 	return nil
+}
+
+// stop kills one child and waits for its end.
+func (p *processes) stop(name string) error {
+	p.mu.Lock()
+	i := slices.IndexFunc(p.list, func(proc process) bool { return proc.Name == name })
+	if i < 0 || p.thread == nil {
+		p.mu.Unlock()
+		return fmt.Errorf("stop %s: it was not started here", name)
+	}
+	pid, gone := p.list[i].PID, make(chan struct{})
+	p.gone[pid] = gone
+	p.list = slices.Delete(p.list, i, i+1)
+	p.mu.Unlock()
+	if err := syscall.Kill(-pid, syscall.SIGKILL); err != nil {
+		return fmt.Errorf("stop %s: %w", name, err)
+	}
+	<-gone
+	return nil
+}
+
+// signal sends one process a signal.
+func (p *processes) signal(name string, sig syscall.Signal) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, proc := range p.list {
+		if proc.Name == name && proc.alive() {
+			return syscall.Kill(proc.PID, sig)
+		}
+	}
+	return fmt.Errorf("%s does not run", name)
 }
 
 // ended says that a process ended by itself, and what it said at last.

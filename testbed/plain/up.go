@@ -48,6 +48,7 @@ func up(ctx context.Context, o Options) (_ *Bed, err error) {
 		return nil, fmt.Errorf("plain test bed: %w", err)
 	}
 	s.Bed = newBed(o.Dir, "https://"+s.api, "http://"+s.prom, newProcesses(died))
+	s.start = s.run
 	defer func() {
 		if err == nil {
 			return

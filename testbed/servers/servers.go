@@ -1,6 +1,6 @@
 // Package servers gives tests the data services that users have, as processes on
-// loopback: PostgreSQL, Redis and an S3 server, with TLS or without. Each test has
-// its own, which ends with the test.
+// loopback: PostgreSQL, Redis and an S3 server, with TLS or without, and a
+// Prometheus that remembers. Each test has its own, which ends with the test.
 //
 // Kafka is not among them: its broker is a program for the JVM. Tests take kfake,
 // which the authors of the client test with, in their own process.

@@ -30,15 +30,21 @@ func (s *shop) as(t *testing.T, user string) string {
 	return path
 }
 
-// TestBed_SmallestRole runs with no more than the Role that users start from.
-func TestBed_SmallestRole(t *testing.T) {
-	s := openShop(t)
-	s.errors(t, 0)
+// shippedRole makes the service account canary-gate with the Role that users start from.
+func (s *shop) shippedRole(t *testing.T) {
+	t.Helper()
 	role, err := fs.ReadFile(infratemplate.FS(), "infra/apps/canary-gate.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Apply(t, s.namespace, string(role))
+}
+
+// TestBed_SmallestRole runs with no more than the Role that users start from.
+func TestBed_SmallestRole(t *testing.T) {
+	s := openShop(t)
+	s.errors(t, 0)
+	s.shippedRole(t)
 	account := s.as(t, "system:serviceaccount:"+s.namespace+":canary-gate")
 	s.release(t, plainRollout, withoutSteps, "v1", "")
 	s.settle(t, rollout.Healthy)
@@ -58,6 +64,11 @@ func TestBed_SmallestRole(t *testing.T) {
 				t.Errorf("%s: %s", tag, w)
 			}
 		}
+	}
+	o := s.gate("v3")
+	o.Kubeconfig, o.Prometheus = account, "service:default/kubernetes:443"
+	if r := <-start(t, o); r.Reason != ReasonNoPrometheus || !strings.Contains(r.Message, "grant get on services in namespace default") {
+		t.Errorf("no permission to forward: %s %s: %s", r.Verdict, r.Reason, r.Message)
 	}
 }
 

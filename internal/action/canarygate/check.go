@@ -10,6 +10,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/gatefile"
 	"github.com/buenhyden/hy-home/internal/judge"
 	"github.com/buenhyden/hy-home/internal/promql"
+	"github.com/buenhyden/hy-home/internal/report"
 	"github.com/buenhyden/hy-home/internal/rollout"
 	"github.com/buenhyden/hy-home/internal/stat"
 )
@@ -17,9 +18,9 @@ import (
 // CheckResult is one check of the gate file with what became of it.
 type CheckResult struct {
 	Name, Group  string
-	Query        string   // as it was sent last, with the fields filled in
-	Condition    string   // what a good result is, in words for a comparison
-	Limit        *float64 // for a line in a chart
+	Query        string       // as it was sent last, with the fields filled in
+	Condition    string       // what a good result is, in words for a comparison
+	Limit        *judge.Bound // for a line in a chart
 	Verdict      Verdict
 	Text         string // one sentence
 	Weight       float64
@@ -27,6 +28,8 @@ type CheckResult struct {
 	DryRun       bool
 	Measurements []judge.Measurement
 	Comparison   *stat.Comparison // of a comparison that was made
+	Canary       []report.Point   // what it compared, for a chart
+	Baseline     []report.Point   // also of a threshold whose query names the revision
 }
 
 // check is a check while it is measured. Its fields belong to the gate's loop.
@@ -35,9 +38,20 @@ type check struct {
 	condition judge.Condition
 	queries   []promql.Template // one, or the long and short window of each pair of a budget
 	course    judge.Course      // of an AnalysisTemplate's metric
+	target    promql.Target     // of an AnalysisTemplate's own address
+	prom      prometheus        // that it is asked at; nil is the gate's
 	result    CheckResult
 	due       time.Time
+	delayed   time.Time // before which an AnalysisTemplate's metric is not measured
 	measuring bool
+}
+
+// timeout bounds one measurement.
+func (c *check) timeout() time.Duration {
+	if c.Metric != nil {
+		return c.Metric.Timeout
+	}
+	return queryTimeout
 }
 
 // newChecks parses the queries of a gate file.
@@ -65,7 +79,7 @@ func newChecks(f gatefile.File) ([]*check, error) {
 			if k.condition, err = judge.Compile(c.Condition, c.FailureCondition); err != nil {
 				return nil, fmt.Errorf("check %q: %w", c.Name, err)
 			}
-			if limit, ok := k.condition.Limit(); ok {
+			if limit, ok := k.condition.Bound(); ok {
 				k.result.Limit = &limit
 			}
 		}
@@ -86,6 +100,7 @@ type shot struct {
 	fields promql.Fields
 	stable string    // hash of the baseline; empty when there is none
 	began  time.Time // when the canary was first there to be measured
+	at     time.Time // when it is taken; of the past in a replay
 }
 
 // checked is a measurement of the check with this index.
@@ -94,10 +109,11 @@ type checked struct {
 	hash       string
 	query      string
 	comparison *stat.Comparison
+	sides      [2][]report.Point // that it compared: canary and baseline
 	judge.Measurement
 }
 
-// sides renders a comparison's query for one revision.
+// side renders a comparison's query for one revision.
 func (s shot) side(q promql.Template, hash string) (string, error) {
 	f := promql.Fields{}
 	for k, v := range s.fields {
@@ -109,9 +125,9 @@ func (s shot) side(q promql.Template, hash string) (string, error) {
 
 // measure asks Prometheus for one check.
 func (c *check) measure(ctx context.Context, prom prometheus, s shot) (m checked) {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout())
 	defer cancel()
-	m = checked{hash: s.fields["pod-hash"], Measurement: judge.Measurement{Time: time.Now(), Value: math.NaN()}}
+	m = checked{hash: s.fields["pod-hash"], Measurement: judge.Measurement{Time: s.at, Value: math.NaN()}}
 	var err error
 	switch {
 	case c.Compare != nil:
@@ -134,7 +150,7 @@ func (c *check) threshold(ctx context.Context, prom prometheus, s shot, m *check
 	}
 	var r promql.Result
 	if c.Metric != nil && c.Metric.Range != nil {
-		r, err = rangeOf(ctx, prom, m.query, *c.Metric.Range)
+		r, err = rangeOf(ctx, prom, m.query, *c.Metric.Range, s.at)
 	} else {
 		r, err = prom.Query(ctx, m.query)
 	}
@@ -156,12 +172,12 @@ func (c *check) threshold(ctx context.Context, prom prometheus, s shot, m *check
 	return nil
 }
 
-func rangeOf(ctx context.Context, prom prometheus, query string, r gatefile.Range) (promql.Result, error) {
-	start, err := judge.EvaluateTime(r.Start)
+func rangeOf(ctx context.Context, prom prometheus, query string, r gatefile.Range, at time.Time) (promql.Result, error) {
+	start, err := judge.EvaluateTime(r.Start, at)
 	if err != nil {
 		return promql.Result{}, fmt.Errorf("rangeQuery.start %q: %w", r.Start, err)
 	}
-	end, err := judge.EvaluateTime(r.End)
+	end, err := judge.EvaluateTime(r.End, at)
 	if err != nil {
 		return promql.Result{}, fmt.Errorf("rangeQuery.end %q: %w", r.End, err)
 	}
@@ -172,78 +188,16 @@ func rangeOf(ctx context.Context, prom prometheus, query string, r gatefile.Rang
 	return prom.QueryRange(ctx, query, start, end, step)
 }
 
-// compare takes the values of both revisions over the same window.
-func (c *check) compare(ctx context.Context, prom prometheus, s shot, m *checked) error {
-	if s.stable == "" {
-		m.Outcome, m.Message = judge.NoData, "there is no stable revision to compare with"
-		return nil
-	}
-	start := s.began.Add(time.Duration(c.Compare.WarmUp))
-	if !start.Before(m.Time) {
-		m.Outcome, m.Message = judge.NoData, fmt.Sprintf("the canary is not older than its warm-up of %s", time.Duration(c.Compare.WarmUp))
-		return nil
-	}
-	var values [2][]float64
-	for i, hash := range []string{s.fields["pod-hash"], s.stable} {
-		query, err := s.side(c.queries[0], hash)
-		if err != nil {
-			return err
-		}
-		if i == 0 {
-			m.query = query
-		}
-		r, err := prom.QueryRange(ctx, query, start, m.Time, time.Duration(c.Compare.Step))
-		if err != nil {
-			return err
-		}
-		values[i] = r.Values
-	}
-	x := stat.Compare(values[0], values[1], c.Compare.Confidence)
-	m.comparison, m.Value = &x, x.MedianX
-	m.Text = fmt.Sprintf("%s against %s", stat.Text(x.MedianX), stat.Text(x.MedianY))
-	m.Outcome = judge.Successful // it was made; what it means is ruled on with all others
-	return nil
-}
-
-// burn compares the burn rate of each pair of windows with its limit.
-func (c *check) burn(ctx context.Context, prom prometheus, s shot, m *checked) error {
-	var said []string
-	m.Outcome = judge.Successful
-	for i, w := range c.Budget.Windows {
-		var rates [2]float64
-		for j := range 2 {
-			query, err := s.side(c.queries[2*i+j], s.fields["pod-hash"])
-			if err != nil {
-				return err
-			}
-			m.query = query
-			r, err := prom.Query(ctx, query)
-			if err != nil {
-				return err
-			}
-			if len(r.Values) != 1 || math.IsNaN(r.Values[0]) {
-				m.Outcome, m.Message = judge.NoData, fmt.Sprintf("the share of errors over %s is %s, not one number", []string{w.Long, w.Short}[j], r)
-				return nil
-			}
-			rates[j] = r.Values[0] / (1 - c.Budget.Objective/100)
-		}
-		if rates[0] > w.Burn && rates[1] > w.Burn {
-			m.Outcome = judge.Failed
-		}
-		if i == 0 {
-			m.Value = rates[0]
-		}
-		said = append(said, fmt.Sprintf("burn %s over %s and %s over %s (limit %g)", stat.Text(rates[0]), w.Long, stat.Text(rates[1]), w.Short, w.Burn))
-	}
-	m.Text = strings.Join(said, ", ")
-	return nil
-}
-
 // shot is what a measurement that starts now needs of the gate.
-func (g *gate) shot(s rollout.State) shot {
+func (g *gate) shot(s rollout.State, now time.Time, queries ...promql.Template) shot {
 	f := promql.Fields{"pod-hash": s.Status.PodHash, "namespace": g.namespace, "rollout": g.name}
 	if g.stable != "" {
 		f["stable-hash"] = g.stable
 	}
-	return shot{fields: f, stable: g.stable, began: g.began}
+	for _, q := range queries {
+		for _, path := range q.Paths() {
+			f[path], _ = s.Field(path) // an empty value is refused where it is needed
+		}
+	}
+	return shot{fields: f, stable: g.stable, began: g.began, at: now}
 }

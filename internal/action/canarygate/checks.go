@@ -14,27 +14,39 @@ func (g *gate) askChecks(ctx context.Context, now time.Time, out chan<- checked)
 		if !g.mayCheck(c) || now.Before(c.due) {
 			continue
 		}
+		if c.Metric != nil && c.delayed.IsZero() {
+			if c.delayed = now.Add(c.Metric.Delay); c.Metric.Delay > 0 {
+				c.due = c.delayed
+				continue
+			}
+		}
 		c.measuring, c.due = true, now.Add(time.Duration(c.Interval))
 		go func(s shot) {
-			m := c.measure(ctx, g.prom, s)
+			m := c.measure(ctx, g.of(c), s)
 			m.index = i
 			out <- m
-		}(g.shot(*g.state))
+		}(g.shot(*g.state, now, c.queries...))
 	}
 }
 
-// mayCheck: a comparison is made once, at the end. To look again and again would
-// find a difference by chance sooner or later.
 func (g *gate) mayCheck(c *check) bool {
-	if !g.ready || c.measuring || !g.judgeable() || (c.Metric != nil && c.course.Phase.Complete()) {
+	return g.ready && !c.measuring && g.judgeable() && c.open(g.end)
+}
+
+// open reports whether the check is to be measured at all. A comparison is made
+// once, when the Rollout came to its target: to look again and again would find a
+// difference by chance sooner or later.
+func (c *check) open(end time.Time) bool {
+	if c.Metric != nil && c.course.Phase.Complete() {
 		return false
 	}
-	return c.Compare == nil || (!g.end.IsZero() && len(c.result.Measurements) == 0)
+	return c.Compare == nil || (!end.IsZero() && len(c.result.Measurements) == 0)
 }
 
 func (g *gate) resetChecks() {
 	for _, c := range g.checks {
-		c.result.Measurements, c.result.Comparison, c.course, c.due = nil, nil, judge.Course{}, time.Time{}
+		c.result.Measurements, c.result.Comparison, c.course = nil, nil, judge.Course{}
+		c.due, c.delayed = time.Time{}, time.Time{}
 	}
 }
 
@@ -45,26 +57,35 @@ func (g *gate) countCheck(m checked) {
 	if m.hash != g.result.PodHash {
 		return
 	}
+	c.count(m, g.end)
+	g.Progress(m.line(c.Name))
+}
+
+// count notes a measurement and when the next one is due; end is when the Rollout
+// came to its target.
+func (c *check) count(m checked, end time.Time) {
 	c.result.Query = m.query
 	c.result.Measurements = append(c.result.Measurements, m.Measurement)
 	if m.comparison != nil {
-		c.result.Comparison = m.comparison
+		c.result.Comparison, c.result.Canary, c.result.Baseline = m.comparison, m.sides[0], m.sides[1]
 	}
 	if c.Metric != nil {
 		c.course.Add(c.Metric.Metric, m.Outcome)
 		if m.Outcome == judge.Error && !c.course.Phase.Complete() {
-			c.due = m.Time.Add(min(time.Duration(c.Interval), errorRetry))
+			c.due = m.Time.Add(errorRetry)
 		}
 	}
-	if g.end.After(m.Time) {
-		c.due = g.end
+	if end.After(m.Time) {
+		c.due = later(end, c.delayed)
 	}
-	line := c.Name + ": " + m.Text + " " + string(m.Outcome)
-	if m.Message != "" {
-		line += " (" + m.Message + ")"
-	}
-	g.Progress(line)
 }
 
 // errorRetry is when Argo tries again after an error, whatever the interval.
 const errorRetry = 10 * time.Second
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}

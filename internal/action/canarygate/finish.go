@@ -3,13 +3,25 @@ package canarygate
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/rollout"
 )
 
+// runPatience is how long an AnalysisRun may outlive the end of the Rollout that
+// it is to be evidence for. Argo stops what runs in the background only then.
+const runPatience = 15 * time.Second
+
+// running reports whether a run is still to end. Short of the end of the Rollout
+// those in the background go on, and speak neither for it nor against it.
+func (g *gate) running(r rollout.Run) bool {
+	return !r.Complete() && g.until == (rollout.Target{})
+}
+
 // finish asks for the verdict and, when there is one, completes it with what
-// only the cluster knows: the AnalysisRuns. They are listed once, here, because
+// only the cluster knows: the AnalysisRuns. They are listed here alone, because
 // nothing before the end depends on them.
 func (g *gate) finish(ctx context.Context) bool {
 	if g.state == nil {
@@ -19,25 +31,36 @@ func (g *gate) finish(ctx context.Context) bool {
 	if c.verdict == "" {
 		return false
 	}
+	now := time.Now()
+	if c.verdict == Passed && now.Before(g.recheck) {
+		return false
+	}
 	if g.judgeable() {
 		runs, err := g.cluster.Runs(ctx, *g.state)
+		demanded, last := c.verdict == Passed && (g.RequireAnalysis || c.needsEvidence), g.end.Add(runPatience)
+		if demanded && slices.ContainsFunc(runs, g.running) && now.Before(last) {
+			// Twice as long each time: few requests, and at once where it takes no time.
+			if g.recheck = now.Add(max(200*time.Millisecond, now.Sub(g.end))); g.recheck.After(last) {
+				g.recheck = last
+			}
+			return false
+		}
 		if err != nil {
 			g.result.Warnings = append(g.result.Warnings, "the AnalysisRuns could not be read: "+err.Error())
 		}
 		g.result.Runs = runs
 	}
 	g.result.Warnings = append(g.result.Warnings, rollout.Warnings(*g.state)...)
-	if c.needsEvidence && !evidence(g.result.Runs) {
-		c = conclusion{
-			verdict: Inconclusive, reason: ReasonNoEvidence,
-			message: c.message + ", but nothing was measured: no query was given and no AnalysisRun of this revision has a good measurement",
-		}
+	if c.verdict == Passed {
+		c = g.demandEvidence(c)
 	}
 	c = g.withCause(c)
 	g.conclude(c.verdict, c.reason, c.message)
 	g.result.Settled = g.settled(c)
-	g.result.Score = g.sum().score
+	g.result.Score = g.sum(g.end).score
 	g.act(ctx)
+	g.baselines(ctx)
+	g.result.Message += g.beside()
 	return true
 }
 
@@ -83,13 +106,35 @@ func (g *gate) settled(c conclusion) time.Time {
 	return g.sighted
 }
 
-func evidence(runs []rollout.Run) bool {
-	for _, r := range runs {
-		if r.Evidence() {
-			return true
+// demandEvidence takes a pass back for which there is no measurement. Without
+// measurements of the gate's own, one AnalysisRun has to have some; where analysis
+// is required, each has. "Successful" is no evidence: Argo says so of a run that
+// was stopped before it measured anything.
+func (g *gate) demandEvidence(c conclusion) conclusion {
+	var without []string
+	with := false
+	for _, r := range g.result.Runs {
+		switch {
+		case r.Evidence():
+			with = true
+		case r.Complete() || g.running(r):
+			without = append(without, r.Name)
 		}
 	}
-	return false
+	none := "no AnalysisRun of this revision has a good measurement"
+	switch {
+	case !with && g.RequireAnalysis:
+	case !with && c.needsEvidence:
+		none = "nothing was measured: no query was given and " + none
+	case len(without) > 0 && g.RequireAnalysis:
+		none = "AnalysisRun " + strings.Join(without, ", ") + " has no good measurement that counts"
+	default:
+		for _, name := range without {
+			g.result.Warnings = append(g.result.Warnings, "AnalysisRun "+name+" has no good measurement that counts")
+		}
+		return c
+	}
+	return conclusion{verdict: Inconclusive, reason: ReasonNoEvidence, message: c.message + ", but " + none}
 }
 
 // act does to the Rollout what was asked for: it stops one that the gate found
@@ -112,6 +157,5 @@ func (g *gate) act(ctx context.Context) {
 		g.result.Warnings = append(g.result.Warnings, err.Error())
 		return
 	}
-	g.result.Aborted = g.result.Acted == "aborted"
 	g.Progress("the Rollout is " + g.result.Acted)
 }

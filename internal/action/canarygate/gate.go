@@ -33,6 +33,8 @@ type gate struct {
 	measuring bool      // a measurement is under way
 	due       time.Time // of the next one
 	look      time.Time // of the next look at pods; zero when they are available
+	word      time.Time // of the next word about a pause; zero when there is none
+	recheck   time.Time // of AnalysisRuns that are not at their end although the Rollout is
 	invalid   time.Time // since when the spec names something that is not there
 	suspect   *rollout.Trouble
 	since     time.Time // when the suspect was first seen
@@ -49,7 +51,7 @@ func (g *gate) watch(ctx context.Context) error {
 	sightings := make(chan rollout.Sighting)
 	lost := make(chan error, 1)
 	go func() { lost <- g.cluster.Follow(ctx, g.namespace, g.name, sightings) }()
-	measured := make(chan taken, 1)
+	measured := make(chan checked, 1)
 	checks := make(chan checked, len(g.checks))
 	preflight := make(chan error, 1)
 	bounds := make(chan bound)
@@ -119,111 +121,13 @@ func (g *gate) watch(ctx context.Context) error {
 		now := time.Now()
 		if g.mayMeasure() && !now.Before(g.due) {
 			g.measuring, g.due = true, now.Add(g.Interval)
-			go func(s shot) { measured <- g.measure(ctx, s) }(g.shot(*g.state))
+			go func(s shot) { measured <- g.measure(ctx, s) }(g.shot(*g.state, now, g.query))
 		}
 		g.askChecks(ctx, now, checks)
 		g.lookAtPods(ctx, now)
+		g.tell(now)
 		tick.Reset(g.wake(now))
 	}
-}
-
-// sight takes in the Rollout as it is now.
-func (g *gate) sight(s rollout.Sighting) {
-	g.state, g.sighted = s.State, s.Time
-	if s.State == nil {
-		g.decision, g.end = rollout.Decision{}, time.Time{}
-		g.note(s.Time, "there is no such Rollout")
-		return
-	}
-	g.decision = g.patient(g.decide(*s.State), s.Time)
-	container, ok := g.image.Find(s.State.Template(), g.Container)
-	if g.image == (rollout.Image{}) && g.judgeable() && len(s.State.Template()) > 0 {
-		// The commit is bound: what it runs now is the image from here on, and another
-		// one after it is another release.
-		container, ok = s.State.Template()[0], true
-		if image, err := rollout.ParseImage(container.Image); err == nil {
-			g.image, g.result.Expected = image, image.String()
-		}
-	}
-	g.seen = g.seen || ok
-	phase, message := rollout.Phase(*s.State)
-	step, steps := s.State.Step()
-	r := &g.result
-	r.Phase, r.PhaseMessage = phase, message
-	if ok {
-		r.Image = container.Image
-	}
-	if g.judgeable() {
-		if r.PodHash != s.State.Status.PodHash { // what was measured of another revision says nothing of this one
-			r.Measurements, g.due, g.suspect = nil, s.Time, nil
-			g.began, g.stable, g.looks = time.Time{}, "", 0
-			g.resetChecks()
-		}
-		if g.began.IsZero() && s.State.Status.Updated > 0 {
-			g.began = s.Time
-		}
-		if h := s.State.Status.StableHash; h != "" && h != s.State.Status.PodHash {
-			g.stable = h
-		}
-		r.PodHash, r.Revision, r.Step, r.Steps, r.Weight = s.State.Status.PodHash, s.State.Revision, step, steps, s.State.Weight()
-	}
-	switch {
-	case g.decision.Answer != rollout.Pass:
-		g.end = time.Time{}
-	case g.end.IsZero():
-		g.end, g.due = s.Time, s.Time // the last measurement is due at once
-		for _, c := range g.checks {
-			c.due = s.Time
-		}
-	}
-	switch st := s.State.Status; {
-	case !g.judgeable() || g.decision.Answer != rollout.Wait || st.Available >= st.Replicas:
-		g.look, g.suspect = time.Time{}, nil
-	case g.look.IsZero():
-		g.look = s.Time.Add(firstLook)
-	}
-	g.note(s.Time, describe(g.decision, phase, message, step, steps, s.State.Weight()))
-}
-
-// describe is one line of the log.
-func describe(d rollout.Decision, phase, message string, step, steps int, weight int64) string {
-	if d.Reason == rollout.ReasonNotExpected {
-		return d.Message
-	}
-	line := phase
-	if message != "" {
-		line += " (" + message + ")"
-	}
-	if step > 0 {
-		line += fmt.Sprintf(", step %d of %d", step, steps)
-	}
-	if weight >= 0 {
-		line += fmt.Sprintf(", %d %%", weight)
-	}
-	return line
-}
-
-// note records a change, once.
-func (g *gate) note(at time.Time, line string) {
-	changes := g.result.Changes
-	if len(changes) > 0 && changes[len(changes)-1].Text == line {
-		return
-	}
-	g.result.Changes = append(changes, Change{Time: at, Text: line})
-	g.Progress(line)
-}
-
-// judgeable reports whether what is seen is the expected revision, with a status
-// that speaks of it.
-func (g *gate) judgeable() bool {
-	if g.state == nil || g.state.Status.PodHash == "" {
-		return false
-	}
-	switch g.decision.Reason {
-	case rollout.ReasonNotExpected, rollout.ReasonSuperseded, rollout.ReasonUnobserved, rollout.ReasonDeleting:
-		return false
-	}
-	return true
 }
 
 // wake is when something is due that no event announces.
@@ -239,6 +143,11 @@ func (g *gate) wake(now time.Time) time.Duration {
 	}
 	if !g.look.IsZero() && g.look.Before(next) {
 		next = g.look
+	}
+	for _, at := range []time.Time{g.word, g.recheck} {
+		if at.After(now) && at.Before(next) {
+			next = at
+		}
 	}
 	if until := g.invalid.Add(invalidPatience); !g.invalid.IsZero() && g.decision.Answer == rollout.Wait && until.Before(next) {
 		next = until
@@ -266,7 +175,7 @@ func (g *gate) facts() facts {
 	return facts{
 		decision: g.decision, trouble: g.trouble, end: g.end,
 		measures: g.measures, measurements: g.result.Measurements, limits: g.limits,
-		checks: g.sum(),
+		checks: g.sum(g.end),
 	}
 }
 

@@ -50,12 +50,8 @@ func TestChecks_OverHTTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	prom, err := p.connect(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := &stage{rollouts: []scene{{0, healthy("v2")}}, start: time.Now()}
-	r, err := run(t.Context(), p, s, prom)
+	r, err := run(t.Context(), p, s, nil)
 	if err != nil || r.Verdict != Passed {
 		t.Fatalf("%v %s: %s", err, r.Verdict, r.Message)
 	}

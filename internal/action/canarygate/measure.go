@@ -2,46 +2,27 @@ package canarygate
 
 import (
 	"context"
-	"math"
+	"strings"
 	"time"
 
-	"github.com/buenhyden/hy-home/internal/judge"
+	"github.com/buenhyden/hy-home/internal/gatefile"
 	"github.com/buenhyden/hy-home/internal/promql"
 )
 
 // queryTimeout bounds one measurement.
 const queryTimeout = 5 * time.Second
 
-// taken is a measurement with the revision that it was taken of.
-type taken struct {
-	judge.Measurement
-	hash, query string
-}
-
-// measure asks Prometheus once.
-func (g *gate) measure(ctx context.Context, s shot) taken {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
-	m := taken{hash: s.fields["pod-hash"], Measurement: judge.Measurement{Time: time.Now(), Value: math.NaN()}}
-	var err error
-	if m.query, err = s.side(g.query, s.fields["pod-hash"]); err == nil {
-		var r promql.Result
-		if r, err = g.prom.Query(ctx, m.query); err == nil {
-			m.Text = r.String()
-			if len(r.Values) > 0 {
-				m.Value = r.Values[0]
-			}
-			m.Outcome, m.Message = g.condition.Judge(r.Value())
-		}
+// measure asks for the query as for a threshold of the gate file.
+func (g *gate) measure(ctx context.Context, s shot) checked {
+	own := check{
+		Check:     gatefile.Check{Condition: g.Condition, FailureCondition: g.FailureCondition},
+		condition: g.condition, queries: []promql.Template{g.query},
 	}
-	if err != nil {
-		m.Outcome, m.Message = judge.Error, err.Error()
-	}
-	return m
+	return own.measure(ctx, g.prom, s)
 }
 
 // count takes a measurement in.
-func (g *gate) count(m taken) {
+func (g *gate) count(m checked) {
 	g.measuring = false
 	if m.hash != g.result.PodHash {
 		return
@@ -51,13 +32,14 @@ func (g *gate) count(m taken) {
 	if g.end.After(m.Time) {
 		g.due = g.end // it began before the end: one more is due at once
 	}
-	line := "measured " + m.Text
-	if m.Text == "" {
-		line = "not measured"
-	}
-	line += ": " + string(m.Outcome)
+	g.Progress(m.line("query"))
+}
+
+// line is a measurement in the log.
+func (m checked) line(name string) string {
+	line := name + ": " + strings.TrimSpace(m.Text+" "+string(m.Outcome))
 	if m.Message != "" {
 		line += " (" + m.Message + ")"
 	}
-	g.Progress(line)
+	return line
 }

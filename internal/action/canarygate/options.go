@@ -9,6 +9,7 @@
 package canarygate
 
 import (
+	"cmp"
 	"log/slog"
 	"regexp"
 	"slices"
@@ -50,12 +51,16 @@ type Options struct {
 	Gate    gatefile.File     // checks beside or in place of Query; goes with Prometheus
 	Headers map[string]string // for Prometheus: a token, a tenant
 
+	HTTPConfig string // for Prometheus, in the form of its http_client_config: credentials, TLS
+
+	RequireAnalysis bool // AnalysisRuns of the revision must have measured something good, each
+
 	Until  string        // healthy, paused or step:N; healthy
 	Grace  time.Duration // how long a pod may be unable to start; 5s
 	OnFail string        // none, abort or pause, while it is still under way; none
 	OnPass string        // none or promote, out of the pause that Until waited for; none
-	Abort  bool          // the same as OnFail abort
 
+	Mask     func(string) // hides a secret that was read, before its first use; may be nil
 	Progress func(string) // one line of what is seen now; may be nil
 	Log      *slog.Logger // debug output; may be nil
 }
@@ -68,6 +73,7 @@ type plan struct {
 	appName         string
 	image           rollout.Image
 	target          promql.Target
+	http            promql.HTTPConfig
 	query           promql.Template
 	condition       judge.Condition
 	limits          judge.Limits
@@ -81,14 +87,19 @@ type plan struct {
 // Rollout is healthy. It is Argo's default for consecutiveErrorLimit.
 const unanswered = 4
 
+// Check refuses options that no gate can begin with, before anything is asked.
+func (o Options) Check() error {
+	_, err := o.check()
+	return err
+}
+
 var kubernetesName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
 
 // check parses the options. The first fault is bad input.
 func (o Options) check() (plan, error) {
 	p := plan{Options: o}
-	var ok bool
-	if p.namespace, p.name, ok = strings.Cut(o.Rollout, "/"); !ok || !kubernetesName.MatchString(p.namespace) || !kubernetesName.MatchString(p.name) {
-		return plan{}, exit.BadInputf("input rollout is %q: it must be namespace/name, such as apps/backend", o.Rollout)
+	if err := p.checkRollout(); err != nil {
+		return plan{}, err
 	}
 	var err error
 	if err := p.checkRevision(); err != nil {
@@ -110,16 +121,27 @@ func (o Options) check() (plan, error) {
 	if err := p.checkCourse(); err != nil {
 		return plan{}, err
 	}
-	p.Grace = or(o.Grace, 5*time.Second)
-	p.Interval, p.Timeout, p.AppearTimeout = or(o.Interval, 10*time.Second), or(o.Timeout, 10*time.Minute), or(o.AppearTimeout, time.Minute)
-	p.limits = judge.Limits{Successful: or(o.Measurements, 3), Failed: o.FailureLimit, Unanswered: unanswered}
+	p.Grace = cmp.Or(o.Grace, 5*time.Second)
+	p.Interval, p.Timeout, p.AppearTimeout = cmp.Or(o.Interval, 10*time.Second), cmp.Or(o.Timeout, 10*time.Minute), cmp.Or(o.AppearTimeout, time.Minute)
+	p.limits = judge.Limits{Successful: cmp.Or(o.Measurements, 3), Failed: o.FailureLimit, Unanswered: unanswered}
 	if p.Progress == nil {
 		p.Progress = func(string) {}
+	}
+	if p.Mask == nil {
+		p.Mask = func(string) {}
 	}
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
 	return p, nil
+}
+
+func (p *plan) checkRollout() error {
+	var ok bool
+	if p.namespace, p.name, ok = strings.Cut(p.Rollout, "/"); !ok || !kubernetesName.MatchString(p.namespace) || !kubernetesName.MatchString(p.name) {
+		return exit.BadInputf("input rollout is %q: it must be namespace/name, such as apps/backend", p.Rollout)
+	}
+	return nil
 }
 
 var commit = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
@@ -145,10 +167,7 @@ func (p *plan) checkCourse() error {
 	if p.until, err = rollout.ParseTarget(p.Until); err != nil {
 		return exit.BadInputf("input until is %q: %w", p.Until, err)
 	}
-	if p.Abort && p.OnFail == "" {
-		p.OnFail = "abort"
-	}
-	p.OnFail, p.OnPass = or(p.OnFail, "none"), or(p.OnPass, "none")
+	p.OnFail, p.OnPass = cmp.Or(p.OnFail, "none"), cmp.Or(p.OnPass, "none")
 	if !slices.Contains([]string{"none", "abort", "pause"}, p.OnFail) {
 		return exit.BadInputf("input on-fail is %q: it must be none, abort or pause", p.OnFail)
 	}
@@ -158,6 +177,7 @@ func (p *plan) checkCourse() error {
 	if p.OnPass == "promote" && p.until == (rollout.Target{}) {
 		return exit.BadInputf("input on-pass is promote, but until is healthy: there is nothing left to promote then, set until to paused or step:N")
 	}
+	p.pass, p.marginal = 100, 100
 	if p.Gate.Pass != nil {
 		p.pass, p.marginal = *p.Gate.Pass, *p.Gate.Marginal
 	}
@@ -166,24 +186,19 @@ func (p *plan) checkCourse() error {
 
 func (p *plan) checkQuery() error {
 	conditions := p.Condition + p.FailureCondition
-	if p.Prometheus == "" && len(p.Gate.Checks) > 0 {
-		p.Prometheus = p.Gate.Prometheus
-		for _, c := range p.Gate.Checks { // a template names its own
-			if c.Metric != nil && p.Prometheus == "" {
-				p.Prometheus = c.Metric.Address
-			}
-		}
-	}
 	var err error
 	if p.checks, err = newChecks(p.Gate); err != nil {
 		return exit.BadInputf("the gate file is not valid: %w", err)
 	}
+	if p.http, err = promql.ParseHTTPConfig(p.HTTPConfig); err != nil {
+		return exit.BadInputf("input prometheus-http-config is not valid: %w", err)
+	}
+	if p.Prometheus == "" && len(p.checks) > 0 {
+		p.Prometheus = p.Gate.Prometheus
+	}
 	switch {
 	case p.Query == "" && conditions == "" && len(p.checks) > 0:
-		if p.target, err = promql.ParseTarget(p.Prometheus); err != nil {
-			return exit.BadInputf("input prometheus is not valid, which the gate file's checks need: %w", err)
-		}
-		return nil
+		return p.checkTargets()
 	case p.Query == "" && p.Prometheus == "" && conditions == "":
 		return nil
 	case p.Query == "":
@@ -193,9 +208,6 @@ func (p *plan) checkQuery() error {
 	case conditions == "":
 		return exit.BadInputf("input condition is empty although input query is set: say when a result is good, such as result[0] < 0.05")
 	}
-	if p.target, err = promql.ParseTarget(p.Prometheus); err != nil {
-		return exit.BadInputf("input prometheus is not valid: %w", err) // its value may hold credentials
-	}
 	if p.query, err = promql.ParseTemplate(p.Query); err != nil {
 		return exit.BadInputf("input query is %q: %w", p.Query, err)
 	}
@@ -203,14 +215,25 @@ func (p *plan) checkQuery() error {
 		return exit.BadInputf("input condition is not valid in Argo's expression language: %w", err)
 	}
 	p.measures = true
-	return nil
+	return p.checkTargets()
 }
 
-// or returns v, or its default when it is zero.
-func or[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
+// checkTargets finds where each query is asked: at the Prometheus that the input
+// names, else the gate file; only without either at the address of a template.
+func (p *plan) checkTargets() (err error) {
+	if p.Prometheus != "" {
+		if p.target, err = promql.ParseTarget(p.Prometheus); err != nil {
+			return exit.BadInputf("input prometheus is not valid: %w", err) // its value may hold credentials
+		}
+		return nil
 	}
-	return v
+	for _, c := range p.checks {
+		if c.Metric == nil || c.Metric.Address == "" {
+			return exit.BadInputf("input prometheus is empty, and nothing says where check %q is asked: give a URL or service:namespace/name:port", c.Name)
+		}
+		if c.target, err = promql.ParseAddress(c.Metric.Address); err != nil {
+			return exit.BadInputf("the address in the template of check %q is not valid: %w", c.Name, err)
+		}
+	}
+	return nil
 }

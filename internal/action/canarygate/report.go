@@ -25,15 +25,10 @@ func (r Result) Report() report.Report {
 		out.Status = report.Unclear
 	}
 	if len(r.Checks) > 0 {
-		out.Sections = append(out.Sections, r.checked())
-		for _, c := range r.Checks {
-			if c.Comparison == nil && len(c.Measurements) > 1 && len(out.Charts) < mostCharts {
-				out.Charts = append(out.Charts, r.chartOf(c.Name, c.Measurements, c.Limit))
-			}
-		}
+		out.Sections = append(out.Sections, report.Section{Title: "Checks", Text: fmt.Sprintf("Score %g of 100.", r.Score), Table: checkTable(r.Checks)})
 	}
+	out.Charts = r.charts()
 	if len(r.Measurements) > 0 {
-		out.Charts = append(out.Charts, r.chartOf("Measured value", r.Measurements, r.Limit))
 		out.Sections = append(out.Sections, r.measured())
 	}
 	if r.Query != "" {
@@ -78,41 +73,18 @@ func (r Result) facts() []report.Fact {
 		}
 		add("Step", step)
 	}
-	switch {
-	case r.Acted != "":
+	if r.Acted != "" {
 		add("Acted", r.Acted+" by the gate")
-	case r.Aborted:
-		add("Aborted", "by the gate")
 	}
 	add("Watched", fmt.Sprintf("%.1f s", r.End.Sub(r.Start).Seconds()))
 	add("API requests", strconv.Itoa(r.APICalls))
 	return facts
 }
 
-// mostCharts bounds a summary, which GitHub cuts at 1 MiB.
-const mostCharts = 12
-
-// chartOf draws measurements with the moments at which the Rollout changed.
-func (r Result) chartOf(title string, ms []judge.Measurement, limit *float64) report.Chart {
-	c := report.Chart{Title: title, Series: []report.Series{{Name: "canary"}}}
-	for _, m := range ms {
-		c.Series[0].Points = append(c.Series[0].Points, report.Point{Time: m.Time, Value: m.Value})
-	}
-	if limit != nil {
-		c.Limit = &report.Limit{Name: "limit", Value: *limit}
-	}
-	for _, change := range r.Changes {
-		if _, step, ok := strings.Cut(change.Text, ", step "); ok && !change.Time.Before(ms[0].Time) {
-			c.Marks = append(c.Marks, report.Mark{Time: change.Time, Name: "step " + step})
-		}
-	}
-	return c
-}
-
-// checked is the table of the gate file's checks.
-func (r Result) checked() report.Section {
-	s := report.Section{Title: "Checks", Text: fmt.Sprintf("Score %g of 100.", r.Score), Table: report.Table{Header: []string{"", "Check", "Group", "Last", "Good when", "Samples", "Said"}}}
-	for _, c := range r.Checks {
+// checkTable shows the checks of a gate file.
+func checkTable(checks []CheckResult) report.Table {
+	t := report.Table{Header: []string{"", "Check", "Group", "Last", "Good when", "Samples", "Said"}}
+	for _, c := range checks {
 		last, name := "", c.Name
 		if n := len(c.Measurements); n > 0 {
 			last = c.Measurements[n-1].Text
@@ -124,13 +96,13 @@ func (r Result) checked() report.Section {
 		if c.Comparison != nil {
 			samples = c.Comparison.N
 		}
-		verdict := map[Verdict]string{Passed: "ok", Failed: "NO"}[c.Verdict]
-		if verdict == "" {
-			verdict = "?"
+		sign := map[Verdict]string{Passed: "✓", Failed: "✗"}[c.Verdict]
+		if sign == "" {
+			sign = "?"
 		}
-		s.Table.Rows = append(s.Table.Rows, []string{verdict, name, c.Group, last, c.Condition, strconv.Itoa(samples), c.Text})
+		t.Rows = append(t.Rows, []string{sign, name, c.Group, last, c.Condition, strconv.Itoa(samples), c.Text})
 	}
-	return s
+	return t
 }
 
 // measured lists the measurements, the last ones if there are very many.
@@ -193,10 +165,16 @@ func analysis(runs []rollout.Run) report.Section {
 
 // FirstLine is what everyone reads: the answer, what it is about, and the cause.
 func (r Result) FirstLine() string {
-	answer := map[Verdict]string{Passed: "YES", Failed: "NO"}[r.Verdict]
-	if answer == "" {
-		answer = "CANNOT TELL"
-	}
 	namespace, name, _ := strings.Cut(r.Rollout, "/")
-	return fmt.Sprintf("%s: %s (%s) at %s: %s", answer, name, namespace, r.Expected, r.Message)
+	return fmt.Sprintf("%s: %s (%s) at %s: %s", answer(r.Verdict), name, namespace, r.Expected, r.Message)
+}
+
+func answer(v Verdict) string {
+	switch v {
+	case Passed:
+		return "YES"
+	case Failed:
+		return "NO"
+	}
+	return "CANNOT TELL"
 }

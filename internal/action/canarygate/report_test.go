@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func sample() Result {
 	start := time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC)
 	at := func(s float64) time.Time { return start.Add(time.Duration(s * float64(time.Second))) }
-	limit := 0.05
+	limit := judge.Bound{Value: 0.05}
 	return Result{
 		Verdict: Failed, Reason: "aborted",
 		Message: `Rollout apps/backend was aborted because metric "error-share" of AnalysisRun backend-7d9f-3-2 ended as Failed, last measurement [0.51] <script>alert(1)</script> | **x**`,
@@ -42,9 +42,10 @@ func sample() Result {
 			{Name: "background", Type: "Background", Phase: "Error", Message: "no such host"},
 		},
 		Changes: []Change{
-			{at(0), "Rollout apps/backend does not want it yet"},
-			{at(0.8), "Progressing (more replicas need to be updated), step 1 of 4, 25 %"},
-			{at(8), "Degraded (RolloutAborted), step 2 of 4, 25 %"},
+			{at(0), "Rollout apps/backend does not want it yet", 0, 0},
+			{at(0.8), "Progressing (more replicas need to be updated), step 1 of 4, 25 %", 1, 25},
+			{at(6), "Progressing (more replicas need to be updated), step 3 of 4, 50 %", 3, 50},
+			{at(8), "Degraded (RolloutAborted), step 3 of 4, 50 %", 3, 50},
 		},
 		Warnings: []string{"condition ReplicaFailure (FailedCreate): quota `x` | y"},
 		Start:    start, End: at(8.1), Settled: at(8), APICalls: 3,

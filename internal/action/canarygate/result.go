@@ -1,12 +1,11 @@
 package canarygate
 
 import (
-	"encoding/json"
-	"math"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/judge"
+	"github.com/buenhyden/hy-home/internal/report"
 	"github.com/buenhyden/hy-home/internal/rollout"
 )
 
@@ -29,14 +28,14 @@ type Result struct {
 
 	Query        string // as it was sent, with the fields filled in
 	Condition    string
-	Limit        *float64 // the number the condition compares with; nil when there is not just one
+	Limit        *judge.Bound // the number the condition compares with; nil when there is not just one
 	Measurements []judge.Measurement
-	Checks       []CheckResult // of the gate file
-	Score        float64       // of the checks, out of 100
-	Runs         []rollout.Run // AnalysisRuns of the revision, oldest first
-	Changes      []Change      // of the Rollout, oldest first
+	Baseline     []report.Point // what the query gave of the revision before, for a chart
+	Checks       []CheckResult  // of the gate file
+	Score        float64        // of the checks, out of 100
+	Runs         []rollout.Run  // AnalysisRuns of the revision, oldest first
+	Changes      []Change       // of the Rollout, oldest first
 	Warnings     []string
-	Aborted      bool   // the gate aborted the Rollout
 	Acted        string // what the gate did to it: aborted, paused or promoted; empty for nothing
 
 	Start, End time.Time
@@ -46,8 +45,10 @@ type Result struct {
 
 // Change is a moment at which the Rollout looked different.
 type Change struct {
-	Time time.Time
-	Text string // "Progressing at step 2 of 4, 25 %"
+	Time   time.Time `json:"time"`
+	Text   string    `json:"text"`             // "Progressing, step 2 of 4, 25 %"
+	Step   int       `json:"step,omitempty"`   // of the judged revision, counted from 1; 0 when it is at none
+	Weight int64     `json:"weight,omitempty"` // in percent; 0 when unknown
 }
 
 // Err is nil for a pass, and otherwise the error that carries the verdict's
@@ -81,47 +82,4 @@ func (r Result) FailedChecks() []string {
 		}
 	}
 	return out
-}
-
-// JSON is the result for programs. JSON has no NaN and no infinity: such values
-// are null there, and stand as text beside it.
-func (r Result) JSON() ([]byte, error) {
-	type measurement struct {
-		Time    time.Time `json:"time"`
-		Text    string    `json:"text,omitempty"`
-		Value   *float64  `json:"value"`
-		Outcome string    `json:"outcome"`
-		Message string    `json:"message,omitempty"`
-	}
-	type check struct {
-		Name         string        `json:"name"`
-		Group        string        `json:"group,omitempty"`
-		Query        string        `json:"query,omitempty"`
-		Condition    string        `json:"condition,omitempty"`
-		Verdict      Verdict       `json:"verdict,omitempty"`
-		Text         string        `json:"text,omitempty"`
-		Measurements []measurement `json:"measurements"`
-	}
-	list := func(ms []judge.Measurement) []measurement {
-		out := make([]measurement, len(ms))
-		for i, m := range ms {
-			out[i] = measurement{m.Time, m.Text, nil, string(m.Outcome), m.Message}
-			if !math.IsNaN(m.Value) && !math.IsInf(m.Value, 0) {
-				out[i].Value = &m.Value
-			}
-		}
-		return out
-	}
-	var checks []check
-	if r.Query != "" {
-		checks = append(checks, check{Name: "query", Query: r.Query, Condition: r.Condition, Measurements: list(r.Measurements)})
-	}
-	for _, c := range r.Checks {
-		checks = append(checks, check{c.Name, c.Group, c.Query, c.Condition, c.Verdict, c.Text, list(c.Measurements)})
-	}
-	return json.MarshalIndent(map[string]any{
-		"verdict": r.Verdict, "reason": r.Reason, "message": r.Message, "rollout": r.Rollout, "expected": r.Expected, "image": r.Image,
-		"phase": r.Phase, "phaseMessage": r.PhaseMessage, "revision": r.Revision, "podHash": r.PodHash, "step": r.Step, "steps": r.Steps, "weight": r.Weight,
-		"score": r.Score, "checks": checks, "changes": r.Changes, "warnings": r.Warnings, "acted": r.Acted, "start": r.Start, "end": r.End, "apiCalls": r.APICalls,
-	}, "", "  ")
 }

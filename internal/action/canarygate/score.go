@@ -99,14 +99,15 @@ type summing struct {
 }
 
 // sum rules on every check, notes it in its result and adds up the score. A
-// critical failure counts at once, everything else when nothing is open.
-func (g *gate) sum() summing {
+// critical failure counts at once, everything else when nothing is open. End is
+// when the Rollout came to its target; zero means not yet.
+func (p *plan) sum(end time.Time) summing {
 	out := summing{ruling: judge.Good, reason: ReasonNoData}
-	p := g.corrected()
+	adjusted := p.corrected()
 	total, got := 0.0, 0.0
 	var open, never, bad []string
-	for i, c := range g.checks {
-		ruling, why := c.rule(g.end, p[i])
+	for i, c := range p.checks {
+		ruling, why := c.rule(end, adjusted[i])
 		c.result.Text = why
 		c.result.Verdict = map[judge.Ruling]Verdict{judge.Good: Passed, judge.Bad: Failed}[ruling]
 		if c.result.Verdict == "" {
@@ -137,15 +138,15 @@ func (g *gate) sum() summing {
 	if total > 0 {
 		out.score = math.Round(got/total*10000) / 100
 	}
-	scored := fmt.Sprintf("score %g of 100, %g passes", out.score, or(g.pass, 100))
+	scored := fmt.Sprintf("score %g of 100, %g passes", out.score, p.pass)
 	switch {
 	case len(open) > 0:
 		out.ruling, out.text = judge.More, strings.Join(open, "; ")
 	case len(never) > 0:
 		out.ruling, out.text = judge.Never, strings.Join(never, "; ")
-	case out.score >= or(g.pass, 100):
+	case out.score >= p.pass:
 		out.text = scored
-	case out.score >= or(g.marginal, 100):
+	case out.score >= p.marginal:
 		out.ruling, out.reason, out.text = judge.Never, ReasonMarginal, scored+", marginal: "+strings.Join(bad, "; ")
 	default:
 		out.ruling, out.text = judge.Bad, scored+": "+strings.Join(bad, "; ")
@@ -155,11 +156,11 @@ func (g *gate) sum() summing {
 
 // corrected is the p of each comparison after Holm, NaN for all until each has
 // had its turn: the correction needs to know how many there are.
-func (g *gate) corrected() []float64 {
-	out := make([]float64, len(g.checks))
+func (p *plan) corrected() []float64 {
+	out := make([]float64, len(p.checks))
 	var raw []float64
 	waiting := false
-	for i, c := range g.checks {
+	for i, c := range p.checks {
 		out[i] = math.NaN()
 		if c.Compare == nil {
 			continue
@@ -173,7 +174,7 @@ func (g *gate) corrected() []float64 {
 		return out
 	}
 	adjusted := stat.Holm(raw)
-	for i, c := range g.checks {
+	for i, c := range p.checks {
 		if c.result.Comparison != nil {
 			out[i], adjusted = adjusted[0], adjusted[1:]
 		}

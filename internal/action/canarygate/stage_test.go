@@ -2,6 +2,7 @@ package canarygate
 
 import (
 	"context"
+	"net"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/promql"
@@ -17,7 +18,8 @@ type stage struct {
 	ping     error
 	trouble  map[int]*rollout.Trouble // from which second pods cannot start
 	runs     []rollout.Run
-	lost     error // Follow ends with it at once
+	later    map[int][]rollout.Run // from which second there are others
+	lost     error                 // Follow ends with it at once
 
 	start   time.Time
 	aborted bool
@@ -68,7 +70,12 @@ func (s *stage) Follow(ctx context.Context, _, _ string, out chan<- rollout.Sigh
 	return nil
 }
 
-func (s *stage) Runs(context.Context, rollout.State) ([]rollout.Run, error) { return s.runs, nil }
+func (s *stage) Runs(context.Context, rollout.State) ([]rollout.Run, error) {
+	if runs, ok := latest(s.later, s.second()); ok {
+		return runs, nil
+	}
+	return s.runs, nil
+}
 
 func (s *stage) Trouble(context.Context, rollout.State) (*rollout.Trouble, error) {
 	s.looks++
@@ -81,8 +88,14 @@ func (s *stage) Pause(context.Context, rollout.State) error { s.paused = true; r
 
 func (s *stage) Promote(context.Context, rollout.State) error { s.promoted = true; return nil }
 
-func (s *stage) QueryRange(_ context.Context, query string, _, _ time.Time, _ time.Duration) (promql.Result, error) {
-	return promql.Result{Kind: promql.Matrix, Values: s.ranges[query]}, nil
+func (s *stage) QueryRange(_ context.Context, query string, _, end time.Time, step time.Duration) (promql.Result, error) {
+	r := promql.Result{Kind: promql.Matrix, Values: s.ranges[query]}
+	var one promql.Series
+	for i, v := range r.Values {
+		one.Points = append(one.Points, promql.Point{Time: end.Add(time.Duration(i+1-len(r.Values)) * step), Value: v})
+	}
+	r.Series = []promql.Series{one}
+	return r, nil
 }
 
 func (s *stage) Application(context.Context, string, string, rollout.State) (rollout.Application, int64, error) {
@@ -91,6 +104,14 @@ func (s *stage) Application(context.Context, string, string, rollout.State) (rol
 		return app, 0, &rollout.Unreadable{Reason: "application_missing", Message: "Application argocd/shop does not exist"}
 	}
 	return app, 3, nil
+}
+
+func (s *stage) Forward(string, string, string) func(context.Context, string, string) (net.Conn, error) {
+	return nil
+}
+
+func (s *stage) Secret(_ context.Context, _, name, key string) (string, error) {
+	return name + "-" + key, nil
 }
 
 func (s *stage) Calls() int                 { return 3 }
@@ -104,6 +125,10 @@ func (s *stage) Query(_ context.Context, query string) (promql.Result, error) {
 	r, _ := latest(s.values, s.second())
 	r.Kind = promql.Vector
 	return r, nil
+}
+
+func (s *stage) QueryAt(ctx context.Context, query string, _ time.Time) (promql.Result, error) {
+	return s.Query(ctx, query)
 }
 
 func value(v ...float64) promql.Result { return promql.Result{Kind: promql.Vector, Values: v} }
@@ -146,6 +171,11 @@ func aborted(tag string) *rollout.State {
 	s.Status.Conditions = []rollout.Condition{{Type: "Progressing", Reason: "RolloutAborted", Message: "Rollout aborted update to revision 2"}}
 	return s
 }
+
+var (
+	measuredRun = rollout.Run{Name: "shop-2-1", Phase: "Successful", Metrics: []rollout.Metric{{Wanted: 3, Successful: 3}}}
+	stoppedRun  = rollout.Run{Name: "shop-2-stopped", Phase: "Successful", Message: "Run Terminated"}
+)
 
 var failedRun = rollout.Run{Name: "shop-2-1", Phase: "Failed", Metrics: []rollout.Metric{{Name: "errors", Phase: "Failed", Last: "[0.4]"}}}
 

@@ -78,6 +78,7 @@ type Server struct {
 	Labels   map[string]bool
 	Source   []string // commits of the source repository, oldest first
 	Comments []string // at commits
+	Shown    []Shown  // verdicts, by the number that is their id
 	trees    map[string]map[string]File
 	Requests []*Request
 	Locked   bool // main is protected
@@ -211,6 +212,9 @@ func (s *Server) answer(r *http.Request, body []byte) answer {
 	}
 	if err := conforms(r.Method, "/"+path, r, body); err != nil {
 		s.t.Errorf("a request that GitHub's description refuses: %v", err)
+	}
+	if a, ok := s.verdict(r, body); ok {
+		return a
 	}
 	return s.rest(r.Method, strings.TrimPrefix(path, "repos/"), body)
 }

@@ -1,0 +1,122 @@
+package e2e
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/buenhyden/hy-home/internal/action/canarygate"
+)
+
+const gateRollout = `
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: shop, namespace: apps}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: shop}}
+  strategy: {canary: {steps: [{setWeight: 50}, {pause: {duration: 10s}}]}}
+  template:
+    metadata: {labels: {app: shop}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers: [{name: shop, image: "IMAGE", args: [ARG]}]
+`
+
+// TestGate_OnAKubelet proves what simulated nodes cannot show: the port-forward,
+// and how soon a pod that cannot start is seen, with its own last words.
+func TestGate_OnAKubelet(t *testing.T) {
+	if os.Getenv("HY_E2E") != "1" {
+		t.Skip("makes a cluster of its own: run `make e2e`")
+	}
+	g := openGate(t)
+	g.release(t, "v1", "--log.level=warn")
+	g.healthy(t)
+
+	t.Run("PortForward_OutlivesItsPod", func(t *testing.T) {
+		verdict := g.start(t, "v2")
+		g.release(t, "v2", "--log.level=info")
+		time.Sleep(5 * time.Second) // the first measurements are made, and one of the pods is in use
+		g.deletePrometheus(t)
+		if r := <-verdict; r.Verdict != canarygate.Passed || len(r.Measurements) < 5 || r.APICalls > 20 {
+			t.Errorf("%s %s: %s (%d measurements, %d requests)", r.Verdict, r.Reason, r.Message, len(r.Measurements), r.APICalls)
+		}
+	})
+	for _, c := range []struct{ name, tag, arg, reason, words string }{
+		{"ImageThatDoesNotExist", "none", "--log.level=warn", "image_pull", "not found"},
+		{"CrashLoop", "v3", "--no-such-flag", "crash_loop", "its last words: "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			verdict := g.start(t, c.tag)
+			start := time.Now()
+			g.release(t, c.tag, c.arg)
+			r := <-verdict
+			if r.Verdict != canarygate.Failed || r.Reason != c.reason || !strings.Contains(r.Message, c.words) {
+				t.Errorf("%s %s: %s", r.Verdict, r.Reason, r.Message)
+			}
+			if took := r.End.Sub(start); took > 15*time.Second {
+				t.Errorf("it took %s", took)
+			}
+		})
+	}
+}
+
+func (g *gate) release(t *testing.T, tag, arg string) {
+	t.Helper()
+	g.apply(t, strings.NewReplacer("IMAGE", g.image(tag), "ARG", arg).Replace(gateRollout))
+}
+
+func (g *gate) options(tag string) canarygate.Options {
+	return canarygate.Options{
+		Rollout: "apps/shop", Image: g.image(tag), Kubeconfig: g.kubeconfig,
+		Prometheus: "service:monitoring/kps-prometheus:9090", Query: "vector(0.01)", Condition: "result[0] < 0.05",
+		Interval: time.Second, FailureLimit: 0, Timeout: 3 * time.Minute,
+	}
+}
+
+// start runs a gate beside the test, and logs how it ended.
+func (g *gate) start(t *testing.T, tag string) <-chan canarygate.Result {
+	out := make(chan canarygate.Result, 1)
+	go func() {
+		r, err := canarygate.Run(t.Context(), g.options(tag))
+		if err != nil {
+			t.Errorf("gate: %v", err)
+		}
+		t.Logf("%s: %s %s after %.1f s, %d requests, %d measurements: %s", tag, r.Verdict, r.Reason, r.End.Sub(r.Start).Seconds(), r.APICalls, len(r.Measurements), r.Message)
+		out <- r
+	}()
+	return out
+}
+
+// healthy waits for the first version, with the account: its pods have to be pulled.
+func (g *gate) healthy(t *testing.T) {
+	t.Helper()
+	o := g.options("v1")
+	r, err := canarygate.Run(t.Context(), o)
+	if err != nil || r.Verdict != canarygate.Passed {
+		t.Fatalf("%v %s %s: %s (%+v)", err, r.Verdict, r.Reason, r.Message, r.Changes)
+	}
+	t.Logf("v1 after %.1f s", r.End.Sub(r.Start).Seconds())
+}
+
+// deletePrometheus ends one of its pods, the one that connections go to first.
+func (g *gate) deletePrometheus(t *testing.T) {
+	t.Helper()
+	client, err := kubernetes.NewForConfig(g.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices, err := client.DiscoveryV1().EndpointSlices("monitoring").List(t.Context(), metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=kps-prometheus"})
+	if err != nil || len(slices.Items) != 1 || len(slices.Items[0].Endpoints) == 0 {
+		t.Fatalf("%v: %+v", err, slices)
+	}
+	pod := slices.Items[0].Endpoints[0].TargetRef.Name
+	now := int64(0)
+	if err := client.CoreV1().Pods("monitoring").Delete(t.Context(), pod, metav1.DeleteOptions{GracePeriodSeconds: &now}); err != nil {
+		t.Fatal(err)
+	}
+}
