@@ -129,7 +129,7 @@ func (s *Service) dialPod(pod string) (httpstream.Connection, error) {
 	}
 	old := spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, http.MethodPost, at)
 	conn, _, err := modern.Dial(portforward.PortForwardProtocolV1Name)
-	if err == nil || !(httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)) {
+	if !httpstream.IsUpgradeFailure(err) && !httpstream.IsHTTPSProxyError(err) {
 		return conn, err
 	}
 	first := err
