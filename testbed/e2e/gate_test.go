@@ -24,7 +24,7 @@ spec:
     metadata: {labels: {app: shop}}
     spec:
       terminationGracePeriodSeconds: 1
-      containers: [{name: shop, image: "IMAGE", args: [ARG]}]
+      containers: [{name: shop, image: "IMAGE", args: [--config.file=/etc/prometheus/prometheus.yml, --storage.tsdb.path=/prometheus, ARG]}]
 `
 
 // TestGate_OnAKubelet proves what simulated nodes cannot show: the port-forward,
