@@ -16,15 +16,19 @@ import (
 
 // Options say what to build and where it goes.
 type Options struct {
-	Context   string   // directory
-	File      string   // Dockerfile; "" means Dockerfile in the context
-	Target    string   // stage; "" means the last
-	BuildArgs []string // NAME=value; judged by [CheckBuildArgs]
-	Labels    []string // name=value
-	Refs      []string // repository:tag, at least one, all of one repository
-	Push      bool
-	Platform  string // "linux/amd64"; "" means the engine's own
-	Epoch     string // SOURCE_DATE_EPOCH: seconds; "" leaves it out
+	Context     string   // directory
+	File        string   // Dockerfile; "" means Dockerfile in the context
+	Target      string   // stage; "" means the last
+	BuildArgs   []string // NAME=value; judged by [CheckBuildArgs]
+	Labels      []string // name=value
+	Refs        []string // repository:tag, at least one, all of one repository
+	Push        bool
+	Platform    string // "linux/amd64"; "" means the engine's own
+	Epoch       string // SOURCE_DATE_EPOCH: seconds; "" leaves it out
+	NoCache     bool
+	Pull        bool     // take base images as their registries have them, not as the engine does
+	Outputs     []string // where the result goes, attributes as CSV; none: the registry or the engine. Buildx alone
+	Annotations []string // level:name=value. Buildx alone
 
 	Login     Login        // for the push; the zero value leaves Docker's configuration as it is
 	ConfigDir string       // Docker's configuration, which Login is added to; "" means none
@@ -130,9 +134,10 @@ func (b build) args(idFile, metadata string) []string {
 	args = append(args, "build", "--iidfile="+idFile)
 	if b.tool.Mode == Buildx {
 		args = append(args, "--metadata-file="+metadata)
-		if b.o.Push {
+		switch {
+		case b.o.Push:
 			args = append(args, "--push")
-		} else {
+		case len(b.o.Outputs) == 0:
 			args = append(args, "--load")
 		}
 	}
@@ -150,8 +155,20 @@ func (b build) args(idFile, metadata string) []string {
 	for _, v := range b.o.Labels {
 		add("label", v)
 	}
+	for _, v := range b.o.Annotations {
+		add("annotation", v)
+	}
+	for _, v := range b.o.Outputs {
+		add("output", v)
+	}
 	for _, v := range b.o.Refs {
 		add("tag", v)
+	}
+	if b.o.NoCache {
+		args = append(args, "--no-cache")
+	}
+	if b.o.Pull {
+		args = append(args, "--pull")
 	}
 	return append(args, "--", b.o.Context)
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -28,10 +29,11 @@ const (
 
 // Tool is a docker command that reaches an engine.
 type Tool struct {
-	CLI     string // path of the docker command
-	Version string // of that command
-	Engine  string // version of the engine behind it
-	Mode    Mode
+	CLI      string // path of the docker command
+	Version  string // of that command
+	Engine   string // version of the engine behind it
+	Platform string // that is built for without a word: "linux/amd64"
+	Mode     Mode
 }
 
 // builtInUntil is the last major version of the docker command that brought its
@@ -92,6 +94,9 @@ func Find(ctx context.Context, runner run.Runner, commands []string) (Tool, erro
 	return best, nil
 }
 
+// builderPlatform is the first platform of a builder that runs: its own.
+var builderPlatform = regexp.MustCompile(`(?m)^Platforms:\s+([a-z0-9/]+)`)
+
 // probe asks one command what it can do. A fault says why it cannot be used; an
 // error ends the search.
 func probe(ctx context.Context, runner run.Runner, cli string) (t Tool, fault string, err error) {
@@ -101,14 +106,18 @@ func probe(ctx context.Context, runner run.Runner, cli string) (t Tool, fault st
 	}
 	var v struct {
 		Client struct{ Version string }
-		Server *struct{ Version string }
+		Server *struct{ Version, Os, Arch string }
 	}
 	if decodeErr := json.Unmarshal([]byte(res.Stdout), &v); decodeErr != nil || v.Server == nil {
 		return Tool{}, firstNonEmpty(lastLine(res.Stderr), cli+" says nothing about its engine"), nil
 	}
-	t = Tool{CLI: cli, Version: v.Client.Version, Engine: v.Server.Version, Mode: Classic}
-	if _, buildxErr := runner.Run(ctx, run.Cmd{Name: cli, Args: []string{"buildx", "inspect"}}); buildxErr == nil {
+	t = Tool{CLI: cli, Version: v.Client.Version, Engine: v.Server.Version, Platform: v.Server.Os + "/" + v.Server.Arch, Mode: Classic}
+	if inspected, buildxErr := runner.Run(ctx, run.Cmd{Name: cli, Args: []string{"buildx", "inspect"}}); buildxErr == nil {
 		t.Mode = Buildx
+		// The builder may be another machine than the engine.
+		if m := builderPlatform.FindStringSubmatch(inspected.Stdout); m != nil {
+			t.Platform = m[1]
+		}
 	} else if major, _, _ := strings.Cut(t.Version, "."); atoi(major) >= 19 && atoi(major) <= builtInUntil {
 		t.Mode = BuildKit
 	}

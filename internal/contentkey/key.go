@@ -46,6 +46,8 @@ type Inputs struct {
 type Key struct {
 	Value string // 64 hexadecimal digits
 	Bases []Base // the images it is built on, by name
+
+	platforms []string
 }
 
 // Base is an image that is built on, and the digest it had.
@@ -56,6 +58,12 @@ type Base struct {
 // Tag is the tag that an image of this content carries in the registry.
 func (k Key) Tag() string { return "content-" + k.Value }
 
+// Fits reports whether an image for these platforms is one for those of the key.
+func (k Key) Fits(have []string) bool {
+	normal, err := normal(have)
+	return err == nil && slices.Equal(normal, k.platforms)
+}
+
 // Make reads everything that goes into the image. Where that cannot be known
 // before the build, there is no key, and the fault says why in one line.
 func Make(ctx context.Context, in Inputs) (Key, error) {
@@ -63,7 +71,11 @@ func Make(ctx context.Context, in Inputs) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	wanted, err := in.platforms()
+	given := in.Platforms
+	if len(given) == 0 {
+		given = []string{in.BuildPlatform}
+	}
+	wanted, err := normal(given)
 	if err != nil {
 		return Key{}, err
 	}
@@ -85,7 +97,7 @@ func Make(ctx context.Context, in Inputs) (Key, error) {
 	put(h, "dockerfile", string(file.text))
 	put(h, "context", string(files))
 	put(h, "target", in.Target)
-	put(h, "platforms", sorted(wanted)...)
+	put(h, "platforms", wanted...)
 	put(h, "args", pairs(args)...)
 	put(h, "labels", pairs(in.labels())...)
 	put(h, "secrets", sorted(in.Secrets)...)
@@ -93,7 +105,7 @@ func Make(ctx context.Context, in Inputs) (Key, error) {
 	for _, b := range bases {
 		put(h, "base", b.Ref, b.Digest)
 	}
-	return Key{Value: hex.EncodeToString(h.Sum(nil)), Bases: bases}, nil
+	return Key{Value: hex.EncodeToString(h.Sum(nil)), Bases: bases, platforms: wanted}, nil
 }
 
 // put writes a field so that no two lists of fields read the same: each text
@@ -119,11 +131,8 @@ func (in Inputs) labels() map[string]string {
 	return counted
 }
 
-func (in Inputs) platforms() ([]string, error) {
-	given := in.Platforms
-	if len(given) == 0 {
-		given = []string{in.BuildPlatform}
-	}
+// normal are platforms in their normal form, each once, in order.
+func normal(given []string) ([]string, error) {
 	out := make([]string, len(given))
 	for i, p := range given {
 		parsed, err := platforms.Parse(p)
@@ -132,7 +141,7 @@ func (in Inputs) platforms() ([]string, error) {
 		}
 		out[i] = platforms.Format(platforms.Normalize(parsed))
 	}
-	return out, nil
+	return sorted(out), nil
 }
 
 // last reads name=value pairs; the last of a name counts, as it does for docker.

@@ -241,6 +241,21 @@ func TestMake_Bases(t *testing.T) {
 	}
 }
 
+func TestKey_Fits(t *testing.T) {
+	k, err := Make(t.Context(), fixture(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for have, want := range map[string]bool{
+		"linux/amd64 linux/arm64": true, "linux/arm64/v8 linux/amd64": true,
+		"linux/amd64": false, "linux/amd64 linux/arm64 linux/arm/v7": false, "": false, "no/such/thing/at": false,
+	} {
+		if got := k.Fits(strings.Fields(have)); got != want {
+			t.Errorf("%q: %v", have, got)
+		}
+	}
+}
+
 // FuzzMake looks for two lists of arguments that make the same key and are not the same.
 func FuzzMake(f *testing.F) {
 	f.Add("A=1", "B=2", "A=1B", "=2")
