@@ -38,8 +38,9 @@ type Options struct {
 
 // Image is what came out.
 type Image struct {
-	ID     string // the engine's own: the digest of the configuration. Never a name to pull by
-	Digest string // of the manifest in the registry; "" when not pushed
+	ID       string // the engine's own: the digest of the configuration. Never a name to pull by
+	Digest   string // of the manifest in the registry; "" when not pushed
+	Metadata string // what buildx tells of the build, as JSON; "" elsewhere
 }
 
 // Build builds the image and, if wanted, pushes every reference. Everything the
@@ -107,12 +108,16 @@ func (b build) build(ctx context.Context) (Image, error) {
 		return Image{}, fmt.Errorf("build %s: docker left no image ID: %w", b.o.Context, err)
 	}
 	img := Image{ID: strings.TrimSpace(string(id))}
-	if !b.o.Push || b.tool.Mode != Buildx {
+	if b.tool.Mode != Buildx {
 		return img, nil
 	}
 	raw, err := os.ReadFile(metadata)
 	if err != nil {
 		return Image{}, fmt.Errorf("build %s: buildx left no metadata: %w", b.o.Context, err)
+	}
+	img.Metadata = string(raw)
+	if !b.o.Push {
+		return img, nil
 	}
 	var m struct {
 		Digest string `json:"containerimage.digest"`

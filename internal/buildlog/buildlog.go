@@ -91,7 +91,7 @@ func (l *Log) line(text string, at time.Time) {
 	}
 	switch {
 	case said == "CACHED":
-		s.Cached, s.End = true, at
+		s.Cached, s.Start, s.End = true, at, at
 	case said == "CANCELED":
 		s.End = at
 	case done.MatchString(said):
