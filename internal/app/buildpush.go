@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/buenhyden/hy-home/internal/action/buildpush"
 	"github.com/buenhyden/hy-home/internal/builder"
@@ -39,7 +38,7 @@ func buildPush(ctx context.Context, rt *Runtime, in spec.Values) error {
 		BuildArgs:          in.List("build-args"),
 		Labels:             in.List("labels"),
 		Annotations:        in.List("annotations"),
-		Levels:             words(in.String("annotation-levels")),
+		Levels:             words(in.List("annotation-levels")),
 		Push:               in.Bool("push"),
 		Credentials:        registry.Credentials{Username: in.String("username"), Password: in.String("password")},
 		AlwaysBuild:        in.Bool("always-build"),
@@ -83,11 +82,6 @@ func size(r buildpush.Result) string {
 		return ""
 	}
 	return strconv.FormatInt(r.Manifest.Size, 10)
-}
-
-// words are separated by commas or white space.
-func words(s string) []string {
-	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 }
 
 // event is what GitHub tells of why the job runs; zero elsewhere.

@@ -15,7 +15,7 @@ var BuildPush = Action{
 		{Name: "build-args", Kind: List, Description: "Build arguments as NAME=value, one per line. They end up in the image's history: no secrets."},
 		{Name: "labels", Kind: List, Description: "Labels of the image as name=value, one per line. They win over those that the repository and the event make (org.opencontainers.image.*); expressions of docker/metadata-action such as {{branch}} are replaced."},
 		{Name: "annotations", Kind: List, Description: "Annotations as name=value, one per line, or level:name=value. The labels of the event become annotations too."},
-		{Name: "annotation-levels", Description: "Where annotations go, separated by commas: manifest, index, manifest-descriptor, index-descriptor. The default is manifest if input annotations is given; with this input there are annotations in any case."},
+		{Name: "annotation-levels", Kind: List, Description: "Where annotations go, separated by white space: manifest, index, manifest-descriptor, index-descriptor. The default is manifest if input annotations is given; with this input there are annotations in any case."},
 		{Name: "always-build", Kind: Bool, Default: "false", Description: "Build also when the registry has an image of the same content: files, Dockerfile, arguments, target, platforms and base images."},
 		{Name: "source-date-epoch", Description: "Time of the image and its files, in seconds since 1970, or none for that of the build. The default is the commit's date, so that the same commit makes the same image."},
 		{Name: "verify-reproducible", Kind: Bool, Default: "false", Description: "Build twice without a cache first, and fail with the first difference if the images differ."},
