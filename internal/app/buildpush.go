@@ -70,7 +70,7 @@ func buildPush(ctx context.Context, rt *Runtime, in spec.Values) error {
 	rt.Output("built", strconv.FormatBool(result.Built))
 	rt.Output("content-key", result.Content.Value)
 	rt.Output("size", size(result))
-	rt.Output("metadata", result.Metadata)
+	rt.Output("metadata", string(result.Metadata))
 	rt.Output("image-id", result.ImageID)
 	rt.Progress(result.Report(nil).Verdict)
 	return nil

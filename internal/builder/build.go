@@ -40,7 +40,7 @@ type Options struct {
 type Image struct {
 	ID       string // the engine's own: the digest of the configuration. Never a name to pull by
 	Digest   string // of the manifest in the registry; "" when not pushed
-	Metadata string // what buildx tells of the build, as JSON; "" elsewhere
+	Metadata []byte // what buildx tells of the build, JSON; nil of other tools
 }
 
 // Build builds the image and, if wanted, pushes every reference. Everything the
@@ -115,7 +115,7 @@ func (b build) build(ctx context.Context) (Image, error) {
 	if err != nil {
 		return Image{}, fmt.Errorf("build %s: buildx left no metadata: %w", b.o.Context, err)
 	}
-	img.Metadata = string(raw)
+	img.Metadata = raw
 	if !b.o.Push {
 		return img, nil
 	}

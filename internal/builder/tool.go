@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -29,11 +28,13 @@ const (
 
 // Tool is a docker command that reaches an engine.
 type Tool struct {
-	CLI      string // path of the docker command
-	Version  string // of that command
-	Engine   string // version of the engine behind it
-	Platform string // that is built for without a word: "linux/amd64"
-	Mode     Mode
+	CLI        string // path of the docker command
+	Version    string // of that command
+	Engine     string // version of the engine behind it
+	Platform   string // that is built for without a word: "linux/amd64"
+	Driver     string // of buildx's builder: "docker" is the engine's own BuildKit
+	Containerd bool   // the engine keeps images in containerd's store
+	Mode       Mode
 }
 
 // builtInUntil is the last major version of the docker command that brought its
@@ -94,9 +95,6 @@ func Find(ctx context.Context, runner run.Runner, commands []string) (Tool, erro
 	return best, nil
 }
 
-// builderPlatform is the first platform of a builder that runs: its own.
-var builderPlatform = regexp.MustCompile(`(?m)^Platforms:\s+([a-z0-9/]+)`)
-
 // probe asks one command what it can do. A fault says why it cannot be used; an
 // error ends the search.
 func probe(ctx context.Context, runner run.Runner, cli string) (t Tool, fault string, err error) {
@@ -114,10 +112,8 @@ func probe(ctx context.Context, runner run.Runner, cli string) (t Tool, fault st
 	t = Tool{CLI: cli, Version: v.Client.Version, Engine: v.Server.Version, Platform: v.Server.Os + "/" + v.Server.Arch, Mode: Classic}
 	if inspected, buildxErr := runner.Run(ctx, run.Cmd{Name: cli, Args: []string{"buildx", "inspect"}}); buildxErr == nil {
 		t.Mode = Buildx
-		// The builder may be another machine than the engine.
-		if m := builderPlatform.FindStringSubmatch(inspected.Stdout); m != nil {
-			t.Platform = m[1]
-		}
+		t.Platform = builderPlatform(inspected.Stdout, t.Platform)
+		t.Driver, t.Containerd = driver(inspected.Stdout)
 	} else if major, _, _ := strings.Cut(t.Version, "."); atoi(major) >= 19 && atoi(major) <= builtInUntil {
 		t.Mode = BuildKit
 	}

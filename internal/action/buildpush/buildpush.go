@@ -114,7 +114,15 @@ func (j *job) build(ctx context.Context) (string, error) {
 	if !j.o.Push {
 		return "built, not pushed", nil
 	}
-	return strconv.Itoa(len(j.res.Tags)) + " tags pushed", nil
+	return j.tags() + " pushed", nil
+}
+
+// tags says how many there are.
+func (j *job) tags() string {
+	if len(j.res.Tags) == 1 {
+		return "1 tag"
+	}
+	return strconv.Itoa(len(j.res.Tags)) + " tags"
 }
 
 // builderOptions are what all builds of the run have in common.
@@ -134,7 +142,7 @@ func (j *job) builderOptions() builder.Options {
 
 // rewrites reports whether the times of files are made the epoch too. Layers of the
 // base image stay as they are.
-func (j *job) rewrites() bool { return j.res.Tool.Mode == builder.Buildx && j.epoch() != "" }
+func (j *job) rewrites() bool { return j.res.Tool.RewritesTimes() && j.epoch() != "" }
 
 // verify asks the registry for the digest: what it cannot answer with, no
 // cluster can pull.

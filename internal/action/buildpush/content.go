@@ -59,7 +59,7 @@ func (j *job) retag(ctx context.Context) (string, error) {
 	}
 	// The labels of who built it; those of now would be another image.
 	j.res.Labels, j.res.Annotations = pairs(j.res.Manifest.Labels), nil
-	return strconv.Itoa(len(j.res.Tags)) + " tags put on it", nil
+	return j.tags() + " put on it", nil
 }
 
 // remember puts the tag of the content on what was built, if the content is still

@@ -20,7 +20,7 @@ type Result struct {
 	Built       bool     // false also when the registry had the same content
 	Digest      string   // of the manifest in the registry; "" when not pushed
 	ImageID     string   // the engine's own
-	Metadata    string   // of buildx, as JSON
+	Metadata    []byte   // what buildx tells of the build, JSON; nil of other tools
 	Manifest    registry.Manifest
 	Content     contentkey.Key
 	NoKey       string // why Content is empty
