@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/distribution/reference"
 
@@ -25,17 +26,23 @@ func (j *job) mayReuse() bool { return j.o.Push && !j.o.AlwaysBuild }
 // reuses reports whether the registry has the image already.
 func (j *job) reuses() bool { return !j.res.Built && j.res.Digest != "" }
 
+// lookLimit is how long is looked: longer than a slow registry takes, and no longer
+// than what may be saved.
+const lookLimit = 15 * time.Second
+
 // lookUp makes the key of the content and looks for an image that carries it. Faults
 // end nothing: what cannot be found is built.
 func (j *job) lookUp(ctx context.Context) (string, error) {
-	key, err := j.key(ctx)
+	looking, cancel := context.WithTimeoutCause(ctx, lookLimit, fmt.Errorf("not found out within %s", lookLimit))
+	defer cancel()
+	key, err := j.key(looking)
 	if err != nil {
 		j.res.NoKey = err.Error()
 		j.o.Progress("this content has no key, so it is built: " + j.res.NoKey)
 		return "no key: " + j.res.NoKey, context.Cause(ctx)
 	}
 	j.res.Content = key
-	m, err := j.o.Registry.Read(ctx, j.repo, key.Tag())
+	m, err := j.o.Registry.Read(looking, j.repo, key.Tag())
 	switch {
 	case errors.Is(err, registry.ErrNotFound):
 		return "not in the registry", nil

@@ -40,6 +40,9 @@ func (r Result) Report(err error) report.Report {
 	fact("content", r.Content.Value)
 	fact("no content key", r.NoKey)
 	fact("commit", r.Source.Revision)
+	if r.Digest != "" && !r.Built {
+		fact("built of commit", r.Manifest.Labels["org.opencontainers.image.revision"])
+	}
 	fact("source", r.Source.URL)
 	if r.Tool.CLI != "" {
 		fact("builder", fmt.Sprintf("%s (docker %s, engine %s)", r.Tool.Mode, r.Tool.Version, r.Tool.Engine))

@@ -60,6 +60,7 @@ func TestResult_Report(t *testing.T) {
 	reused := pushed()
 	reused.Built, reused.log, reused.steps = false, nil, reused.steps[:2]
 	reused.steps[1].detail = "the registry has it"
+	reused.Manifest.Labels = map[string]string{"org.opencontainers.image.revision": "fedcba9876543210fedcba9876543210fedcba98"}
 	golden.Compare(t, "reused.md", report.Markdown(reused.Report(nil)))
 
 	failed := pushed()
