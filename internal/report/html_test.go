@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/buenhyden/hy-home/internal/testkit/golden"
-
 	"golang.org/x/net/html"
+
+	"github.com/buenhyden/hy-home/internal/testkit/golden"
 )
 
 func TestHTML(t *testing.T) {

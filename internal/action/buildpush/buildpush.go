@@ -41,7 +41,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		do   func(context.Context) (string, error)
 	}{
 		{"find a builder", always, j.findTool},
-		{"look for the content", j.mayReuse, j.lookUp},
+		{"look for the content", func() bool { return o.Push }, j.lookUp},
 		{"put tags on it", j.reuses, j.retag},
 		{"ask for permission", func() bool { return o.Push && !j.reuses() }, j.askPermission},
 		{"build twice", func() bool { return o.VerifyReproducible && !j.reuses() }, j.buildTwice},

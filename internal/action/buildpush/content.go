@@ -19,9 +19,8 @@ const contentLabel = "io.github.buenhyden.hyaction.content"
 
 // An image carries the key of its content as a label and as a tag. The tag finds
 // it; the label proves that nobody has put the tag on something else since. Two
-// jobs that race both build and both put the tag: either image is right.
-
-func (j *job) mayReuse() bool { return j.o.Push && !j.o.AlwaysBuild }
+// jobs that race both build and both put the tag: either image is right. What is built
+// in any case takes the tag over, so that the next run finds the newer image.
 
 // reuses reports whether the registry has the image already.
 func (j *job) reuses() bool { return !j.res.Built && j.res.Digest != "" }
@@ -42,6 +41,9 @@ func (j *job) lookUp(ctx context.Context) (string, error) {
 		return "no key: " + j.res.NoKey, context.Cause(ctx)
 	}
 	j.res.Content = key
+	if j.o.AlwaysBuild {
+		return "built in any case", nil
+	}
 	m, err := j.o.Registry.Read(looking, j.repo, key.Tag())
 	switch {
 	case errors.Is(err, registry.ErrNotFound):

@@ -78,6 +78,9 @@ func TestRun_SameContentIsNotBuiltAgain(t *testing.T) {
 		if built := len(w.builds()) == 1; built != c.built || r.read == nil && res.Built != c.built {
 			t.Errorf("%s: built %v, %+v", name, built, res)
 		}
+		if name == "always" && !slices.Equal(r.tagged, []string{first.Content.Tag() + "=" + digest}) {
+			t.Errorf("%s: %q", name, r.tagged)
+		}
 		if c.built {
 			continue
 		}

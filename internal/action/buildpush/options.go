@@ -32,7 +32,7 @@ type Options struct {
 	Credentials registry.Credentials // zero: what Docker's configuration holds
 
 	Epoch              string // SOURCE_DATE_EPOCH: seconds; "" is the commit's date, [NoEpoch] leaves it out
-	AlwaysBuild        bool   // also when the registry has an image of the same content
+	AlwaysBuild        bool   // also when the registry has an image of the same content, whose place it takes
 	VerifyReproducible bool   // build twice from nothing first, and compare
 
 	Docker    []string // docker commands to choose from; see [builder.Candidates]
