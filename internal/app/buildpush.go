@@ -43,6 +43,7 @@ func buildPush(ctx context.Context, rt *Runtime, in spec.Values) error {
 		Credentials:        registry.Credentials{Username: in.String("username"), Password: in.String("password")},
 		AlwaysBuild:        in.Bool("always-build"),
 		Epoch:              in.String("source-date-epoch"),
+		RewriteTimestamp:   in.Bool("rewrite-timestamp"),
 		VerifyReproducible: in.Bool("verify-reproducible"),
 
 		Docker:    builder.Candidates(rt.Getenv("PATH")),

@@ -28,13 +28,11 @@ const (
 
 // Tool is a docker command that reaches an engine.
 type Tool struct {
-	CLI        string // path of the docker command
-	Version    string // of that command
-	Engine     string // version of the engine behind it
-	Platform   string // that is built for without a word: "linux/amd64"
-	Driver     string // of buildx's builder: "docker" is the engine's own BuildKit
-	Containerd bool   // the engine keeps images in containerd's store
-	Mode       Mode
+	CLI      string // path of the docker command
+	Version  string // of that command
+	Engine   string // version of the engine behind it
+	Platform string // of that engine: "linux/amd64"
+	Mode     Mode
 }
 
 // builtInUntil is the last major version of the docker command that brought its
@@ -110,10 +108,8 @@ func probe(ctx context.Context, runner run.Runner, cli string) (t Tool, fault st
 		return Tool{}, firstNonEmpty(lastLine(res.Stderr), cli+" says nothing about its engine"), nil
 	}
 	t = Tool{CLI: cli, Version: v.Client.Version, Engine: v.Server.Version, Platform: v.Server.Os + "/" + v.Server.Arch, Mode: Classic}
-	if inspected, buildxErr := runner.Run(ctx, run.Cmd{Name: cli, Args: []string{"buildx", "inspect"}}); buildxErr == nil {
+	if _, buildxErr := runner.Run(ctx, run.Cmd{Name: cli, Args: []string{"buildx", "inspect"}}); buildxErr == nil {
 		t.Mode = Buildx
-		t.Platform = builderPlatform(inspected.Stdout, t.Platform)
-		t.Driver, t.Containerd = driver(inspected.Stdout)
 	} else if major, _, _ := strings.Cut(t.Version, "."); atoi(major) >= 19 && atoi(major) <= builtInUntil {
 		t.Mode = BuildKit
 	}

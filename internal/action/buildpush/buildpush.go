@@ -72,6 +72,9 @@ func (j *job) findTool(ctx context.Context) (string, error) {
 	if tool.Mode == builder.Classic {
 		j.res.Warnings = append(j.res.Warnings, fmt.Sprintf("%s %s has no BuildKit, so the classic builder is used: install the buildx plugin for faster builds, mounts and secrets", tool.CLI, tool.Version))
 	}
+	if j.o.RewriteTimestamp && tool.Mode != builder.Buildx {
+		return "", exit.BadInputf("input rewrite-timestamp needs buildx, which %s %s does not have: install Docker's buildx plugin, or leave the input out", tool.CLI, tool.Version)
+	}
 	j.res.Source = readSource(ctx, j.o.Runner, j.o.Context)
 	if err := j.makeTags(j.res.Source); err != nil {
 		return "", err
@@ -142,7 +145,9 @@ func (j *job) builderOptions() builder.Options {
 
 // rewrites reports whether the times of files are made the epoch too. Layers of the
 // base image stay as they are.
-func (j *job) rewrites() bool { return j.res.Tool.RewritesTimes() && j.epoch() != "" }
+func (j *job) rewrites() bool {
+	return (j.o.RewriteTimestamp || j.o.VerifyReproducible && j.res.Tool.Mode == builder.Buildx) && j.epoch() != ""
+}
 
 // verify asks the registry for the digest: what it cannot answer with, no
 // cluster can pull.

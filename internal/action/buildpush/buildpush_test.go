@@ -28,6 +28,7 @@ type world struct {
 	status string // of git
 	noGit  bool
 	broken bool // the build fails
+	buildx bool
 }
 
 func newWorld(t *testing.T) *world {
@@ -43,7 +44,9 @@ func newWorld(t *testing.T) *world {
 		case "version":
 			return run.Result{Stdout: `{"Client":{"Version":"20.10.24"},"Server":{"Version":"20.10.24","Os":"linux","Arch":"amd64"}}`}, nil
 		case "buildx":
-			return run.Result{Code: 1}, nil
+			if !w.buildx {
+				return run.Result{Code: 1}, nil
+			}
 		case "push":
 			return run.Result{Stdout: "v1: digest: " + digest + " size: 7\n"}, nil
 		}
@@ -51,9 +54,9 @@ func newWorld(t *testing.T) *world {
 			return run.Result{Code: 1, Stderr: "failed to solve: no such package\n"}, nil
 		}
 		for _, a := range c.Args {
-			if f, ok := strings.CutPrefix(a, "--iidfile="); ok {
-				if err := os.WriteFile(f, []byte("sha256:config"), 0o600); err != nil {
-					t.Error(err)
+			for flag, text := range map[string]string{"--iidfile=": "sha256:config", "--metadata-file=": `{"containerimage.digest":"` + digest + `"}`} {
+				if f, ok := strings.CutPrefix(a, flag); ok {
+					do(t, os.WriteFile(f, []byte(text), 0o600))
 				}
 			}
 		}
@@ -66,7 +69,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) builds() [][]string {
 	var out [][]string
 	for _, c := range w.Calls() {
-		if c.Args[0] == "build" {
+		if c.Args[0] == "build" || c.Args[0] == "buildx" && c.Args[1] == "build" {
 			out = append(out, c.Args)
 		}
 	}

@@ -32,8 +32,9 @@ type Options struct {
 	Credentials registry.Credentials // zero: what Docker's configuration holds
 
 	Epoch              string // SOURCE_DATE_EPOCH: seconds; "" is the commit's date, [NoEpoch] leaves it out
+	RewriteTimestamp   bool   // files of new layers get the epoch as their time; needs buildx
 	AlwaysBuild        bool   // also when the registry has an image of the same content, whose place it takes
-	VerifyReproducible bool   // build twice from nothing first, and compare
+	VerifyReproducible bool   // build twice from nothing first, and compare; with buildx, times are rewritten
 
 	Docker    []string // docker commands to choose from; see [builder.Candidates]
 	ConfigDir string   // Docker's configuration, kept beside Credentials; "" is none

@@ -3,9 +3,11 @@ package buildpush
 import (
 	"archive/tar"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/run"
 )
 
@@ -81,5 +83,19 @@ func TestRun_Epoch(t *testing.T) {
 		if got != want {
 			t.Errorf("%q: %q, want %q", given, got, want)
 		}
+	}
+}
+
+func TestRun_RewriteTimestampNeedsBuildx(t *testing.T) {
+	w := newWorld(t)
+	o := options(t, w)
+	o.RewriteTimestamp = true
+	if _, err := Run(t.Context(), o); exit.Code(err) != exit.BadInput || len(w.builds()) != 0 {
+		t.Errorf("%v", err)
+	}
+	w.buildx = true
+	o.VerifyReproducible = false
+	if _, err := Run(t.Context(), o); err != nil || !slices.Contains(w.builds()[0], "--output=type=image,rewrite-timestamp=true") {
+		t.Errorf("%v, %q", err, w.builds())
 	}
 }
