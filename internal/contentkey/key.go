@@ -2,7 +2,7 @@
 // files of the context, the Dockerfile, the arguments and the digests of the base
 // images. Two builds with the same key would make the same image, as far as a
 // build cache believes so too: what an instruction fetches by itself (apt-get
-// update) is no part of the key.
+// update, or an ONBUILD of a base image) is no part of the key.
 //
 // Files are taken as BuildKit's client sends them, by its own library, and the
 // Dockerfile is read by BuildKit's own parser. It asks nobody: digests of base
