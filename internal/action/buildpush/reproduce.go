@@ -38,7 +38,7 @@ func (j *job) buildTwice(ctx context.Context) (string, error) {
 }
 
 func (j *job) archive(ctx context.Context, path string) error {
-	o := j.builderOptions()
+	o := j.order()
 	o.NoCache, o.Log = true, j.o.BuildLog
 	if j.res.Tool.Mode == builder.Buildx {
 		output := "type=oci,dest=" + path
