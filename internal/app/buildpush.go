@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/buenhyden/hy-home/internal/action/buildpush"
@@ -26,24 +28,30 @@ func buildPush(ctx context.Context, rt *Runtime, in spec.Values) error {
 
 	log := &sayWriter{rt: rt}
 	result, err := buildpush.Run(ctx, buildpush.Options{
-		Image:       in.String("image"),
-		Tags:        in.List("tags"),
-		Flavor:      in.List("flavor"),
-		Event:       event(rt),
-		Context:     in.String("context"),
-		File:        in.String("file"),
-		Target:      in.String("target"),
-		BuildArgs:   in.List("build-args"),
-		Labels:      in.List("labels"),
-		Push:        in.Bool("push"),
-		Credentials: registry.Credentials{Username: in.String("username"), Password: in.String("password")},
-		SourceURL:   sourceURL(rt),
-		Docker:      builder.Candidates(rt.Getenv("PATH")),
-		ConfigDir:   dockerConfig(rt),
-		Runner:      run.Exec{Environ: rt.Environ()},
-		Progress:    rt.Progress,
-		BuildLog:    log,
-		Log:         rt.Log,
+		Image:              in.String("image"),
+		Tags:               in.List("tags"),
+		Flavor:             in.List("flavor"),
+		Event:              event(rt),
+		Context:            in.String("context"),
+		File:               in.String("file"),
+		Target:             in.String("target"),
+		BuildArgs:          in.List("build-args"),
+		Labels:             in.List("labels"),
+		Annotations:        in.List("annotations"),
+		Levels:             words(in.List("annotation-levels")),
+		Push:               in.Bool("push"),
+		Credentials:        registry.Credentials{Username: in.String("username"), Password: in.String("password")},
+		AlwaysBuild:        in.Bool("always-build"),
+		Epoch:              in.String("source-date-epoch"),
+		RewriteTimestamp:   in.Bool("rewrite-timestamp"),
+		VerifyReproducible: in.Bool("verify-reproducible"),
+
+		Docker:    builder.Candidates(rt.Getenv("PATH")),
+		ConfigDir: dockerConfig(rt),
+		Runner:    run.Exec{Environ: rt.Environ()},
+		Progress:  rt.Progress,
+		BuildLog:  log,
+		Log:       rt.Log,
 	})
 	for _, w := range result.Warnings {
 		rt.Warning(w)
@@ -58,14 +66,34 @@ func buildPush(ctx context.Context, rt *Runtime, in spec.Values) error {
 	rt.Output("image", result.Image)
 	rt.Output("digest", result.Digest)
 	rt.Output("tags", strings.Join(result.Refs(), "\n"))
+	rt.Output("labels", strings.Join(result.Labels, "\n"))
+	rt.Output("annotations", strings.Join(result.Annotations, "\n"))
+	rt.Output("built", strconv.FormatBool(result.Built))
+	rt.Output("content-key", result.Content.Value)
+	rt.Output("size", size(result))
+	rt.Output("metadata", string(result.Metadata))
 	rt.Output("image-id", result.ImageID)
 	rt.Progress(result.Report(nil).Verdict)
 	return nil
 }
 
+// size is empty where the registry was not asked.
+func size(r buildpush.Result) string {
+	if r.Digest == "" {
+		return ""
+	}
+	return strconv.FormatInt(r.Manifest.Size, 10)
+}
+
 // event is what GitHub tells of why the job runs; zero elsewhere.
 func event(rt *Runtime) imagetag.Event {
 	e := imagetag.Event{Name: rt.Getenv("GITHUB_EVENT_NAME"), Ref: rt.Getenv("GITHUB_REF"), SHA: rt.Getenv("GITHUB_SHA"), BaseRef: rt.Getenv("GITHUB_BASE_REF")}
+	if repository := rt.Getenv("GITHUB_REPOSITORY"); repository != "" {
+		e.Repository.Name = path.Base(repository)
+		if server := rt.Getenv("GITHUB_SERVER_URL"); server != "" {
+			e.Repository.URL = server + "/" + repository
+		}
+	}
 	raw, err := os.ReadFile(rt.Getenv("GITHUB_EVENT_PATH"))
 	if err != nil {
 		return e // the rules that need the default branch then make no tag
@@ -74,24 +102,20 @@ func event(rt *Runtime) imagetag.Event {
 		BaseRef    string `json:"base_ref"`
 		Repository struct {
 			DefaultBranch string `json:"default_branch"`
+			Description   string `json:"description"`
+			License       struct {
+				SPDX string `json:"spdx_id"`
+			} `json:"license"`
 		} `json:"repository"`
 	}
 	if json.Unmarshal(raw, &payload) == nil {
 		e.DefaultBranch = payload.Repository.DefaultBranch
+		e.Repository.Description, e.Repository.License = payload.Repository.Description, payload.Repository.License.SPDX
 		if e.BaseRef == "" {
 			e.BaseRef = payload.BaseRef
 		}
 	}
 	return e
-}
-
-// sourceURL is the repository on GitHub whose workflow this is; "" elsewhere.
-func sourceURL(rt *Runtime) string {
-	server, repository := rt.Getenv("GITHUB_SERVER_URL"), rt.Getenv("GITHUB_REPOSITORY")
-	if server == "" || repository == "" {
-		return ""
-	}
-	return server + "/" + repository
 }
 
 // dockerConfig is the directory of Docker's configuration, by Docker's own rule.

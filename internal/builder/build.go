@@ -16,15 +16,19 @@ import (
 
 // Options say what to build and where it goes.
 type Options struct {
-	Context   string   // directory
-	File      string   // Dockerfile; "" means Dockerfile in the context
-	Target    string   // stage; "" means the last
-	BuildArgs []string // NAME=value; judged by [CheckBuildArgs]
-	Labels    []string // name=value
-	Refs      []string // repository:tag, at least one, all of one repository
-	Push      bool
-	Platform  string // "linux/amd64"; "" means the engine's own
-	Epoch     string // SOURCE_DATE_EPOCH: seconds; "" leaves it out
+	Context     string   // directory
+	File        string   // Dockerfile; "" means Dockerfile in the context
+	Target      string   // stage; "" means the last
+	BuildArgs   []string // NAME=value; judged by [CheckBuildArgs]
+	Labels      []string // name=value
+	Refs        []string // repository:tag, at least one, all of one repository
+	Push        bool
+	Platform    string // "linux/amd64"; "" means the engine's own
+	Epoch       string // SOURCE_DATE_EPOCH: seconds; "" leaves it out
+	NoCache     bool
+	Pull        bool     // take base images as their registries have them, not as the engine does
+	Outputs     []string // where the result goes, attributes as CSV; none: the registry or the engine. Buildx alone
+	Annotations []string // level:name=value. Buildx alone
 
 	Login     Login        // for the push; the zero value leaves Docker's configuration as it is
 	ConfigDir string       // Docker's configuration, which Login is added to; "" means none
@@ -34,8 +38,9 @@ type Options struct {
 
 // Image is what came out.
 type Image struct {
-	ID     string // the engine's own: the digest of the configuration. Never a name to pull by
-	Digest string // of the manifest in the registry; "" when not pushed
+	ID       string // the engine's own: the digest of the configuration. Never a name to pull by
+	Digest   string // of the manifest in the registry; "" when not pushed
+	Metadata []byte // what buildx tells of the build, JSON; nil of other tools
 }
 
 // Build builds the image and, if wanted, pushes every reference. Everything the
@@ -103,12 +108,16 @@ func (b build) build(ctx context.Context) (Image, error) {
 		return Image{}, fmt.Errorf("build %s: docker left no image ID: %w", b.o.Context, err)
 	}
 	img := Image{ID: strings.TrimSpace(string(id))}
-	if !b.o.Push || b.tool.Mode != Buildx {
+	if b.tool.Mode != Buildx {
 		return img, nil
 	}
 	raw, err := os.ReadFile(metadata)
 	if err != nil {
 		return Image{}, fmt.Errorf("build %s: buildx left no metadata: %w", b.o.Context, err)
+	}
+	img.Metadata = raw
+	if !b.o.Push {
+		return img, nil
 	}
 	var m struct {
 		Digest string `json:"containerimage.digest"`
@@ -130,9 +139,10 @@ func (b build) args(idFile, metadata string) []string {
 	args = append(args, "build", "--iidfile="+idFile)
 	if b.tool.Mode == Buildx {
 		args = append(args, "--metadata-file="+metadata)
-		if b.o.Push {
+		switch {
+		case b.o.Push:
 			args = append(args, "--push")
-		} else {
+		case len(b.o.Outputs) == 0:
 			args = append(args, "--load")
 		}
 	}
@@ -150,8 +160,20 @@ func (b build) args(idFile, metadata string) []string {
 	for _, v := range b.o.Labels {
 		add("label", v)
 	}
+	for _, v := range b.o.Annotations {
+		add("annotation", v)
+	}
+	for _, v := range b.o.Outputs {
+		add("output", v)
+	}
 	for _, v := range b.o.Refs {
 		add("tag", v)
+	}
+	if b.o.NoCache {
+		args = append(args, "--no-cache")
+	}
+	if b.o.Pull {
+		args = append(args, "--pull")
 	}
 	return append(args, "--", b.o.Context)
 }

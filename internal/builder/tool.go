@@ -28,10 +28,11 @@ const (
 
 // Tool is a docker command that reaches an engine.
 type Tool struct {
-	CLI     string // path of the docker command
-	Version string // of that command
-	Engine  string // version of the engine behind it
-	Mode    Mode
+	CLI      string // path of the docker command
+	Version  string // of that command
+	Engine   string // version of the engine behind it
+	Platform string // of that engine: "linux/amd64"
+	Mode     Mode
 }
 
 // builtInUntil is the last major version of the docker command that brought its
@@ -101,12 +102,12 @@ func probe(ctx context.Context, runner run.Runner, cli string) (t Tool, fault st
 	}
 	var v struct {
 		Client struct{ Version string }
-		Server *struct{ Version string }
+		Server *struct{ Version, Os, Arch string }
 	}
 	if decodeErr := json.Unmarshal([]byte(res.Stdout), &v); decodeErr != nil || v.Server == nil {
 		return Tool{}, firstNonEmpty(lastLine(res.Stderr), cli+" says nothing about its engine"), nil
 	}
-	t = Tool{CLI: cli, Version: v.Client.Version, Engine: v.Server.Version, Mode: Classic}
+	t = Tool{CLI: cli, Version: v.Client.Version, Engine: v.Server.Version, Platform: v.Server.Os + "/" + v.Server.Arch, Mode: Classic}
 	if _, buildxErr := runner.Run(ctx, run.Cmd{Name: cli, Args: []string{"buildx", "inspect"}}); buildxErr == nil {
 		t.Mode = Buildx
 	} else if major, _, _ := strings.Cut(t.Version, "."); atoi(major) >= 19 && atoi(major) <= builtInUntil {

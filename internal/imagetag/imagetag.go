@@ -1,5 +1,5 @@
-// Package imagetag makes an image's tags of what happened in a repository, by
-// the rules of docker/metadata-action (https://github.com/docker/metadata-action),
+// Package imagetag makes an image's tags, labels and annotations of what happened
+// in a repository, by the rules of docker/metadata-action (https://github.com/docker/metadata-action),
 // so that whoever used it keeps their lines.
 //
 // It differs where silence would hide a mistake: an unknown expression, a regular
@@ -25,6 +25,7 @@ type Event struct {
 	BaseRef       string // of a pull request: the branch it goes to
 	Now           time.Time
 	CommitDate    time.Time // zero: Now
+	Repository    Repository
 }
 
 // Tags are the tags of an image.
@@ -39,10 +40,11 @@ const shortSHA = 7
 
 // Make applies the rules, one per element, under the flavor. A fault names its line.
 func Make(rules, flavor []string, e Event) (Tags, error) {
-	f, err := parseFlavor(flavor)
+	f, err := parseFlavor(uncommented(flavor))
 	if err != nil {
 		return Tags{}, err
 	}
+	rules = uncommented(rules)
 	parsed := make([]rule, len(rules))
 	for i, line := range rules {
 		if parsed[i], err = parseRule(line); err != nil {

@@ -121,6 +121,9 @@ var cases = []struct{ ref, rules, want string }{
 	{"refs/heads/master", "type=ref,event=tag", ""},
 	{"refs/tags/v1", "type=ref,event=branch", ""},
 	{"refs/heads/master", "type=ref,event=pr", ""},
+	// lines that are comments
+	{"refs/heads/master", "# type=sha ; type=ref,event=branch", "master"},
+	{"refs/heads/master", "type=raw,value=x | # suffix=-a ; suffix=-b", "x-b"},
 	// type=raw
 	{"refs/heads/master", "type=raw,value=foo", "foo"},
 	{"refs/heads/master", "type=raw,foo ; type=raw,bar", "foo bar"},

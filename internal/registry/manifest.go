@@ -17,10 +17,11 @@ import (
 
 // Manifest is what a registry holds under a tag or a digest.
 type Manifest struct {
-	Digest string
-	Labels map[string]string // of the configuration; of an index's first image
-	Layers []Layer
-	Size   int64 // bytes to pull: configuration and layers
+	Digest    string
+	Labels    map[string]string // of the configuration; of an index's first image
+	Platforms []string          // "linux/arm64/v8", of everything that is for a machine
+	Layers    []Layer
+	Size      int64 // bytes to pull: configuration and layers
 }
 
 // Layer is one layer as it is pulled, compressed.
@@ -39,7 +40,7 @@ func (c Client) Read(ctx context.Context, r Repository, tagOrDigest string) (Man
 		return Manifest{}, c.fault(ctx, "ask registry %s for %s", r, tagOrDigest, err)
 	}
 	m := Manifest{Digest: desc.Digest.String()}
-	image, err := first(desc)
+	image, platforms, err := machines(desc)
 	if err != nil {
 		return Manifest{}, c.fault(ctx, "read from registry %s image %s", r, tagOrDigest, err)
 	}
@@ -51,6 +52,10 @@ func (c Client) Read(ctx context.Context, r Repository, tagOrDigest string) (Man
 	if err != nil {
 		return Manifest{}, c.fault(ctx, "read from registry %s the configuration of %s", r, tagOrDigest, err)
 	}
+	if platforms == nil {
+		platforms = []string{config.Platform().String()}
+	}
+	m.Platforms = platforms
 	m.Labels, m.Size = config.Config.Labels, manifest.Config.Size
 	var by []string
 	for _, h := range config.History {
@@ -69,26 +74,39 @@ func (c Client) Read(ctx context.Context, r Repository, tagOrDigest string) (Man
 	return m, nil
 }
 
-// first is the image itself, or the first one of an index that is for a machine:
-// attestations lie beside it as images for "unknown".
-func first(desc *remote.Descriptor) (v1.Image, error) {
+// machines is the image itself, or the first one of an index that is for a machine,
+// and the platforms of all of those: attestations lie beside them as images for
+// "unknown". An image alone does not name its platform before it is read.
+func machines(desc *remote.Descriptor) (image v1.Image, platforms []string, err error) {
 	if !desc.MediaType.IsIndex() {
-		return desc.Image()
+		image, err = desc.Image()
+		return image, nil, err
 	}
 	index, err := desc.ImageIndex()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	list, err := index.IndexManifest()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, m := range list.Manifests {
-		if m.MediaType.IsImage() && (m.Platform == nil || m.Platform.OS != "unknown") {
-			return index.Image(m.Digest)
+		if !m.MediaType.IsImage() || m.Platform != nil && m.Platform.OS == "unknown" {
+			continue
+		}
+		if m.Platform != nil {
+			platforms = append(platforms, m.Platform.String())
+		}
+		if image == nil {
+			if image, err = index.Image(m.Digest); err != nil {
+				return nil, nil, err
+			}
 		}
 	}
-	return nil, errors.New("the index has no image for any machine")
+	if image == nil {
+		return nil, nil, errors.New("the index has no image for any machine")
+	}
+	return image, platforms, nil
 }
 
 // Tag puts tags on what a digest names. Nothing is moved but the manifest.

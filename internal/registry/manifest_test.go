@@ -161,7 +161,7 @@ func TestClient_ReadAndTag(t *testing.T) {
 	}
 	for _, tag := range []string{"v1", "v2", "latest", digest} {
 		m, err := Client{}.Read(t.Context(), r, tag)
-		if err != nil || m.Digest != digest || m.Labels["key"] != "abc" || len(m.Layers) != 2 || m.Size < 512 {
+		if err != nil || m.Digest != digest || m.Labels["key"] != "abc" || len(m.Layers) != 2 || m.Size < 512 || !slices.Equal(m.Platforms, []string{"linux/amd64"}) {
 			t.Errorf("%s: %+v, %v", tag, m, err)
 		}
 	}
@@ -199,6 +199,9 @@ func TestClient_Merge(t *testing.T) {
 	}
 	if want := []string{"linux/amd64 " + amd, "linux/arm64 " + arm}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
+	}
+	if m, err := (Client{}).Read(t.Context(), r, "v1"); err != nil || !slices.Equal(m.Platforms, []string{"linux/amd64", "linux/arm64"}) {
+		t.Errorf("%q, %v", m.Platforms, err)
 	}
 	// What was merged can be merged again, with one more.
 	s390x := push(t, r, "s390x", "s390x")

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/testkit/golden"
 )
 
 // screen is a terminal of any height and 80 columns that knows what a [Console]
@@ -106,7 +107,7 @@ func TestConsole_Live(t *testing.T) {
 		}
 		got.WriteString("== " + moment + "\n" + strings.TrimRight(s.String(), "\n") + "\n")
 	})
-	golden(t, "console-live.txt", got.String())
+	golden.Compare(t, "console-live.txt", got.String())
 }
 
 func TestConsole_Plain(t *testing.T) {
@@ -114,7 +115,7 @@ func TestConsole_Plain(t *testing.T) {
 	var b strings.Builder
 	c := newConsole(&b, ConsoleOptions{Now: clk.now, Colour: true})
 	runStory(c, clk, func(string) {})
-	golden(t, "console-plain.txt", b.String())
+	golden.Compare(t, "console-plain.txt", b.String())
 }
 
 func TestConsole_GroupsHoldWhatAStepSaidAndTheWholeCause(t *testing.T) {
@@ -126,7 +127,7 @@ func TestConsole_GroupsHoldWhatAStepSaidAndTheWholeCause(t *testing.T) {
 		b.WriteString("</group>\n")
 	}})
 	runStory(c, clk, func(string) {})
-	golden(t, "console-groups.txt", b.String())
+	golden.Compare(t, "console-groups.txt", b.String())
 }
 
 func TestConsole_CloseStopsTheTicker(t *testing.T) {

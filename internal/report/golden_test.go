@@ -2,39 +2,15 @@ package report
 
 import (
 	"errors"
-	"flag"
 	"math"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/testkit/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs (go test -update writes it anew)\ngot:\n%s\nwant:\n%s", path, got, want)
-	}
-}
 
 var epoch = time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC)
 
@@ -93,8 +69,8 @@ func sample() Report {
 }
 
 func TestText(t *testing.T) {
-	golden(t, "text-100.txt", Text(sample(), TextOptions{}))
-	golden(t, "text-60.txt", Text(sample(), TextOptions{Width: 60}))
+	golden.Compare(t, "text-100.txt", Text(sample(), TextOptions{}))
+	golden.Compare(t, "text-60.txt", Text(sample(), TextOptions{Width: 60}))
 	if got := Text(sample(), TextOptions{Colour: true, Width: 100}); trimLines(stripEscapes(got)) != trimLines(Text(sample(), TextOptions{})) {
 		t.Error("colours change the text")
 	}
@@ -147,7 +123,7 @@ func TestJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "report.json", string(b))
+	golden.Compare(t, "report.json", string(b))
 }
 
 func TestParseSteps_ReadsWhatJSONWrote(t *testing.T) {

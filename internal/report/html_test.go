@@ -10,11 +10,13 @@ import (
 	"testing"
 
 	"golang.org/x/net/html"
+
+	"github.com/buenhyden/hy-home/internal/testkit/golden"
 )
 
 func TestHTML(t *testing.T) {
 	page := HTML(sample())
-	golden(t, "report.html", string(page))
+	golden.Compare(t, "report.html", string(page))
 	if dir := os.Getenv("REPORT_OUT"); dir != "" { // to look at it in a browser
 		if err := os.WriteFile(filepath.Join(dir, "report.html"), page, 0o644); err != nil {
 			t.Fatal(err)

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/buenhyden/hy-home/internal/testkit/golden"
 )
 
 func TestMarkdown(t *testing.T) {
-	golden(t, "report.md", Markdown(sample()))
+	golden.Compare(t, "report.md", Markdown(sample()))
 }
 
 func TestMarkdown_VerdictComesFirst(t *testing.T) {

@@ -1,89 +1,16 @@
-// Package buildpush builds an image from a Dockerfile and pushes it. Whether the
-// push is allowed is found out before anything is built, and what comes out is
-// the digest that the registry itself answers with.
 package buildpush
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
-	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/buenhyden/hy-home/internal/builder"
+	"github.com/buenhyden/hy-home/internal/buildlog"
 	"github.com/buenhyden/hy-home/internal/exit"
-	"github.com/buenhyden/hy-home/internal/imagetag"
 	"github.com/buenhyden/hy-home/internal/registry"
-	"github.com/buenhyden/hy-home/internal/run"
 )
-
-// Options say what to build and where it goes.
-type Options struct {
-	Image       string         // repository without a tag
-	Tags        []string       // rules of [imagetag]; none: the commit's full SHA, or "latest" outside of a repository
-	Flavor      []string       // of the tags
-	Event       imagetag.Event // what happened; SHA, CommitDate and Now are filled in
-	Context     string         // directory
-	File        string         // Dockerfile; "" is Dockerfile in the context
-	Target      string         // stage; "" is the last
-	BuildArgs   []string       // NAME=value, no secrets
-	Labels      []string       // name=value; they win over those made from the commit
-	Push        bool
-	Credentials registry.Credentials // zero: what Docker's configuration holds
-	SourceURL   string               // of the repository, for the label; "" is the remote origin's
-
-	Docker    []string // docker commands to choose from; see [builder.Candidates]
-	ConfigDir string   // Docker's configuration, kept beside Credentials; "" is none
-	Runner    run.Runner
-	Registry  Registry         // nil: the one that Image names, with Credentials
-	Progress  func(string)     // may be nil
-	BuildLog  io.Writer        // what the tools print, foreign text; may be nil
-	Log       *slog.Logger     // may be nil
-	Now       func() time.Time // for tests; nil is time.Now
-}
-
-// Registry is what is asked of the registry.
-type Registry interface {
-	CheckPush(context.Context, registry.Repository) error
-	Digest(ctx context.Context, r registry.Repository, tagOrDigest string) (string, error)
-}
-
-// Result is what was built. It is filled as far as the run came, also beside an
-// error.
-type Result struct {
-	Image    string   // the repository
-	Tags     []string // the version first
-	Digest   string   // of the manifest in the registry; "" when not pushed
-	ImageID  string   // the engine's own
-	Source   Source
-	Tool     builder.Tool
-	Warnings []string
-	steps    []step
-}
-
-// Ref is the image by its first tag and digest: the tag is for people, the
-// digest is what counts. It is "" when the image was not pushed.
-func (r Result) Ref() string {
-	if r.Digest == "" {
-		return ""
-	}
-	return r.Image + ":" + r.Tags[0] + "@" + r.Digest
-}
-
-// Refs are the references by tag.
-func (r Result) Refs() []string {
-	refs := make([]string, len(r.Tags))
-	for i, tag := range r.Tags {
-		refs[i] = r.Image + ":" + tag
-	}
-	return refs
-}
 
 // job is one run.
 type job struct {
@@ -91,6 +18,7 @@ type job struct {
 	repo registry.Repository
 	res  Result
 	made []string // what the rules of the tags warn of
+	log  *buildlog.Log
 }
 
 // Run does it. Bad input is told before anything is built.
@@ -99,113 +27,37 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	always := func() bool { return true }
+	build := "build and push"
+	if !o.Push {
+		build = "build"
+	}
 	for _, s := range []struct {
 		name string
-		skip bool
+		when func() bool
 		do   func(context.Context) (string, error)
 	}{
-		{"find a builder", false, j.findTool},
-		{"ask for permission", !o.Push, j.askPermission},
-		{"build", o.Push, j.build},
-		{"build and push", !o.Push, j.build},
-		{"verify the digest", !o.Push, j.verify},
+		{"find a builder", always, j.findTool},
+		{"look for the content", func() bool { return o.Push }, j.lookUp},
+		{"put tags on it", j.reuses, j.retag},
+		{"ask for permission", func() bool { return o.Push && !j.reuses() }, j.askPermission},
+		{"build twice", func() bool { return o.VerifyReproducible && !j.reuses() }, j.buildTwice},
+		{build, func() bool { return !j.reuses() }, j.build},
+		{"verify the digest", func() bool { return o.Push && j.res.Built }, j.verify},
+		{"remember the content", func() bool { return j.res.Content.Value != "" && j.res.Built }, j.remember},
 	} {
-		if s.skip {
+		if !s.when() {
 			continue
 		}
 		start := j.o.Now()
 		detail, err := s.do(ctx)
 		j.res.steps = append(j.res.steps, step{s.name, detail, err, start, j.o.Now()})
+		j.res.log = j.log.Steps()
 		if err != nil {
 			return j.res, err
 		}
 	}
 	return j.res, nil
-}
-
-// newJob checks everything that can be judged without asking anybody.
-func newJob(o Options) (*job, error) {
-	if o.Progress == nil {
-		o.Progress = func(string) {}
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	repo, err := registry.ParseRepository("image", o.Image)
-	if err != nil {
-		return nil, err
-	}
-	o.Tags = slices.Clone(o.Tags)
-	for i, rule := range o.Tags {
-		// docker/build-push-action takes whole references.
-		o.Tags[i] = strings.TrimPrefix(rule, o.Image+":")
-	}
-	o.Event.Now = o.Now()
-	j := &job{o: o, repo: repo, res: Result{Image: o.Image}}
-	// Once without the commit, so that a wrong rule is told before anybody is asked.
-	if err := j.makeTags(Source{}); err != nil {
-		return nil, err
-	}
-	if (o.Credentials.Username == "") != (o.Credentials.Password == "") {
-		return nil, exit.BadInputf("inputs username and password belong together: give both, or neither to use Docker's configuration")
-	}
-	if err := checkFiles(o.Context, o.File); err != nil {
-		return nil, err
-	}
-	if err := builder.CheckBuildArgs(o.BuildArgs); err != nil {
-		return nil, err
-	}
-	for _, l := range o.Labels {
-		if name, _, ok := strings.Cut(l, "="); !ok || name == "" {
-			return nil, exit.BadInputf("input labels holds %q: write name=value, one per line", l)
-		}
-	}
-	if o.Registry == nil {
-		o.Registry = registry.Client{Credentials: o.Credentials}
-	}
-	j.o = o
-	return j, nil
-}
-
-// makeTags applies the rules to the event and to the commit that is built.
-func (j *job) makeTags(s Source) error {
-	if len(j.o.Tags) == 0 {
-		j.res.Tags = []string{s.tag()}
-		return nil
-	}
-	e := j.o.Event
-	if sha, _, _ := strings.Cut(s.Revision, "-"); sha != "" {
-		e.SHA = sha
-	}
-	e.CommitDate = s.Created
-	made, err := imagetag.Make(j.o.Tags, j.o.Flavor, e)
-	if err != nil {
-		return exit.BadInputf("input tags: %v", err)
-	}
-	for _, tag := range made.All {
-		if err := registry.CheckTag("tags", tag); err != nil {
-			return err
-		}
-	}
-	j.res.Tags, j.made = made.All, made.Warnings
-	return nil
-}
-
-func checkFiles(dir, file string) error {
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return exit.BadInputf("input context is %q: it must be a directory that exists", dir)
-	}
-	input := "file"
-	if file == "" {
-		input, file = "context", filepath.Join(dir, "Dockerfile")
-	}
-	if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
-		return exit.BadInputf("input %s: there is no Dockerfile at %s", input, file)
-	}
-	return nil
 }
 
 func (j *job) findTool(ctx context.Context) (string, error) {
@@ -217,13 +69,19 @@ func (j *job) findTool(ctx context.Context) (string, error) {
 	if tool.Mode == builder.Classic {
 		j.res.Warnings = append(j.res.Warnings, fmt.Sprintf("%s %s has no BuildKit, so the classic builder is used: install the buildx plugin for faster builds, mounts and secrets", tool.CLI, tool.Version))
 	}
-	j.res.Source = readSource(ctx, j.o.Runner, j.o.Context, j.o.SourceURL)
+	if j.o.RewriteTimestamp && tool.Mode != builder.Buildx {
+		return "", exit.BadInputf("input rewrite-timestamp needs buildx, which %s %s does not have: install Docker's buildx plugin, or leave the input out", tool.CLI, tool.Version)
+	}
+	j.res.Source = readSource(ctx, j.o.Runner, j.o.Context)
 	if err := j.makeTags(j.res.Source); err != nil {
 		return "", err
 	}
 	j.res.Warnings = append(j.res.Warnings, j.made...)
 	if len(j.res.Tags) == 0 {
 		return "", exit.BadInputf("input tags makes no tag of event %q at %q: add a rule that always holds, such as type=sha", j.o.Event.Name, j.o.Event.Ref)
+	}
+	if err := j.makeLabels(j.res.Source, j.res.Tags[0]); err != nil {
+		return "", err
 	}
 	j.o.Log.Debug("builder", "command", tool.CLI, "version", tool.Version, "engine", tool.Engine, "mode", tool.Mode)
 	return fmt.Sprintf("%s of docker %s, engine %s", tool.Mode, tool.Version, tool.Engine), nil
@@ -237,37 +95,14 @@ func (j *job) askPermission(ctx context.Context) (string, error) {
 	return "granted by " + j.repo.Host(), nil
 }
 
-func (j *job) build(ctx context.Context) (string, error) {
-	what := "building " + j.res.Refs()[0]
-	if j.o.Push {
-		what = "building and pushing " + j.res.Refs()[0]
-	}
-	j.o.Progress(fmt.Sprintf("%s from %s with %s", what, j.o.Context, j.res.Tool.Mode))
-	img, err := builder.Build(ctx, j.o.Runner, j.res.Tool, builder.Options{
-		Context: j.o.Context, File: j.o.File, Target: j.o.Target,
-		BuildArgs: j.o.BuildArgs, Labels: mergeLabels(j.res.Source.labels(j.res.Tags[0]), j.o.Labels),
-		Refs: j.res.Refs(), Push: j.o.Push, Epoch: j.res.Source.epoch(),
-		Login:     builder.Login{Host: j.repo.Host(), Username: j.o.Credentials.Username, Password: j.o.Credentials.Password},
-		ConfigDir: j.o.ConfigDir, Log: j.o.BuildLog,
-	})
-	if err != nil {
-		return "", err
-	}
-	j.res.ImageID = img.ID
-	j.res.Digest = img.Digest
-	if !j.o.Push {
-		return "built, not pushed", nil
-	}
-	return strconv.Itoa(len(j.res.Tags)) + " tags pushed", nil
-}
-
 // verify asks the registry for the digest: what it cannot answer with, no
 // cluster can pull.
 func (j *job) verify(ctx context.Context) (string, error) {
 	digest := j.res.Digest
-	_, err := j.o.Registry.Digest(ctx, j.repo, digest)
+	m, err := j.o.Registry.Read(ctx, j.repo, digest)
 	if err == nil {
-		return "the registry has it", nil
+		j.res.Manifest = m
+		return "the registry has it: " + strings.Join(m.Platforms, ", "), nil
 	}
 	j.res.Digest = "" // nothing may be deployed by a name that does not resolve
 	if errors.Is(err, registry.ErrNotFound) {

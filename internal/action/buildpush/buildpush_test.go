@@ -28,6 +28,7 @@ type world struct {
 	status string // of git
 	noGit  bool
 	broken bool // the build fails
+	buildx bool
 }
 
 func newWorld(t *testing.T) *world {
@@ -41,9 +42,11 @@ func newWorld(t *testing.T) *world {
 		}
 		switch c.Args[0] {
 		case "version":
-			return run.Result{Stdout: `{"Client":{"Version":"20.10.24"},"Server":{"Version":"20.10.24"}}`}, nil
+			return run.Result{Stdout: `{"Client":{"Version":"20.10.24"},"Server":{"Version":"20.10.24","Os":"linux","Arch":"amd64"}}`}, nil
 		case "buildx":
-			return run.Result{Code: 1}, nil
+			if !w.buildx {
+				return run.Result{Code: 1}, nil
+			}
 		case "push":
 			return run.Result{Stdout: "v1: digest: " + digest + " size: 7\n"}, nil
 		}
@@ -51,9 +54,9 @@ func newWorld(t *testing.T) *world {
 			return run.Result{Code: 1, Stderr: "failed to solve: no such package\n"}, nil
 		}
 		for _, a := range c.Args {
-			if f, ok := strings.CutPrefix(a, "--iidfile="); ok {
-				if err := os.WriteFile(f, []byte("sha256:config"), 0o600); err != nil {
-					t.Error(err)
+			for flag, text := range map[string]string{"--iidfile=": "sha256:config", "--metadata-file=": `{"containerimage.digest":"` + digest + `"}`} {
+				if f, ok := strings.CutPrefix(a, flag); ok {
+					do(t, os.WriteFile(f, []byte(text), 0o600))
 				}
 			}
 		}
@@ -66,18 +69,39 @@ func newWorld(t *testing.T) *world {
 func (w *world) builds() [][]string {
 	var out [][]string
 	for _, c := range w.Calls() {
-		if c.Args[0] == "build" {
+		if c.Args[0] == "build" || c.Args[0] == "buildx" && c.Args[1] == "build" {
 			out = append(out, c.Args)
 		}
 	}
 	return out
 }
 
-type fakeRegistry struct{ push, digest error }
+// fakeRegistry holds manifests by tag and digest. What was pushed is there by its
+// digest, unless it is lost.
+type fakeRegistry struct {
+	push, read, tag error
+	lost            bool
+	have            map[string]registry.Manifest
+	tagged          []string
+}
 
-func (f fakeRegistry) CheckPush(context.Context, registry.Repository) error { return f.push }
-func (f fakeRegistry) Digest(_ context.Context, _ registry.Repository, d string) (string, error) {
-	return d, f.digest
+func (f *fakeRegistry) CheckPush(context.Context, registry.Repository) error { return f.push }
+
+func (f *fakeRegistry) Read(_ context.Context, _ registry.Repository, name string) (registry.Manifest, error) {
+	if m, ok := f.have[name]; ok || f.read != nil {
+		return m, f.read
+	}
+	if name == digest && !f.lost {
+		return registry.Manifest{Digest: digest, Platforms: []string{"linux/amd64"}}, nil
+	}
+	return registry.Manifest{}, registry.ErrNotFound
+}
+
+func (f *fakeRegistry) Tag(_ context.Context, _ registry.Repository, d string, tags []string) error {
+	for _, t := range tags {
+		f.tagged = append(f.tagged, t+"="+d)
+	}
+	return f.tag
 }
 
 func options(t *testing.T, w *world) Options {
@@ -85,7 +109,7 @@ func options(t *testing.T, w *world) Options {
 	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM scratch\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return Options{Image: "localhost:5001/shop/backend", Tags: []string{"v1", "latest"}, Context: dir, Push: true, Docker: []string{"docker"}, Runner: w, Registry: fakeRegistry{}}
+	return Options{Image: "localhost:5001/shop/backend", Tags: []string{"v1", "latest"}, Context: dir, Push: true, Docker: []string{"docker"}, Runner: w, Registry: &fakeRegistry{}}
 }
 
 func TestRun(t *testing.T) {
@@ -113,7 +137,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("%q", args)
 	}
 	r := res.Report(nil)
-	if r.Status != report.Passed || len(r.Steps) != 4 || !strings.Contains(r.Verdict, digest) {
+	if r.Status != report.Passed || len(r.Steps) != 6 || !strings.Contains(r.Verdict, digest) {
 		t.Errorf("%+v", r)
 	}
 }
@@ -121,12 +145,12 @@ func TestRun(t *testing.T) {
 func TestRun_AsksBeforeItBuilds(t *testing.T) {
 	w := newWorld(t)
 	o := options(t, w)
-	o.Registry = fakeRegistry{push: exit.BadInputf("no")}
+	o.Registry = &fakeRegistry{push: exit.BadInputf("no")}
 	res, err := Run(t.Context(), o)
 	if exit.Code(err) != exit.BadInput || len(w.builds()) != 0 {
 		t.Errorf("%v, %q", err, w.builds())
 	}
-	if r := res.Report(err); r.Status != report.Failed || len(r.Steps) != 2 {
+	if r := res.Report(err); r.Status != report.Failed || len(r.Steps) != 3 {
 		t.Errorf("%+v", r)
 	}
 }
@@ -134,7 +158,7 @@ func TestRun_AsksBeforeItBuilds(t *testing.T) {
 func TestRun_WithoutPush(t *testing.T) {
 	w := newWorld(t)
 	o := options(t, w)
-	o.Push, o.Registry = false, fakeRegistry{push: errors.New("must not be asked"), digest: errors.New("must not be asked")}
+	o.Push, o.Registry = false, &fakeRegistry{push: errors.New("must not be asked"), read: errors.New("must not be asked"), tag: errors.New("must not be asked")}
 	res, err := Run(t.Context(), o)
 	if r := res.Report(nil); len(r.Steps) != 2 || r.Steps[1].Name != "build" {
 		t.Errorf("%+v", r.Steps)
@@ -147,7 +171,7 @@ func TestRun_WithoutPush(t *testing.T) {
 func TestRun_ADigestTheRegistryDoesNotHaveIsNoResult(t *testing.T) {
 	w := newWorld(t)
 	o := options(t, w)
-	o.Registry = fakeRegistry{digest: registry.ErrNotFound}
+	o.Registry = &fakeRegistry{lost: true}
 	res, err := Run(t.Context(), o)
 	if err == nil || !strings.Contains(err.Error(), digest) || res.Ref() != "" {
 		t.Errorf("%+v, %v", res, err)
@@ -189,6 +213,9 @@ func TestRun_BadInputBuildsNothing(t *testing.T) {
 		"input file":              func(o *Options) { o.File = "/nowhere/Dockerfile" },
 		"looks like a secret":     func(o *Options) { o.BuildArgs = []string{"API_TOKEN=x1y2"} },
 		"input labels":            func(o *Options) { o.Labels = []string{"x"} },
+		"input annotations":       func(o *Options) { o.Annotations = []string{"x"} },
+		"none of manifest, index": func(o *Options) { o.Levels = []string{"layer"} },
+		"source-date-epoch":       func(o *Options) { o.Epoch = "yesterday" },
 		"username and password":   func(o *Options) { o.Credentials.Username = "me" },
 		"no docker command found": func(o *Options) { o.Docker = nil },
 	} {
@@ -201,23 +228,6 @@ func TestRun_BadInputBuildsNothing(t *testing.T) {
 		_, err := Run(t.Context(), o)
 		if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "x1y2") || len(w.builds()) != 0 {
 			t.Errorf("%s: %v", want, err)
-		}
-	}
-}
-
-func TestPublicURL(t *testing.T) {
-	for remote, want := range map[string]string{
-		"https://github.com/acme/shop.git":        "https://github.com/acme/shop",
-		"https://user:token@github.com/acme/shop": "https://github.com/acme/shop",
-		"git@github.com:acme/shop.git":            "https://github.com/acme/shop",
-		"ssh://git@git.example.com:2222/a/b.git":  "https://git.example.com/a/b",
-		"/srv/git/shop.git":                       "",
-		"file:///srv/git/shop.git":                "",
-		"../shop":                                 "",
-		"":                                        "",
-	} {
-		if got := publicURL(remote); got != want {
-			t.Errorf("%q: %q, want %q", remote, got, want)
 		}
 	}
 }

@@ -20,7 +20,7 @@ type Source struct {
 
 // readSource asks Git about the context. What cannot be known is left out: an
 // image without these labels works as well.
-func readSource(ctx context.Context, runner run.Runner, dir, sourceURL string) Source {
+func readSource(ctx context.Context, runner run.Runner, dir string) Source {
 	git := func(args ...string) (string, bool) {
 		res, err := runner.Run(ctx, run.Cmd{Name: "git", Args: args, Dir: dir})
 		return strings.TrimSpace(res.Stdout), err == nil
@@ -30,17 +30,15 @@ func readSource(ctx context.Context, runner run.Runner, dir, sourceURL string) S
 	if !ok || !both {
 		return Source{}
 	}
-	s := Source{Revision: sha, URL: sourceURL}
+	s := Source{Revision: sha}
 	if n, err := strconv.ParseInt(seconds, 10, 64); err == nil {
 		s.Created = time.Unix(n, 0).UTC()
 	}
 	if changes, ok := git("status", "--porcelain", "--", "."); ok && changes != "" {
 		s.Revision += "-dirty"
 	}
-	if s.URL == "" {
-		if origin, ok := git("remote", "get-url", "origin"); ok {
-			s.URL = publicURL(origin)
-		}
+	if origin, ok := git("remote", "get-url", "origin"); ok {
+		s.URL = publicURL(origin)
 	}
 	return s
 }
@@ -81,29 +79,4 @@ func (s Source) epoch() string {
 		return ""
 	}
 	return strconv.FormatInt(s.Created.Unix(), 10)
-}
-
-// labels are the annotations of the OCI image specification that are known.
-func (s Source) labels(version string) []string {
-	var out []string
-	add := func(name, value string) {
-		if value != "" {
-			out = append(out, "org.opencontainers.image."+name+"="+value)
-		}
-	}
-	if !s.Created.IsZero() {
-		add("created", s.Created.Format(time.RFC3339))
-	}
-	add("revision", s.Revision)
-	add("source", s.URL)
-	add("version", version)
-	return out
-}
-
-// mergeLabels puts the labels asked for behind and in place of those made.
-func mergeLabels(made, asked []string) []string {
-	name := func(l string) string { n, _, _ := strings.Cut(l, "="); return n }
-	return append(slices.DeleteFunc(made, func(l string) bool {
-		return slices.ContainsFunc(asked, func(a string) bool { return name(a) == name(l) })
-	}), asked...)
 }

@@ -1,0 +1,128 @@
+package buildpush
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/distribution/reference"
+
+	"github.com/buenhyden/hy-home/internal/contentkey"
+	"github.com/buenhyden/hy-home/internal/registry"
+)
+
+// contentLabel is the label of an image that holds the key of its content.
+const contentLabel = "io.github.buenhyden.hyaction.content"
+
+// An image carries the key of its content as a label and as a tag. The tag finds
+// it; the label proves that nobody has put the tag on something else since. Two
+// jobs that race both build and both put the tag: either image is right. What is built
+// in any case takes the tag over, so that the next run finds the newer image.
+
+// reuses reports whether the registry has the image already.
+func (j *job) reuses() bool { return !j.res.Built && j.res.Digest != "" }
+
+// lookLimit is how long is looked: longer than a slow registry takes, and no longer
+// than what may be saved.
+const lookLimit = 15 * time.Second
+
+// lookUp makes the key of the content and looks for an image that carries it. Faults
+// end nothing: what cannot be found is built.
+func (j *job) lookUp(ctx context.Context) (string, error) {
+	looking, cancel := context.WithTimeoutCause(ctx, lookLimit, fmt.Errorf("not found out within %s", lookLimit))
+	defer cancel()
+	key, err := j.key(looking)
+	if err != nil {
+		j.res.NoKey = err.Error()
+		j.o.Progress("this content has no key, so it is built: " + j.res.NoKey)
+		return "no key: " + j.res.NoKey, context.Cause(ctx)
+	}
+	j.res.Content = key
+	if j.o.AlwaysBuild {
+		return "built in any case", nil
+	}
+	m, err := j.o.Registry.Read(looking, j.repo, key.Tag())
+	switch {
+	case errors.Is(err, registry.ErrNotFound):
+		return "not in the registry", nil
+	case err != nil:
+		j.o.Log.Debug("look for the content", "tag", key.Tag(), "fault", err)
+		return "cannot be asked for: " + err.Error(), context.Cause(ctx)
+	case m.Labels[contentLabel] != key.Value:
+		return "the tag " + key.Tag() + " is on something else", nil
+	case !key.Fits(m.Platforms):
+		return "the registry has it for " + strings.Join(m.Platforms, ", ") + " alone", nil
+	}
+	j.res.Digest, j.res.Manifest = m.Digest, m
+	return "the registry has it", nil
+}
+
+func (j *job) retag(ctx context.Context) (string, error) {
+	j.o.Progress(fmt.Sprintf("not building: %s has this content, as %s", j.repo, j.res.Digest))
+	if err := j.o.Registry.Tag(ctx, j.repo, j.res.Digest, j.res.Tags); err != nil {
+		j.res.Digest = ""
+		return "", err
+	}
+	// The labels of who built it; those of now would be another image.
+	j.res.Labels, j.res.Annotations = pairs(j.res.Manifest.Labels), nil
+	return j.tags() + " put on it", nil
+}
+
+// remember puts the tag of the content on what was built, if the content is still
+// what it was: a base image may have moved during the build, or a file.
+func (j *job) remember(ctx context.Context) (string, error) {
+	now, err := j.key(ctx)
+	if err == nil && now.Value != j.res.Content.Value {
+		err = errors.New("a file or a base image has changed during the build")
+	}
+	if err == nil {
+		err = j.o.Registry.Tag(ctx, j.repo, j.res.Digest, []string{j.res.Content.Tag()})
+	}
+	if err != nil {
+		return "not remembered: " + err.Error(), context.Cause(ctx)
+	}
+	return j.res.Content.Tag(), nil
+}
+
+func (j *job) key(ctx context.Context) (contentkey.Key, error) {
+	in := contentkey.Inputs{
+		Context: j.o.Context, File: j.o.File, Target: j.o.Target, BuildArgs: j.o.BuildArgs, Labels: j.res.Labels,
+		BuildPlatform: j.res.Tool.Platform, Digest: j.o.Base,
+		Settings: []string{"rewrite-timestamp=" + strconv.FormatBool(j.rewrites())},
+	}
+	if in.Digest == nil {
+		in.Digest = j.baseDigest
+	}
+	for _, a := range j.res.Annotations {
+		// Those of the specification tell where an image comes from, as labels do.
+		if !strings.Contains(a, "org.opencontainers.image.") {
+			in.Settings = append(in.Settings, "annotation="+a)
+		}
+	}
+	return contentkey.Make(ctx, in)
+}
+
+// baseDigest asks a base image's registry. The credentials of the run are for the
+// registry that is pushed to, and shown to no other.
+func (j *job) baseDigest(ctx context.Context, ref string) (string, error) {
+	named, err := reference.ParseDockerRef(ref)
+	if err != nil {
+		return "", err
+	}
+	tagged, ok := named.(reference.Tagged)
+	if !ok {
+		return "", fmt.Errorf("%s has no tag", ref)
+	}
+	repo, err := registry.ParseRepository("base image", named.Name())
+	if err != nil {
+		return "", err
+	}
+	client := registry.Client{}
+	if repo.Host() == j.repo.Host() {
+		client.Credentials = j.o.Credentials
+	}
+	return client.Digest(ctx, repo, tagged.Tag())
+}
