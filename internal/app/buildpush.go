@@ -10,6 +10,7 @@ import (
 
 	"github.com/buenhyden/hy-home/internal/action/buildpush"
 	"github.com/buenhyden/hy-home/internal/builder"
+	"github.com/buenhyden/hy-home/internal/docker"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/imagetag"
 	"github.com/buenhyden/hy-home/internal/registry"
@@ -24,6 +25,10 @@ func buildPush(ctx context.Context, rt *Runtime, in spec.Values) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, exit.Inconclusivef("not done after %s: raise input timeout, or see the build's log for what is slow", limit))
 	defer cancel()
 
+	features, err := buildFeatures(rt, in)
+	if err != nil {
+		return err
+	}
 	log := &sayWriter{rt: rt}
 	result, err := buildpush.Run(ctx, buildpush.Options{
 		Image:       in.String("image"),
@@ -35,10 +40,12 @@ func buildPush(ctx context.Context, rt *Runtime, in spec.Values) error {
 		Target:      in.String("target"),
 		BuildArgs:   in.List("build-args"),
 		Labels:      in.List("labels"),
+		Features:    features,
 		Push:        in.Bool("push"),
 		Credentials: registry.Credentials{Username: in.String("username"), Password: in.String("password")},
 		SourceURL:   sourceURL(rt),
 		Docker:      builder.Candidates(rt.Getenv("PATH")),
+		API:         &docker.Engine{Host: rt.Getenv("DOCKER_HOST")},
 		ConfigDir:   dockerConfig(rt),
 		Runner:      run.Exec{Environ: rt.Environ()},
 		Progress:    rt.Progress,

@@ -8,50 +8,76 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 
-	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/run"
 )
 
 // Options say what to build and where it goes.
 type Options struct {
-	Context   string   // directory
+	Context   string   // directory, or URL of a Git repository or an archive; see [IsRemote]
 	File      string   // Dockerfile; "" means Dockerfile in the context
 	Target    string   // stage; "" means the last
 	BuildArgs []string // NAME=value; judged by [CheckBuildArgs]
 	Labels    []string // name=value
 	Refs      []string // repository:tag, at least one, all of one repository
 	Push      bool
-	Platform  string // "linux/amd64"; "" means the engine's own
 	Epoch     string // SOURCE_DATE_EPOCH: seconds; "" leaves it out
+	Features
 
-	Login     Login        // for the push; the zero value leaves Docker's configuration as it is
-	ConfigDir string       // Docker's configuration, which Login is added to; "" means none
-	Log       io.Writer    // what the tools print, foreign text; nil drops it
-	Progress  func(string) // what is being done now; may be nil
+	Login     Login  // for the push; the zero value leaves Docker's configuration as it is
+	ConfigDir string // Docker's configuration, which Login is added to; "" means none
+
+	// Known is the login that Docker's configuration has for a reference, for mode
+	// Engine: a docker command reads it by itself. It may be nil.
+	Known func(ref string) (Login, error)
+
+	Log      io.Writer    // what the tools print, foreign text; nil drops it
+	Progress func(string) // what is being done now; may be nil
 }
 
-// Image is what came out.
+// Image is what came out. Warnings are filled also beside an error.
 type Image struct {
-	ID     string // the engine's own: the digest of the configuration. Never a name to pull by
-	Digest string // of the manifest in the registry; "" when not pushed
+	ID       string // the engine's own: the digest of the configuration. Never a name to pull by; "" where outputs take its place
+	Digest   string // of the manifest in the registry; "" when not pushed
+	Metadata []byte // what buildx tells of the build, JSON; nil of other tools
+	Made     string // why a builder was made for this build; "" if none was
+	Warnings []string
 }
 
 // Build builds the image and, if wanted, pushes every reference. Everything the
-// tools print goes to Log as it comes.
-func Build(ctx context.Context, runner run.Runner, t Tool, o Options) (Image, error) {
-	dir, err := os.MkdirTemp("", "hyaction-build-")
-	if err != nil {
+// tools print goes to Log as it comes. Nothing is left behind but the image.
+func Build(ctx context.Context, runner run.Runner, t Tool, o Options) (img Image, err error) {
+	b := &build{runner: runner, tool: t, o: o, now: time.Now()}
+	b.until = until(ctx, b.now)
+	if b.dir, err = privateDir(b.until, b.now); err != nil {
 		return Image{}, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	b := build{runner: runner, tool: t, o: o, dir: dir, sink: newSink(o.Log, o.Progress)}
+	defer func() { _ = os.RemoveAll(b.dir) }()
+	b.sink = newSink(o.Log, o.Progress)
+	if t.Mode == Engine {
+		return b.throughAPI(ctx)
+	}
 	if b.env, err = b.environment(); err != nil {
 		return Image{}, err
 	}
-	img, err := b.build(ctx)
-	if err != nil || !o.Push || t.Mode == Buildx {
+	why := t.wantsContainer(o)
+	if why != "" {
+		c, err := b.makeContainer(ctx, why)
+		if err != nil {
+			return Image{}, err
+		}
+		defer func() {
+			img.Made = why
+			if left := c.remove(ctx); left != "" {
+				img.Warnings = append(img.Warnings, left)
+			}
+		}()
+		b.o.Builder = c.name
+	}
+	if img, err = b.build(ctx); err != nil || !o.Push || t.Mode == Buildx {
 		return img, err
 	}
 	for _, ref := range o.Refs {
@@ -66,18 +92,28 @@ type build struct {
 	runner run.Runner
 	tool   Tool
 	o      Options
+	now    time.Time
+	until  string // part of the names of what this run makes
 	dir    string // of our own, gone at the end
 	env    []string
 	sink   *sink
 }
 
-func (b build) environment() ([]string, error) {
-	env := []string{"BUILDKIT_PROGRESS=plain", "DOCKER_CLI_HINTS=false"}
+func (b *build) environment() ([]string, error) {
+	env := slices.Concat([]string{"BUILDKIT_PROGRESS=plain", "DOCKER_CLI_HINTS=false"}, b.o.Env, secretEnv(b.o.Secrets))
 	switch b.tool.Mode {
+	case Buildx:
+		// Attestations only where they are asked for: they make an index of an image,
+		// and another digest of the same content.
+		env = append(env, "BUILDX_NO_DEFAULT_ATTESTATIONS=1")
+		if b.tool.wantsContainer(b.o) != "" {
+			env = append(env, "BUILDX_CONFIG="+filepath.Join(b.dir, "buildx"))
+		}
 	case BuildKit:
 		env = append(env, "DOCKER_BUILDKIT=1")
 	case Classic:
 		env = append(env, "DOCKER_BUILDKIT=0")
+	case Engine:
 	}
 	if b.o.Epoch != "" {
 		env = append(env, "SOURCE_DATE_EPOCH="+b.o.Epoch)
@@ -92,37 +128,49 @@ func (b build) environment() ([]string, error) {
 	return env, nil
 }
 
-func (b build) build(ctx context.Context) (Image, error) {
+func (b *build) build(ctx context.Context) (Image, error) {
 	idFile, metadata := filepath.Join(b.dir, "image-id"), filepath.Join(b.dir, "metadata.json")
-	res, err := b.run(ctx, b.args(idFile, metadata))
+	res, err := b.run(ctx, b.args(idFile, metadata), b.o.Dockerfile)
 	if err != nil {
 		return Image{}, fault(ctx, "build "+b.o.Context, res, err)
 	}
+	var img Image
 	id, err := os.ReadFile(idFile)
-	if err != nil {
+	if err != nil && (b.tool.Mode != Buildx || b.loads()) {
 		return Image{}, fmt.Errorf("build %s: docker left no image ID: %w", b.o.Context, err)
 	}
-	img := Image{ID: strings.TrimSpace(string(id))}
-	if !b.o.Push || b.tool.Mode != Buildx {
+	img.ID = strings.TrimSpace(string(id))
+	if b.tool.Mode != Buildx {
 		return img, nil
 	}
-	raw, err := os.ReadFile(metadata)
-	if err != nil {
+	if img.Metadata, err = os.ReadFile(metadata); err != nil {
 		return Image{}, fmt.Errorf("build %s: buildx left no metadata: %w", b.o.Context, err)
+	}
+	if !b.o.Push {
+		return img, nil
 	}
 	var m struct {
 		Digest string `json:"containerimage.digest"`
 	}
-	if err := json.Unmarshal(raw, &m); err != nil || m.Digest == "" {
+	if err := json.Unmarshal(img.Metadata, &m); err != nil || m.Digest == "" {
 		return Image{}, fmt.Errorf("build %s: buildx names no digest of the pushed image", b.o.Context)
 	}
 	img.Digest = m.Digest
 	return img, nil
 }
 
+// say tells of what is done between the tools, where they print.
+func (b *build) say(text string) { b.sink.line([]byte(text + "\n")) }
+
+// loads reports whether the image shall be in the engine afterwards: where it is
+// asked for, and where it would be nowhere otherwise.
+func (b *build) loads() bool {
+	return b.o.Load || !b.o.Push && len(b.o.Outputs) == 0 && len(b.o.Platforms) < 2
+}
+
 // args is the argument list of the build; every foreign value stands behind "="
 // or "--", so that none is read as an option.
-func (b build) args(idFile, metadata string) []string {
+func (b *build) args(idFile, metadata string) []string {
 	var args []string
 	if b.tool.Mode == Buildx {
 		args = append(args, "buildx")
@@ -132,39 +180,21 @@ func (b build) args(idFile, metadata string) []string {
 		args = append(args, "--metadata-file="+metadata)
 		if b.o.Push {
 			args = append(args, "--push")
-		} else {
+		}
+		if b.loads() {
 			args = append(args, "--load")
 		}
 	}
-	add := func(flag, value string) {
-		if value != "" {
-			args = append(args, "--"+flag+"="+value)
-		}
-	}
-	add("file", b.o.File)
-	add("target", b.o.Target)
-	add("platform", b.o.Platform)
-	for _, v := range b.o.BuildArgs {
-		add("build-arg", v)
-	}
-	for _, v := range b.o.Labels {
-		add("label", v)
-	}
-	for _, v := range b.o.Refs {
-		add("tag", v)
-	}
-	return append(args, "--", b.o.Context)
+	return append(append(args, b.o.arguments()...), "--", b.o.Context)
 }
 
 // pushed is the line with which "docker push" ends. This digest, and no other
 // that the engine knows, is the one a cluster can pull by.
 var pushed = regexp.MustCompile(`(?m)^\S+: digest: (sha256:[0-9a-f]{64}) size: \d+\s*$`)
 
-func (b build) push(ctx context.Context, ref string) (string, error) {
-	if b.o.Progress != nil {
-		b.o.Progress("pushing " + ref)
-	}
-	res, err := b.run(ctx, []string{"push", "--", ref})
+func (b *build) push(ctx context.Context, ref string) (string, error) {
+	b.say("pushing " + ref)
+	res, err := b.run(ctx, []string{"push", "--", ref}, "")
 	if err != nil {
 		return "", fault(ctx, "push "+ref, res, err)
 	}
@@ -175,9 +205,9 @@ func (b build) push(ctx context.Context, ref string) (string, error) {
 	return m[1], nil
 }
 
-func (b build) run(ctx context.Context, args []string) (run.Result, error) {
+func (b *build) run(ctx context.Context, args []string, stdin string) (run.Result, error) {
 	out, errs := b.sink.stream(), b.sink.stream()
-	res, err := b.runner.Run(ctx, run.Cmd{Name: b.tool.CLI, Args: args, Env: b.env, Stdout: out, Stderr: errs})
+	res, err := b.runner.Run(ctx, run.Cmd{Name: b.tool.CLI, Args: args, Env: b.env, Stdin: strings.NewReader(stdin), Stdout: out, Stderr: errs})
 	out.end()
 	errs.end()
 	return res, err
@@ -213,23 +243,4 @@ func causeLine(output string) string {
 		}
 	}
 	return lastLine(output)
-}
-
-// secretName matches names that hold a secret more often than not.
-var secretName = regexp.MustCompile(`(?i)(^|_)(token|secrets?|pass(word|wd|phrase)?|pwd|credentials?|(api|private|access|ssh|signing)_?key|auth)($|_)`)
-
-// CheckBuildArgs reports the first build argument that is malformed or is named
-// like a secret: build arguments stay readable in the image's history and in
-// its provenance.
-func CheckBuildArgs(args []string) error {
-	for _, arg := range args {
-		name, _, ok := strings.Cut(arg, "=")
-		if !ok || name == "" || strings.ContainsAny(name, " \t") {
-			return exit.BadInputf("input build-args holds %q: write NAME=value, one per line", name)
-		}
-		if secretName.MatchString(name) {
-			return exit.BadInputf("input build-args names %s, which looks like a secret: everyone who can pull the image could read its value, so pass it by a secret mount of the Dockerfile", name)
-		}
-	}
-	return nil
 }

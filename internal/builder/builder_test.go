@@ -15,8 +15,8 @@ import (
 	"github.com/buenhyden/hy-home/internal/run"
 )
 
-// docker plays docker commands by their version; what is in buildx has the plugin.
-func docker(versions map[string]string, buildx ...string) *run.Fake {
+// commands plays docker commands by their version; what is in buildx has the plugin.
+func commands(versions map[string]string, buildx ...string) *run.Fake {
 	return &run.Fake{Handler: func(c run.Cmd) (run.Result, error) {
 		switch c.Args[0] {
 		case "version":
@@ -48,7 +48,7 @@ func TestFind(t *testing.T) {
 		{"a command without an engine is passed over", map[string]string{"b": "28.2.2"}, nil, "b", Classic},
 		{"a version nobody can read", map[string]string{"a": "dev"}, nil, "a", Classic},
 	} {
-		got, err := Find(t.Context(), docker(c.versions, c.buildx...), []string{"a", "b"})
+		got, err := Find(t.Context(), commands(c.versions, c.buildx...), Search{Commands: []string{"a", "b"}})
 		if err != nil || got.CLI != c.want || got.Mode != c.mode {
 			t.Errorf("%s: %+v, %v", c.name, got, err)
 		}
@@ -56,11 +56,11 @@ func TestFind(t *testing.T) {
 }
 
 func TestFind_NothingThere(t *testing.T) {
-	_, err := Find(t.Context(), docker(nil), nil)
+	_, err := Find(t.Context(), commands(nil), Search{})
 	if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "install Docker") {
 		t.Errorf("no command: %v", err)
 	}
-	_, err = Find(t.Context(), docker(nil), []string{"a", "b"})
+	_, err = Find(t.Context(), commands(nil), Search{Commands: []string{"a", "b"}})
 	if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "Cannot connect to the Docker daemon at unix:///x") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("no engine: %v", err)
 	}

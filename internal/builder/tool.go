@@ -6,11 +6,15 @@ package builder
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
+	"github.com/buenhyden/hy-home/internal/docker"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/run"
 )
@@ -19,19 +23,46 @@ import (
 type Mode string
 
 // The modes. Classic is the builder before BuildKit: it builds every stage of a
-// Dockerfile and knows no mounts.
+// Dockerfile and knows no mounts. Engine is the same one, spoken to without a docker
+// command.
 const (
 	Buildx   Mode = "buildx"
 	BuildKit Mode = "buildkit"
 	Classic  Mode = "classic"
+	Engine   Mode = "engine"
 )
 
-// Tool is a docker command that reaches an engine.
+// rank orders the modes by what they can do.
+func (m Mode) rank() int {
+	return map[Mode]int{Buildx: 2, BuildKit: 1}[m]
+}
+
+// Tool is a docker command that reaches an engine or a builder, or the engine alone.
 type Tool struct {
-	CLI     string // path of the docker command
-	Version string // of that command
-	Engine  string // version of the engine behind it
-	Mode    Mode
+	CLI        string // path of the docker command; "" in mode Engine
+	Version    string // of that command
+	Engine     string // version of the engine behind it; "" if there is none
+	Mode       Mode
+	Driver     string         // of buildx's builder: "docker" is the engine's own BuildKit
+	Containerd bool           // the engine keeps images in containerd's store
+	api        *docker.Engine // in mode Engine
+}
+
+const dockerDriver = "docker"
+
+// String says what builds.
+func (t Tool) String() string {
+	var parts []string
+	if t.CLI != "" {
+		parts = append(parts, "docker "+t.Version)
+	}
+	if t.Engine != "" {
+		parts = append(parts, "engine "+t.Engine)
+	}
+	if t.Driver != "" {
+		parts = append(parts, "driver "+t.Driver)
+	}
+	return fmt.Sprintf("%s (%s)", t.Mode, strings.Join(parts, ", "))
 }
 
 // builtInUntil is the last major version of the docker command that brought its
@@ -59,24 +90,29 @@ func Candidates(path string) []string {
 	return out
 }
 
-// Find returns the best tool among the commands: the first with a working
-// buildx, else the first with a BuildKit of its own, else the first that
-// reaches an engine. No command and no engine are bad input: one sentence each.
-func Find(ctx context.Context, runner run.Runner, commands []string) (Tool, error) {
-	if len(commands) == 0 {
-		return Tool{}, exit.BadInputf("no docker command found: install Docker (docker.io on Debian), and put docker on PATH")
+// Search is where a tool is looked for.
+type Search struct {
+	Commands []string       // docker commands, see [Candidates]
+	Builder  string         // of buildx; "" is the current one
+	API      *docker.Engine // asked when there is no command at all; nil is none
+}
+
+// Find returns the best tool: the first command with a working buildx, else the
+// first with a BuildKit of its own, else the first that reaches an engine, else the
+// engine. Nothing found is bad input: one sentence.
+func Find(ctx context.Context, runner run.Runner, s Search) (Tool, error) {
+	if len(s.Commands) == 0 {
+		return findAPI(ctx, s.API)
 	}
 	var best Tool
 	var why string
-	for _, cli := range commands {
-		t, fault, err := probe(ctx, runner, cli)
-		if err != nil {
-			return Tool{}, err
+	for _, cli := range s.Commands {
+		t, fault := probe(ctx, runner, cli, s.Builder)
+		if ctx.Err() != nil {
+			return Tool{}, context.Cause(ctx)
 		}
 		if fault != "" {
-			if why == "" {
-				why = fault
-			}
+			why = firstNonEmpty(why, fault)
 			continue
 		}
 		if t.Mode == Buildx {
@@ -92,27 +128,72 @@ func Find(ctx context.Context, runner run.Runner, commands []string) (Tool, erro
 	return best, nil
 }
 
-// probe asks one command what it can do. A fault says why it cannot be used; an
-// error ends the search.
-func probe(ctx context.Context, runner run.Runner, cli string) (t Tool, fault string, err error) {
-	res, _ := runner.Run(ctx, run.Cmd{Name: cli, Args: []string{"version", "--format", "{{json .}}"}}) // what it says counts
-	if ctx.Err() != nil {
-		return Tool{}, "", context.Cause(ctx)
+func findAPI(ctx context.Context, engine *docker.Engine) (Tool, error) {
+	const cure = "install Docker (docker.io on Debian), and put docker on PATH"
+	if engine == nil {
+		return Tool{}, exit.BadInputf("no docker command found: %s", cure)
 	}
+	c, err := engine.Client(ctx)
+	if err != nil {
+		return Tool{}, exit.BadInputf("no docker command found, and %w: %s", err, cure)
+	}
+	v, err := c.ServerVersion(ctx)
+	if err != nil {
+		return Tool{}, fmt.Errorf("ask the Docker engine for its version: %w", err)
+	}
+	return Tool{Engine: v.Version, Mode: Engine, api: engine}, nil
+}
+
+// driverLine is the first thing that buildx says of a builder.
+var driverLine = regexp.MustCompile(`(?m)^Driver:\s+(\S+)`)
+
+// snapshotter is a label of BuildKit inside of an engine with containerd's store;
+// buildx knows it by the same.
+const snapshotter = "org.mobyproject.buildkit.worker.snapshotter"
+
+// probe asks one command what it can do, both questions at once: each takes the start
+// of a process and an answer of the engine. A fault says why it cannot be used.
+func probe(ctx context.Context, runner run.Runner, cli, builder string) (t Tool, fault string) {
+	inspect := []string{"buildx", "inspect"}
+	if builder != "" {
+		inspect = append(inspect, "--", builder)
+	}
+	var buildx run.Result
+	var buildxErr error
+	var asked sync.WaitGroup
+	asked.Go(func() { buildx, buildxErr = runner.Run(ctx, run.Cmd{Name: cli, Args: inspect}) })
+	res, _ := runner.Run(ctx, run.Cmd{Name: cli, Args: []string{"version", "--format", "{{json .}}"}}) // what it says counts
+	asked.Wait()
 	var v struct {
 		Client struct{ Version string }
 		Server *struct{ Version string }
 	}
-	if decodeErr := json.Unmarshal([]byte(res.Stdout), &v); decodeErr != nil || v.Server == nil {
-		return Tool{}, firstNonEmpty(lastLine(res.Stderr), cli+" says nothing about its engine"), nil
+	decodeErr := json.Unmarshal([]byte(res.Stdout), &v)
+	t = Tool{CLI: cli, Version: v.Client.Version, Mode: Classic}
+	if v.Server != nil {
+		t.Engine = v.Server.Version
 	}
-	t = Tool{CLI: cli, Version: v.Client.Version, Engine: v.Server.Version, Mode: Classic}
-	if _, buildxErr := runner.Run(ctx, run.Cmd{Name: cli, Args: []string{"buildx", "inspect"}}); buildxErr == nil {
+	if buildxErr == nil {
 		t.Mode = Buildx
-	} else if major, _, _ := strings.Cut(t.Version, "."); atoi(major) >= 19 && atoi(major) <= builtInUntil {
+		if m := driverLine.FindStringSubmatch(buildx.Stdout); m != nil {
+			t.Driver = m[1]
+		}
+		t.Containerd = strings.Contains(buildx.Stdout, snapshotter)
+		// A builder elsewhere (remote, kubernetes) needs no engine here.
+		if v.Server != nil || t.Driver != "" && !strings.HasPrefix(t.Driver, dockerDriver) {
+			return t, ""
+		}
+	}
+	if decodeErr != nil || v.Server == nil {
+		return Tool{}, firstNonEmpty(lastLine(res.Stderr), cli+" says nothing about its engine")
+	}
+	if builder != "" {
+		return Tool{}, fmt.Sprintf("input builder is %q, and buildx of %s says: %s", builder, cli, firstNonEmpty(lastLine(buildx.Stderr), "nothing"))
+	}
+	if major, _, _ := strings.Cut(t.Version, "."); atoi(major) >= 19 && atoi(major) <= builtInUntil {
 		t.Mode = BuildKit
 	}
-	return t, "", nil
+	return t, ""
 }
 
 func atoi(s string) int {

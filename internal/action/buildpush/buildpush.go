@@ -9,14 +9,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/builder"
+	"github.com/buenhyden/hy-home/internal/docker"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/imagetag"
 	"github.com/buenhyden/hy-home/internal/registry"
@@ -29,17 +27,19 @@ type Options struct {
 	Tags        []string       // rules of [imagetag]; none: the commit's full SHA, or "latest" outside of a repository
 	Flavor      []string       // of the tags
 	Event       imagetag.Event // what happened; SHA, CommitDate and Now are filled in
-	Context     string         // directory
+	Context     string         // directory, or URL of a Git repository or an archive
 	File        string         // Dockerfile; "" is Dockerfile in the context
 	Target      string         // stage; "" is the last
 	BuildArgs   []string       // NAME=value, no secrets
 	Labels      []string       // name=value; they win over those made from the commit
+	Features    builder.Features
 	Push        bool
 	Credentials registry.Credentials // zero: what Docker's configuration holds
 	SourceURL   string               // of the repository, for the label; "" is the remote origin's
 
-	Docker    []string // docker commands to choose from; see [builder.Candidates]
-	ConfigDir string   // Docker's configuration, kept beside Credentials; "" is none
+	Docker    []string       // docker commands to choose from; see [builder.Candidates]
+	API       *docker.Engine // used when there is none; nil is none
+	ConfigDir string         // Docker's configuration, kept beside Credentials; "" is none
 	Runner    run.Runner
 	Registry  Registry         // nil: the one that Image names, with Credentials
 	Progress  func(string)     // may be nil
@@ -61,6 +61,7 @@ type Result struct {
 	Tags     []string // the version first
 	Digest   string   // of the manifest in the registry; "" when not pushed
 	ImageID  string   // the engine's own
+	Metadata []byte   // what buildx tells of the build, JSON; nil of other builders
 	Source   Source
 	Tool     builder.Tool
 	Warnings []string
@@ -152,16 +153,8 @@ func newJob(o Options) (*job, error) {
 	if (o.Credentials.Username == "") != (o.Credentials.Password == "") {
 		return nil, exit.BadInputf("inputs username and password belong together: give both, or neither to use Docker's configuration")
 	}
-	if err := checkFiles(o.Context, o.File); err != nil {
+	if err := checkBuild(j.order()); err != nil {
 		return nil, err
-	}
-	if err := builder.CheckBuildArgs(o.BuildArgs); err != nil {
-		return nil, err
-	}
-	for _, l := range o.Labels {
-		if name, _, ok := strings.Cut(l, "="); !ok || name == "" {
-			return nil, exit.BadInputf("input labels holds %q: write name=value, one per line", l)
-		}
 	}
 	if o.Registry == nil {
 		o.Registry = registry.Client{Credentials: o.Credentials}
@@ -194,30 +187,22 @@ func (j *job) makeTags(s Source) error {
 	return nil
 }
 
-func checkFiles(dir, file string) error {
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return exit.BadInputf("input context is %q: it must be a directory that exists", dir)
-	}
-	input := "file"
-	if file == "" {
-		input, file = "context", filepath.Join(dir, "Dockerfile")
-	}
-	if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
-		return exit.BadInputf("input %s: there is no Dockerfile at %s", input, file)
-	}
-	return nil
-}
-
 func (j *job) findTool(ctx context.Context) (string, error) {
-	tool, err := builder.Find(ctx, j.o.Runner, j.o.Docker)
+	tool, err := builder.Find(ctx, j.o.Runner, builder.Search{Commands: j.o.Docker, Builder: j.o.Features.Builder, API: j.o.API})
 	if err != nil {
 		return "", err
 	}
+	if err := tool.Suits(j.order()); err != nil {
+		return "", err
+	}
 	j.res.Tool = tool
+	if tool.Mode == builder.Engine {
+		j.res.Warnings = append(j.res.Warnings, "no docker command found, so the engine's own classic builder is used: install docker and its buildx plugin for faster builds, mounts and secrets")
+	}
 	if tool.Mode == builder.Classic {
 		j.res.Warnings = append(j.res.Warnings, fmt.Sprintf("%s %s has no BuildKit, so the classic builder is used: install the buildx plugin for faster builds, mounts and secrets", tool.CLI, tool.Version))
 	}
-	j.res.Source = readSource(ctx, j.o.Runner, j.o.Context, j.o.SourceURL)
+	j.res.Source = j.source(ctx)
 	if err := j.makeTags(j.res.Source); err != nil {
 		return "", err
 	}
@@ -226,7 +211,7 @@ func (j *job) findTool(ctx context.Context) (string, error) {
 		return "", exit.BadInputf("input tags makes no tag of event %q at %q: add a rule that always holds, such as type=sha", j.o.Event.Name, j.o.Event.Ref)
 	}
 	j.o.Log.Debug("builder", "command", tool.CLI, "version", tool.Version, "engine", tool.Engine, "mode", tool.Mode)
-	return fmt.Sprintf("%s of docker %s, engine %s", tool.Mode, tool.Version, tool.Engine), nil
+	return tool.String(), nil
 }
 
 func (j *job) askPermission(ctx context.Context) (string, error) {
@@ -235,30 +220,6 @@ func (j *job) askPermission(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return "granted by " + j.repo.Host(), nil
-}
-
-func (j *job) build(ctx context.Context) (string, error) {
-	what := "building " + j.res.Refs()[0]
-	if j.o.Push {
-		what = "building and pushing " + j.res.Refs()[0]
-	}
-	j.o.Progress(fmt.Sprintf("%s from %s with %s", what, j.o.Context, j.res.Tool.Mode))
-	img, err := builder.Build(ctx, j.o.Runner, j.res.Tool, builder.Options{
-		Context: j.o.Context, File: j.o.File, Target: j.o.Target,
-		BuildArgs: j.o.BuildArgs, Labels: mergeLabels(j.res.Source.labels(j.res.Tags[0]), j.o.Labels),
-		Refs: j.res.Refs(), Push: j.o.Push, Epoch: j.res.Source.epoch(),
-		Login:     builder.Login{Host: j.repo.Host(), Username: j.o.Credentials.Username, Password: j.o.Credentials.Password},
-		ConfigDir: j.o.ConfigDir, Log: j.o.BuildLog,
-	})
-	if err != nil {
-		return "", err
-	}
-	j.res.ImageID = img.ID
-	j.res.Digest = img.Digest
-	if !j.o.Push {
-		return "built, not pushed", nil
-	}
-	return strconv.Itoa(len(j.res.Tags)) + " tags pushed", nil
 }
 
 // verify asks the registry for the digest: what it cannot answer with, no

@@ -1,7 +1,6 @@
 package buildpush
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -35,8 +34,8 @@ func (r Result) Report(err error) report.Report {
 	fact("tags", strings.Join(r.Refs(), ", "))
 	fact("commit", r.Source.Revision)
 	fact("source", r.Source.URL)
-	if r.Tool.CLI != "" {
-		fact("builder", fmt.Sprintf("%s (docker %s, engine %s)", r.Tool.Mode, r.Tool.Version, r.Tool.Engine))
+	if r.Tool.Mode != "" {
+		fact("builder", r.Tool.String())
 	}
 	before := []string(nil)
 	for _, s := range r.steps {
