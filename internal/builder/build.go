@@ -135,11 +135,13 @@ func (b *build) build(ctx context.Context) (Image, error) {
 		return Image{}, fault(ctx, "build "+b.o.Context, res, err)
 	}
 	var img Image
-	id, err := os.ReadFile(idFile)
-	if err != nil && (b.tool.Mode != Buildx || b.loads()) {
-		return Image{}, fmt.Errorf("build %s: docker left no image ID: %w", b.o.Context, err)
+	if b.makesImage() {
+		id, err := os.ReadFile(idFile)
+		if err != nil && (b.tool.Mode != Buildx || b.loads()) {
+			return Image{}, fmt.Errorf("build %s: docker left no image ID: %w", b.o.Context, err)
+		}
+		img.ID = strings.TrimSpace(string(id))
 	}
-	img.ID = strings.TrimSpace(string(id))
 	if b.tool.Mode != Buildx {
 		return img, nil
 	}
@@ -168,6 +170,15 @@ func (b *build) loads() bool {
 	return b.o.Load || !b.o.Push && len(b.o.Outputs) == 0 && len(b.o.Platforms) < 2
 }
 
+// makesImage reports whether an image comes out: files that are written by outputs
+// have no ID, and the tools refuse to be asked for one.
+func (b *build) makesImage() bool {
+	return !slices.ContainsFunc(b.o.Outputs, func(out string) bool {
+		kind := attribute(out, "type")
+		return kind == "" || kind == "local" || kind == "tar"
+	})
+}
+
 // args is the argument list of the build; every foreign value stands behind "="
 // or "--", so that none is read as an option.
 func (b *build) args(idFile, metadata string) []string {
@@ -175,7 +186,10 @@ func (b *build) args(idFile, metadata string) []string {
 	if b.tool.Mode == Buildx {
 		args = append(args, "buildx")
 	}
-	args = append(args, "build", "--iidfile="+idFile)
+	args = append(args, "build")
+	if b.makesImage() {
+		args = append(args, "--iidfile="+idFile)
+	}
 	if b.tool.Mode == Buildx {
 		args = append(args, "--metadata-file="+metadata)
 		if b.o.Push {

@@ -1,0 +1,293 @@
+package builder
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/buenhyden/hy-home/internal/run"
+	"github.com/buenhyden/hy-home/testbed/buildkit"
+)
+
+// shell is an image with a shell that the bed's registry has.
+const shell = "localhost:5001/library/redis:7.0.15"
+
+// bedBuild is one build on the real thing.
+type bedBuild struct {
+	*buildkit.Bed
+	tool Tool
+	log  bytes.Buffer
+	o    Options
+}
+
+// newBedBuild makes a context of the files; "Dockerfile" is among them.
+func newBedBuild(t *testing.T, bed *buildkit.Bed, files map[string]string) *bedBuild {
+	t.Helper()
+	dir := t.TempDir()
+	for file, text := range files {
+		write(t, filepath.Join(dir, file), text)
+	}
+	tool, err := Find(t.Context(), run.Exec{}, Search{Commands: []string{bed.Docker}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bedBuild{Bed: bed, tool: tool}
+	tag := fmt.Sprintf("%x", time.Now().UnixNano())
+	b.o = Options{Context: dir, Push: true, Refs: []string{bed.Registry + "/test/builder:" + tag}, ConfigDir: bed.ConfigDir, Log: &b.log}
+	return b
+}
+
+func (b *bedBuild) build(t *testing.T) Image {
+	t.Helper()
+	img, err := Build(t.Context(), run.Exec{}, b.tool, b.o)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, b.log.String())
+	}
+	return img
+}
+
+// pushed is the index in the registry under the first reference.
+func (b *bedBuild) pushed(t *testing.T, digest string) v1.ImageIndex {
+	t.Helper()
+	ref, err := name.ParseReference(b.o.Refs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := remote.Index(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := index.Digest(); err != nil || got.String() != digest {
+		t.Errorf("the registry has %s, %v, and the build says %s", got, err, digest)
+	}
+	return index
+}
+
+// file is what an image has at a path; what images of scratch have is in one layer.
+func file(t *testing.T, img v1.Image, path string) string {
+	t.Helper()
+	layers, err := img.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range layers {
+		text, ok := untar(t, l)[path]
+		if ok {
+			return text
+		}
+	}
+	return ""
+}
+
+const crossDockerfile = `
+FROM --platform=$BUILDPLATFORM ` + shell + ` AS build
+ARG TARGETARCH
+RUN echo "$TARGETARCH" >/arch; date +%N >/made
+FROM scratch
+COPY --from=build /arch /made /
+`
+
+func TestBed_PlatformsCacheAndAttestations(t *testing.T) {
+	bed := buildkit.New(t)
+	bed.Start(t)
+	cache := bed.Registry + "/test/builder-cache:" + fmt.Sprintf("%x", time.Now().UnixNano())
+	first := newBedBuild(t, bed, map[string]string{"Dockerfile": crossDockerfile})
+	first.o.Platforms = []string{"linux/amd64", "linux/arm64"}
+	first.o.Provenance = "mode=max"
+	first.o.CacheTo = []string{"type=registry,mode=max,ref=" + cache}
+	img := first.build(t)
+	if img.Made != "" || first.tool.Driver != "remote" {
+		t.Errorf("driver %s, and a builder was made for %s", first.tool.Driver, img.Made)
+	}
+	manifest, err := first.pushed(t, img.Digest).IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := map[string]string{}
+	var attestations []string
+	for _, m := range manifest.Manifests {
+		if m.Annotations["vnd.docker.reference.type"] == "attestation-manifest" {
+			attestations = append(attestations, m.Annotations["vnd.docker.reference.digest"])
+			continue
+		}
+		child, err := first.pushed(t, img.Digest).Image(m.Digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if arch := strings.TrimSpace(file(t, child, "arch")); arch != m.Platform.Architecture {
+			t.Errorf("the image for %s was built for %q", m.Platform, arch)
+		}
+		made[m.Digest.String()] = file(t, child, "made")
+	}
+	if len(made) != 2 || len(attestations) != 2 || made[attestations[0]] == "" || made[attestations[1]] == "" {
+		t.Errorf("%d images and attestations of %q", len(made), attestations)
+	}
+
+	// A builder that knows nothing takes the same steps from the registry.
+	bed.Start(t)
+	second := newBedBuild(t, bed, map[string]string{"Dockerfile": crossDockerfile})
+	second.o.Platforms = []string{"linux/amd64"}
+	second.o.CacheFrom = []string{"type=registry,ref=" + cache}
+	img = second.build(t)
+	ref, err := name.ParseReference(second.o.Refs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := remote.Image(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := file(t, image, "made")
+	found := false
+	for _, m := range made {
+		found = found || got == m
+	}
+	if !found || got == "" {
+		t.Errorf("built anew, not from the cache:\n%s", second.log.String())
+	}
+	if digest, err := image.Digest(); err != nil || digest.String() != img.Digest {
+		t.Errorf("without attestations it is %v, want an image of the digest %s", digest, img.Digest)
+	}
+}
+
+// The test's own secrets; each can be found by its marker.
+var given = map[string]string{
+	"value": "Zq7-value-4711\nsecond-line-Zq7", "variable": "Zq7-variable-4712", "file": "Zq7-file-4713", "password": "Zq7-password-4714",
+}
+
+func TestBed_SecretsAreNowhere(t *testing.T) {
+	bed := buildkit.New(t)
+	root := bed.Start(t)
+	b := newBedBuild(t, bed, map[string]string{"Dockerfile": "FROM " + shell + ` AS build
+RUN --mount=type=secret,id=value --mount=type=secret,id=variable --mount=type=secret,id=file,target=/elsewhere \
+    sha256sum /run/secrets/value /run/secrets/variable /elsewhere >/sums; wc -l </run/secrets/value >/lines
+FROM scratch
+COPY --from=build /sums /lines /
+`})
+	t.Setenv("ZQ_VARIABLE", given["variable"])
+	path := filepath.Join(t.TempDir(), `a,"b"`)
+	write(t, path, given["file"])
+	b.o.Secrets = []Secret{{ID: "value", Value: given["value"]}, {ID: "variable", Env: "ZQ_VARIABLE"}, {ID: "file", File: path}}
+	b.o.Login = Login{"registry.example", "me", given["password"]}
+	b.o.Provenance = "mode=max"
+	cache := b.o.Refs[0] + "-cache"
+	b.o.CacheTo = []string{"type=registry,mode=max,ref=" + cache}
+	img := b.build(t)
+
+	index := b.pushed(t, img.Digest)
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := index.Image(manifest.Manifests[0].Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{given["value"], given["variable"], given["file"]} {
+		if !strings.Contains(file(t, image, "sums"), sum(secret)) {
+			t.Fatalf("the build saw other secrets than were given: %s", file(t, image, "sums"))
+		}
+	}
+
+	places := map[string][]byte{"the log": b.log.Bytes(), "argument lists": bed.Calls(t), "metadata": img.Metadata}
+	for _, ref := range []string{b.o.Refs[0], cache} {
+		for digest, blob := range blobs(t, ref) {
+			places["blob "+digest+" of "+ref] = blob
+		}
+	}
+	if len(places) < 12 {
+		t.Errorf("only %d places were searched", len(places))
+	}
+	readAll(t, root, places)
+	for _, dir := range []string{bed.ConfigDir, b.o.Context} {
+		readAll(t, dir, places)
+	}
+	seen := 0 // of what the build made of a secret: the search does find things
+	for where, text := range places {
+		if bytes.Contains(text, []byte(sum(given["file"]))) {
+			seen++
+		}
+		for kind, secret := range given {
+			for _, form := range forms(secret) {
+				if bytes.Contains(text, []byte(form)) {
+					t.Errorf("secret %q is in %s", kind, where)
+				}
+			}
+		}
+	}
+	if seen < 3 {
+		t.Errorf("what the build wrote into a layer was found in %d places, want image, cache and builder", seen)
+	}
+}
+
+// forms are what a secret may look like: each of its lines, and in base64.
+func forms(secret string) []string {
+	return append(strings.Split(secret, "\n"), base64.StdEncoding.EncodeToString([]byte(secret)), base64.StdEncoding.EncodeToString([]byte("me:"+secret)))
+}
+
+// readAll adds all files below dir.
+func readAll(t *testing.T, dir string, places map[string][]byte) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		places[path], err = os.ReadFile(path)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestBed_LinksStayInTheContext(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "outside")
+	write(t, secret, "outside-4715")
+	bed := buildkit.New(t)
+	bed.Start(t)
+	for _, mode := range []string{"buildx", "classic"} {
+		for _, c := range []struct{ name, link, dockerfile string }{
+			{"a link to a file outside", secret, "FROM scratch\nCOPY link /got\n"},
+			{"a link out by ..", "../" + filepath.Base(filepath.Dir(secret)) + "/outside", "FROM scratch\nCOPY link /got\n"},
+			{"a linked directory", filepath.Dir(secret), "FROM scratch\nCOPY link/outside /got\n"},
+			{"the path itself", ".", "FROM scratch\nCOPY ../" + filepath.Base(filepath.Dir(secret)) + "/outside /got\n"},
+			{"all of the context", secret, "FROM scratch\nCOPY . /\n"},
+		} {
+			b := newBedBuild(t, bed, map[string]string{"Dockerfile": c.dockerfile})
+			b.o.Push, b.o.Outputs = false, []string{"type=local,dest=" + t.TempDir()}
+			if err := os.Symlink(c.link, filepath.Join(b.o.Context, "link")); err != nil {
+				t.Fatal(err)
+			}
+			if mode == "classic" {
+				b.o.Outputs = nil
+				b.tool = Tool{Mode: Engine, api: engineAPI()}
+			}
+			img, err := Build(t.Context(), run.Exec{}, b.tool, b.o)
+			if err != nil && c.name == "all of the context" {
+				t.Errorf("%s: %v", mode, err)
+			}
+			places := map[string][]byte{"log": b.log.Bytes()}
+			switch {
+			case mode == "buildx":
+				readAll(t, attribute(b.o.Outputs[0], "dest"), places)
+			case err == nil:
+				places["image"] = []byte(bed.Run(t, "save", img.ID))
+			}
+			for where, text := range places {
+				if bytes.Contains(text, []byte("outside-4715")) {
+					t.Errorf("%s, %s: the file outside of the context is in the %s", mode, c.name, where)
+				}
+			}
+		}
+	}
+}
