@@ -274,3 +274,39 @@ func TestStream_PassesWholeLinesAndBoundsLongOnes(t *testing.T) {
 		t.Errorf("%d bytes are kept, %v", len(a.rest), err)
 	}
 }
+
+func TestFind_ABuilderElsewhereNeedsNoEngine(t *testing.T) {
+	inspect := map[string]string{
+		"":       "Name:   default\nDriver: docker\n\nNodes:\nLabels:\n org.mobyproject.buildkit.worker.snapshotter: overlayfs\n",
+		"remote": "Name:          remote\nDriver:        remote\n",
+	}
+	fake := func(engine bool) *run.Fake {
+		return &run.Fake{Handler: func(c run.Cmd) (run.Result, error) {
+			if c.Args[0] == "version" {
+				if engine {
+					return run.Result{Stdout: `{"Client":{"Version":"28.5.1"},"Server":{"Version":"28.5.1"}}`}, nil
+				}
+				return run.Result{Code: 1, Stdout: `{"Client":{"Version":"28.5.1"},"Server":null}`, Stderr: "Cannot connect"}, nil
+			}
+			name := strings.Join(c.Args[2:], "")
+			if out, ok := inspect[strings.TrimPrefix(name, "--")]; ok {
+				return run.Result{Stdout: out}, nil
+			}
+			return run.Result{Code: 1, Stderr: "ERROR: no builder \"" + name + "\" found\n"}, nil
+		}}
+	}
+	got, err := Find(t.Context(), fake(false), Search{Commands: []string{"d"}, Builder: "remote"})
+	if err != nil || got.Mode != Buildx || got.Driver != "remote" || got.Engine != "" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := Find(t.Context(), fake(false), Search{Commands: []string{"d"}}); exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "no Docker engine answers") {
+		t.Errorf("the engine's own builder without the engine: %v", err)
+	}
+	got, err = Find(t.Context(), fake(true), Search{Commands: []string{"d"}})
+	if err != nil || got.Driver != "docker" || !got.Containerd {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := Find(t.Context(), fake(true), Search{Commands: []string{"d"}, Builder: "mine"}); exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "input builder is \"mine\"") {
+		t.Errorf("a builder that is not there: %v", err)
+	}
+}

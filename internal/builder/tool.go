@@ -122,6 +122,9 @@ func Find(ctx context.Context, runner run.Runner, s Search) (Tool, error) {
 			best = t
 		}
 	}
+	if best.CLI == "" && s.Builder != "" {
+		return Tool{}, exit.BadInputf("input builder is %q, and no docker command here has a builder of that name: %s", s.Builder, why)
+	}
 	if best.CLI == "" {
 		return Tool{}, exit.BadInputf("no Docker engine answers (%s): start it, or set DOCKER_HOST to one that runs", why)
 	}
@@ -188,7 +191,7 @@ func probe(ctx context.Context, runner run.Runner, cli, builder string) (t Tool,
 		return Tool{}, firstNonEmpty(lastLine(res.Stderr), cli+" says nothing about its engine")
 	}
 	if builder != "" {
-		return Tool{}, fmt.Sprintf("input builder is %q, and buildx of %s says: %s", builder, cli, firstNonEmpty(lastLine(buildx.Stderr), "nothing"))
+		return Tool{}, firstNonEmpty(lastLine(buildx.Stderr), cli+" says nothing about its builders")
 	}
 	if major, _, _ := strings.Cut(t.Version, "."); atoi(major) >= 19 && atoi(major) <= builtInUntil {
 		t.Mode = BuildKit
