@@ -106,8 +106,8 @@ func TestBed_PlatformsCacheAndAttestations(t *testing.T) {
 	first.o.Provenance = "mode=max"
 	first.o.CacheTo = []string{"type=registry,mode=max,ref=" + cache}
 	img := first.build(t)
-	if img.Made != "" || first.tool.Driver != "remote" {
-		t.Errorf("driver %s, and a builder was made for %s", first.tool.Driver, img.Made)
+	if img.Made != "" {
+		t.Errorf("a builder was made for %s, and there is one that can", img.Made)
 	}
 	manifest, err := first.pushed(t, img.Digest).IndexManifest()
 	if err != nil {

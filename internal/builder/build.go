@@ -63,8 +63,12 @@ func Build(ctx context.Context, runner run.Runner, t Tool, o Options) (img Image
 	if b.env, err = b.environment(); err != nil {
 		return Image{}, err
 	}
-	why := t.wantsContainer(o)
+	why, err := b.wantsContainer(ctx)
+	if err != nil {
+		return Image{}, err
+	}
 	if why != "" {
+		b.env = append(b.env, "BUILDX_CONFIG="+filepath.Join(b.dir, "buildx"))
 		c, err := b.makeContainer(ctx, why)
 		if err != nil {
 			return Image{}, err
@@ -106,9 +110,6 @@ func (b *build) environment() ([]string, error) {
 		// Attestations only where they are asked for: they make an index of an image,
 		// and another digest of the same content.
 		env = append(env, "BUILDX_NO_DEFAULT_ATTESTATIONS=1")
-		if b.tool.wantsContainer(b.o) != "" {
-			env = append(env, "BUILDX_CONFIG="+filepath.Join(b.dir, "buildx"))
-		}
 	case BuildKit:
 		env = append(env, "DOCKER_BUILDKIT=1")
 	case Classic:

@@ -11,18 +11,26 @@ import (
 	"github.com/buenhyden/hy-home/internal/run"
 )
 
-// wantsContainer says what is asked for that BuildKit inside of an engine with the
-// classic image store has not; "" when it has all. An engine with containerd's
-// store has, and a builder of another driver is the user's own choice.
-func (t Tool) wantsContainer(o Options) string {
-	if t.Mode != Buildx || t.Driver != dockerDriver || o.Builder != "" {
-		return ""
+// wantsContainer says for what a builder must be made, "" if the one that is there
+// will do. A builder of another driver than the engine's is the user's own choice.
+func (b *build) wantsContainer(ctx context.Context) (why string, err error) {
+	why = b.o.beyondEngine()
+	if b.tool.Mode != Buildx || b.o.Builder != "" || why == "" {
+		return "", nil
 	}
+	i, err := inspect(ctx, b.runner, b.tool.CLI, "", b.env)
+	if err != nil || i.driver != dockerDriver || i.containerd && len(b.o.Allow) == 0 {
+		return "", err
+	}
+	return why, nil
+}
+
+// beyondEngine says what is asked for that BuildKit inside of an engine with the
+// classic image store has not. With containerd's store it has all but entitlements,
+// which are granted when a builder is made.
+func (o Options) beyondEngine() string {
 	if len(o.Allow) > 0 {
-		return "entitlements (input allow)" // granted when a builder is made
-	}
-	if t.Containerd {
-		return ""
+		return "entitlements (input allow)"
 	}
 	if len(o.Platforms) > 1 {
 		return "several platforms"

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/run"
 )
 
 // everything gives each input a value of its own.
@@ -113,9 +114,19 @@ func TestSuits_SaysWhatIsNotToBeHad(t *testing.T) {
 }
 
 func TestWantsContainer_OnlyForWhatTheEngineLacks(t *testing.T) {
-	engines := Tool{Mode: Buildx, Driver: "docker"}
-	containerd := Tool{Mode: Buildx, Driver: "docker", Containerd: true}
-	remote := Tool{Mode: Buildx, Driver: "remote"}
+	const engines, containerd, remote = "Driver: docker\n", "Driver: docker\nLabels:\n " + snapshotter + ": overlayfs\n", "Driver: remote\n"
+	want := func(inspected string, f Features) string {
+		fake := &run.Fake{Handler: func(run.Cmd) (run.Result, error) { return run.Result{Stdout: inspected}, nil }}
+		b := &build{runner: fake, tool: Tool{Mode: Buildx}, o: Options{Features: f}}
+		why, err := b.wantsContainer(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		if (len(fake.Calls()) > 0) != (f.Builder == "" && b.o.beyondEngine() != "") {
+			t.Errorf("%+v: buildx was asked about its builder %d times", f, len(fake.Calls()))
+		}
+		return why
+	}
 	for _, c := range []struct {
 		o          Features
 		want       string
@@ -135,17 +146,17 @@ func TestWantsContainer_OnlyForWhatTheEngineLacks(t *testing.T) {
 		{Features{Outputs: []string{"type=oci,dest=x"}}, "an output of type oci", ""},
 		{Features{Allow: []string{"network.host"}}, "entitlements (input allow)", "entitlements (input allow)"},
 	} {
-		if got := engines.wantsContainer(Options{Features: c.o}); got != c.want {
+		if got := want(engines, c.o); got != c.want {
 			t.Errorf("%+v: %q, want %q", c.o, got, c.want)
 		}
-		if got := containerd.wantsContainer(Options{Features: c.o}); got != c.containerd {
+		if got := want(containerd, c.o); got != c.containerd {
 			t.Errorf("containerd's store, %+v: %q, want %q", c.o, got, c.containerd)
 		}
-		if got := remote.wantsContainer(Options{Features: c.o}); got != "" {
+		if got := want(remote, c.o); got != "" {
 			t.Errorf("another driver, %+v: %q, want none", c.o, got)
 		}
 		c.o.Builder = "mine"
-		if got := engines.wantsContainer(Options{Features: c.o}); got != "" {
+		if got := want(engines, c.o); got != "" {
 			t.Errorf("a builder that was asked for, %+v: %q, want none", c.o, got)
 		}
 	}

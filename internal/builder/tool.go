@@ -6,6 +6,7 @@ package builder
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -39,16 +40,12 @@ func (m Mode) rank() int {
 
 // Tool is a docker command that reaches an engine or a builder, or the engine alone.
 type Tool struct {
-	CLI        string // path of the docker command; "" in mode Engine
-	Version    string // of that command
-	Engine     string // version of the engine behind it; "" if there is none
-	Mode       Mode
-	Driver     string         // of buildx's builder: "docker" is the engine's own BuildKit
-	Containerd bool           // the engine keeps images in containerd's store
-	api        *docker.Engine // in mode Engine
+	CLI     string // path of the docker command; "" in mode Engine
+	Version string // of that command
+	Engine  string // version of the engine behind it; "" if there is none
+	Mode    Mode
+	api     *docker.Engine // in mode Engine
 }
-
-const dockerDriver = "docker"
 
 // String says what builds.
 func (t Tool) String() string {
@@ -58,9 +55,6 @@ func (t Tool) String() string {
 	}
 	if t.Engine != "" {
 		parts = append(parts, "engine "+t.Engine)
-	}
-	if t.Driver != "" {
-		parts = append(parts, "driver "+t.Driver)
 	}
 	return fmt.Sprintf("%s (%s)", t.Mode, strings.Join(parts, ", "))
 }
@@ -147,24 +141,13 @@ func findAPI(ctx context.Context, engine *docker.Engine) (Tool, error) {
 	return Tool{Engine: v.Version, Mode: Engine, api: engine}, nil
 }
 
-// driverLine is the first thing that buildx says of a builder.
-var driverLine = regexp.MustCompile(`(?m)^Driver:\s+(\S+)`)
-
-// snapshotter is a label of BuildKit inside of an engine with containerd's store;
-// buildx knows it by the same.
-const snapshotter = "org.mobyproject.buildkit.worker.snapshotter"
-
 // probe asks one command what it can do, both questions at once: each takes the start
-// of a process and an answer of the engine. A fault says why it cannot be used.
+// of a process. buildx is asked about a builder only where the answer decides, as it
+// takes as long as both. A fault says why the command cannot be used.
 func probe(ctx context.Context, runner run.Runner, cli, builder string) (t Tool, fault string) {
-	inspect := []string{"buildx", "inspect"}
-	if builder != "" {
-		inspect = append(inspect, "--", builder)
-	}
-	var buildx run.Result
 	var buildxErr error
 	var asked sync.WaitGroup
-	asked.Go(func() { buildx, buildxErr = runner.Run(ctx, run.Cmd{Name: cli, Args: inspect}) })
+	asked.Go(func() { _, buildxErr = runner.Run(ctx, run.Cmd{Name: cli, Args: []string{"buildx", "version"}}) })
 	res, _ := runner.Run(ctx, run.Cmd{Name: cli, Args: []string{"version", "--format", "{{json .}}"}}) // what it says counts
 	asked.Wait()
 	var v struct {
@@ -178,12 +161,15 @@ func probe(ctx context.Context, runner run.Runner, cli, builder string) (t Tool,
 	}
 	if buildxErr == nil {
 		t.Mode = Buildx
-		if m := driverLine.FindStringSubmatch(buildx.Stdout); m != nil {
-			t.Driver = m[1]
+		if v.Server != nil && builder == "" {
+			return t, ""
 		}
-		t.Containerd = strings.Contains(buildx.Stdout, snapshotter)
+		i, err := inspect(ctx, runner, cli, builder, nil)
+		if err != nil && builder != "" {
+			return Tool{}, err.Error()
+		}
 		// A builder elsewhere (remote, kubernetes) needs no engine here.
-		if v.Server != nil || t.Driver != "" && !strings.HasPrefix(t.Driver, dockerDriver) {
+		if err == nil && (v.Server != nil || !strings.HasPrefix(i.driver, dockerDriver)) {
 			return t, ""
 		}
 	}
@@ -191,12 +177,44 @@ func probe(ctx context.Context, runner run.Runner, cli, builder string) (t Tool,
 		return Tool{}, firstNonEmpty(lastLine(res.Stderr), cli+" says nothing about its engine")
 	}
 	if builder != "" {
-		return Tool{}, firstNonEmpty(lastLine(buildx.Stderr), cli+" says nothing about its builders")
+		return Tool{}, cli + " has no buildx"
 	}
 	if major, _, _ := strings.Cut(t.Version, "."); atoi(major) >= 19 && atoi(major) <= builtInUntil {
 		t.Mode = BuildKit
 	}
 	return t, ""
+}
+
+// instance is what buildx tells of a builder.
+type instance struct {
+	driver     string // "docker" is BuildKit inside of the engine
+	containerd bool   // the engine keeps images in containerd's store
+}
+
+const dockerDriver = "docker"
+
+// driverLine is the first thing that buildx says of a builder.
+var driverLine = regexp.MustCompile(`(?m)^Driver:\s+(\S+)`)
+
+// snapshotter is a label of BuildKit inside of an engine with containerd's store;
+// buildx knows it by the same.
+const snapshotter = "org.mobyproject.buildkit.worker.snapshotter"
+
+// inspect asks buildx about a builder; "" is the current one.
+func inspect(ctx context.Context, runner run.Runner, cli, builder string, env []string) (instance, error) {
+	args := []string{"buildx", "inspect"}
+	if builder != "" {
+		args = append(args, "--", builder)
+	}
+	res, err := runner.Run(ctx, run.Cmd{Name: cli, Args: args, Env: env})
+	if err != nil {
+		return instance{}, fault(ctx, "inspect the builder", res, err)
+	}
+	m := driverLine.FindStringSubmatch(res.Stdout)
+	if m == nil {
+		return instance{}, errors.New("inspect the builder: buildx names no driver")
+	}
+	return instance{driver: m[1], containerd: strings.Contains(res.Stdout, snapshotter)}, nil
 }
 
 func atoi(s string) int {
