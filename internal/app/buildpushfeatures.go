@@ -112,7 +112,7 @@ func gitToken(rt *Runtime, in spec.Values) (builder.Secret, bool) {
 	if err != nil || strings.Contains(in.String("secrets"), "GIT_AUTH_TOKEN") {
 		return builder.Secret{}, false
 	}
-	return builder.Secret{ID: "GIT_AUTH_TOKEN." + u.Host, Value: token}, true
+	return builder.Secret{ID: "GIT_AUTH_TOKEN." + u.Host, Value: token, Optional: true}, true
 }
 
 // cacheService is the environment from which buildx takes the address of GitHub's

@@ -160,6 +160,29 @@ func TestBed_PlatformsCacheAndAttestations(t *testing.T) {
 	}
 }
 
+// scanner stands for BuildKit's own, which would have to be pulled.
+const scanner = "FROM " + shell + `
+RUN printf '%s\n' 'echo "{\"predicateType\":\"https://spdx.dev/Document\",\"predicate\":{\"name\":\"stand-in\"}}" >"$BUILDKIT_SCAN_DESTINATION/s.spdx.json"' >/scan
+ENTRYPOINT ["/bin/sh", "/scan"]
+`
+
+func TestBed_SBOM(t *testing.T) {
+	bed := buildkit.New(t)
+	bed.Start(t)
+	generator := newBedBuild(t, bed, map[string]string{"Dockerfile": scanner})
+	generator.build(t)
+	b := newBedBuild(t, bed, map[string]string{"Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"})
+	b.o.SBOM = "generator=" + generator.o.Refs[0]
+	b.build(t)
+	found := false
+	for _, blob := range blobs(t, b.o.Refs[0]) {
+		found = found || bytes.Contains(blob, []byte(`"name":"stand-in"`))
+	}
+	if !found {
+		t.Error("no SBOM in the registry")
+	}
+}
+
 // The test's own secrets; each can be found by its marker.
 var given = map[string]string{
 	"value": "Zq7-value-4711\nsecond-line-Zq7", "variable": "Zq7-variable-4712", "file": "Zq7-file-4713", "password": "Zq7-password-4714",

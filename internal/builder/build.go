@@ -50,7 +50,7 @@ type Image struct {
 // Build builds the image and, if wanted, pushes every reference. Everything the
 // tools print goes to Log as it comes. Nothing is left behind but the image.
 func Build(ctx context.Context, runner run.Runner, t Tool, o Options) (img Image, err error) {
-	b := &build{runner: runner, tool: t, o: o, now: time.Now()}
+	b := &build{runner: runner, tool: t, o: t.offered(o), now: time.Now()}
 	b.until = until(ctx, b.now)
 	if b.dir, err = privateDir(b.until, b.now); err != nil {
 		return Image{}, err

@@ -95,6 +95,7 @@ func TestBuild_ForeignValuesAreNoOptions(t *testing.T) {
 func TestBuild_NamesTheCause(t *testing.T) {
 	for stderr, want := range map[string]string{
 		"#9 ERROR: process \"/bin/sh -c false\" did not complete successfully: exit code: 1\n------\n > [2/2] RUN false:\n------\nDockerfile:2\nERROR: failed to solve: process \"/bin/sh -c false\" did not complete successfully: exit code: 1\n": `process "/bin/sh -c false" did not complete`,
+		"ERROR: failed to build: failed to solve: /none: not found\n":                                 "/none: not found",
 		"executor failed running [/bin/sh -c false]: exit code: 1\n":                                  "executor failed",
 		"The command '/bin/sh -c false' returned a non-zero code: 1\n":                                "The command '/bin/sh -c false' returned a non-zero code",
 		"error: failed to solve: golang:9: not found\n":                                               "golang:9: not found",

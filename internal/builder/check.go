@@ -154,7 +154,7 @@ func hasUser(text string) bool {
 }
 
 // secretName matches names that hold a secret more often than not.
-var secretName = regexp.MustCompile(`(?i)(^|_)(token|secrets?|pass(word|wd|phrase)?|pwd|credentials?|(api|private|access|ssh|signing)_?key|auth)($|_)`)
+var secretName = regexp.MustCompile(`(?i)(^|_)((gh)?token|secrets?|pass(word|wd|phrase)?|pwd|credentials?|(api|private|access|ssh|signing)_?key|auth)($|_)`)
 
 // CheckBuildArgs reports the first build argument that is malformed or is named
 // like a secret: build arguments stay readable in the image's history and in

@@ -79,9 +79,10 @@ const (
 	nodePrefix, nodeSuffix, volumeSuffix = "buildx_buildkit_", "0", "_state"
 )
 
-// removal bounds what is done after the build ended or was cancelled. The runner
-// kills 10 s after it cancelled, of which the build itself may take run.Grace.
-const removal = 4 * time.Second
+// removal bounds what is done after the build ended or was cancelled, and takes a
+// fifth of a second. The runner kills 10 s after it cancelled, of which the build may
+// take run.Grace, and so may a removal that does not end.
+const removal = 3 * time.Second
 
 func (b *build) makeContainer(ctx context.Context, why string) (*container, error) {
 	b.sweepContainers(ctx)

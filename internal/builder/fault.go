@@ -23,7 +23,7 @@ func fault(ctx context.Context, doing string, res run.Result, err error) error {
 
 // causes are how the builders start the line that says why, best first.
 var causes = []*regexp.Regexp{
-	regexp.MustCompile(`(?i)^(?:ERROR: )?failed to solve[^:]*: (.+)$`),
+	regexp.MustCompile(`(?i)^(?:ERROR: )?(?:failed to build: )?failed to solve[^:]*: (.+)$`),
 	regexp.MustCompile(`^#\d+ ERROR: (.+)$`),
 	regexp.MustCompile(`^(The command '.+' returned a non-zero code: \d+)$`),
 	regexp.MustCompile(`(?i)^(?:error|denied|unauthorized)[:,]? (.+)$`),

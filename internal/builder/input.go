@@ -63,7 +63,7 @@ var inputs = []input{
 	{"platforms", "platform", BuildKit, func(o Options) []string { return o.platforms() }, matches(platformPattern, "platforms such as linux/amd64")},
 	{"secrets", "secret", BuildKit, func(o Options) []string { return secretFlags(o.Secrets) }, nil}, // judged when read
 	{"ssh", "ssh", BuildKit, func(o Options) []string { return o.SSH }, matches(sshPattern, "default, or id=socket or key")},
-	{"outputs", "output", BuildKit, func(o Options) []string { return o.outputs() }, output},
+	{"outputs", "output", Buildx, func(o Options) []string { return o.outputs() }, output},
 	{"cache-from", "cache-from", BuildKit, func(o Options) []string { return o.CacheFrom }, cache},
 	{"cache-to", "cache-to", Buildx, func(o Options) []string { return o.CacheTo }, cache},
 	{"build-contexts", "build-context", Buildx, func(o Options) []string { return o.BuildContexts }, buildContext},
@@ -137,8 +137,18 @@ func (o Options) Check() error {
 	return checkSecrets(o.Secrets)
 }
 
+// offered is what the tool can be told of the options: secrets that are given for good
+// measure are left out where there are none.
+func (t Tool) offered(o Options) Options {
+	if t.Mode.rank() < BuildKit.rank() {
+		o.Secrets = slices.DeleteFunc(slices.Clone(o.Secrets), func(s Secret) bool { return s.Optional })
+	}
+	return o
+}
+
 // Suits reports the first input that the tool has no way for.
 func (t Tool) Suits(o Options) error {
+	o = t.offered(o)
 	for _, in := range inputs {
 		if len(in.values(o)) > 0 && in.least.rank() > t.Mode.rank() {
 			return exit.BadInputf("input %s needs %s: install Docker's buildx plugin, or leave the input out", in.name, t.lacks(in.least))

@@ -100,6 +100,8 @@ func TestSuits_SaysWhatIsNotToBeHad(t *testing.T) {
 		{classic, Features{Network: "host", Pull: true, NoCache: true, Ulimits: []string{"nofile=1"}}, ""},
 		{classic, Features{Secrets: []Secret{{ID: "a"}}}, "input secrets needs BuildKit, which /x/docker 28.2.2 does not have"},
 		{classic, Features{Platforms: []string{"linux/arm64"}}, "input platforms needs BuildKit"},
+		{classic, Features{Secrets: []Secret{{ID: "a", Optional: true}}}, ""},
+		{old, Features{Outputs: []string{"out"}}, "input outputs needs buildx"},
 		{old, Features{Platforms: []string{"linux/arm64"}, Secrets: []Secret{{ID: "a"}}, SSH: []string{"default"}}, ""},
 		{old, Features{Platforms: []string{"linux/arm64", "linux/amd64"}}, "names 2 platforms, which needs buildx"},
 		{old, Features{CacheTo: []string{"type=inline"}}, "input cache-to needs buildx, which /x/docker 20.10"},

@@ -16,6 +16,8 @@ type Secret struct {
 	Value string // handed to the builder in a variable
 	Env   string // variable of the step
 	File  string
+
+	Optional bool // nobody asked for it: a builder that knows no secrets goes without
 }
 
 // maxSecret is how long a variable may be on Linux (MAX_ARG_STRLEN, 32 pages) with

@@ -1,6 +1,6 @@
-// Package builder builds images from Dockerfiles through the docker command
-// and pushes them. It chooses, among the docker commands of a machine, one that
-// can use BuildKit with the engine that is there.
+// Package builder builds images from Dockerfiles and pushes them: through the docker
+// command, of which it chooses, among those of a machine, one that can use BuildKit with
+// the engine that is there; or through the engine's API where there is none.
 package builder
 
 import (
