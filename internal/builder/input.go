@@ -64,7 +64,7 @@ var inputs = []input{
 	{"secrets", "secret", BuildKit, func(o Options) []string { return secretFlags(o.Secrets) }, nil}, // judged when read
 	{"ssh", "ssh", BuildKit, func(o Options) []string { return o.SSH }, matches(sshPattern, "default, or id=socket or key")},
 	{"outputs", "output", Buildx, func(o Options) []string { return o.outputs() }, output},
-	{"cache-from", "cache-from", BuildKit, func(o Options) []string { return o.CacheFrom }, cache},
+	{"cache-from", "cache-from", Buildx, func(o Options) []string { return o.CacheFrom }, cache},
 	{"cache-to", "cache-to", Buildx, func(o Options) []string { return o.CacheTo }, cache},
 	{"build-contexts", "build-context", Buildx, func(o Options) []string { return o.BuildContexts }, buildContext},
 	{"annotations", "annotation", Buildx, func(o Options) []string { return o.Annotations }, named},
@@ -153,6 +153,9 @@ func (t Tool) Suits(o Options) error {
 		if len(in.values(o)) > 0 && in.least.rank() > t.Mode.rank() {
 			return exit.BadInputf("input %s needs %s: install Docker's buildx plugin, or leave the input out", in.name, t.lacks(in.least))
 		}
+	}
+	if o.Dockerfile != "" && IsRemote(o.Context) && t.Mode == Engine {
+		return exit.BadInputf("input dockerfile-inline for a context that is fetched needs %s: install Docker, or have the Dockerfile in the context", t.lacks(BuildKit))
 	}
 	if len(o.Platforms) > 1 && t.Mode != Buildx {
 		return exit.BadInputf("input platforms names %d platforms, which needs %s: install Docker's buildx plugin, or name one", len(o.Platforms), t.lacks(Buildx))

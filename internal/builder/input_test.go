@@ -92,6 +92,10 @@ func TestCheck_RefusesWithTheInputAndTheCure(t *testing.T) {
 
 func TestSuits_SaysWhatIsNotToBeHad(t *testing.T) {
 	classic, old := Tool{CLI: "/x/docker", Version: "28.2.2", Mode: Classic}, Tool{CLI: "/x/docker", Version: "20.10", Mode: BuildKit}
+	err := Tool{Mode: Engine}.Suits(Options{Context: "https://github.com/a/b.git", Features: Features{Dockerfile: "FROM scratch"}})
+	if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "input dockerfile-inline for a context that is fetched") {
+		t.Errorf("%v", err)
+	}
 	for _, c := range []struct {
 		tool Tool
 		o    Features
@@ -102,6 +106,7 @@ func TestSuits_SaysWhatIsNotToBeHad(t *testing.T) {
 		{classic, Features{Platforms: []string{"linux/arm64"}}, "input platforms needs BuildKit"},
 		{classic, Features{Secrets: []Secret{{ID: "a", Optional: true}}}, ""},
 		{old, Features{Outputs: []string{"out"}}, "input outputs needs buildx"},
+		{old, Features{CacheFrom: []string{"r/c:1"}}, "input cache-from needs buildx"},
 		{old, Features{Platforms: []string{"linux/arm64"}, Secrets: []Secret{{ID: "a"}}, SSH: []string{"default"}}, ""},
 		{old, Features{Platforms: []string{"linux/arm64", "linux/amd64"}}, "names 2 platforms, which needs buildx"},
 		{old, Features{CacheTo: []string{"type=inline"}}, "input cache-to needs buildx, which /x/docker 20.10"},
