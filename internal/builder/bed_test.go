@@ -157,6 +157,24 @@ func TestBed_PlatformsCacheAndAttestations(t *testing.T) {
 	}
 }
 
+func TestBed_PushByDigest(t *testing.T) {
+	bed := buildkit.New(t)
+	bed.Start(t)
+	b := newBedBuild(t, bed, map[string]string{"Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"})
+	b.o.Outputs = []string{"type=image,push-by-digest=true,name-canonical=true"}
+	img := b.build(t)
+	tag, err := name.ParseReference(b.o.Refs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := remote.Head(tag.Context().Digest(img.Digest)); err != nil {
+		t.Errorf("the registry has no %s: %v", img.Digest, err)
+	}
+	if _, err := remote.Head(tag); err == nil {
+		t.Error("the tag was pushed too")
+	}
+}
+
 // scanner stands for BuildKit's own, which would have to be pulled.
 const scanner = "FROM " + shell + `
 RUN printf '%s\n' 'echo "{\"predicateType\":\"https://spdx.dev/Document\",\"predicate\":{\"name\":\"stand-in\"}}" >"$BUILDKIT_SCAN_DESTINATION/s.spdx.json"' >/scan

@@ -62,8 +62,8 @@ func (o Options) CheckContext() error {
 	return nil
 }
 
-// byDigest reports whether an output pushes by digest alone, as for platforms that are
-// built in parallel jobs and merged afterwards.
-func (o Options) byDigest() bool {
+// ByDigest reports whether an output pushes by digest alone, without the tags, as for
+// platforms that are built in parallel jobs and merged afterwards.
+func (o Options) ByDigest() bool {
 	return slices.ContainsFunc(o.Outputs, func(out string) bool { return attribute(out, "push-by-digest") == "true" })
 }

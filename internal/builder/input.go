@@ -101,7 +101,7 @@ func (o Options) platforms() []string { return one(strings.Join(o.Platforms, ","
 
 // tags are left out where an output pushes by digest alone: BuildKit refuses both.
 func (o Options) tags() []string {
-	if o.byDigest() {
+	if o.ByDigest() {
 		return nil
 	}
 	return o.Refs

@@ -74,6 +74,9 @@ func (j *job) build(ctx context.Context) (string, error) {
 	if j.o.Push {
 		detail = strconv.Itoa(len(j.res.Tags)) + " tags pushed"
 	}
+	if o.ByDigest() {
+		j.res.Tags, detail = nil, "pushed by digest alone"
+	}
 	if img.Made != "" {
 		detail += ", in a builder made for " + img.Made
 	}

@@ -36,3 +36,9 @@ func TestRun_RefusesWhatTheBuilderHasNotBeforeItBuilds(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestResult_RefOfAPushByDigest(t *testing.T) {
+	if got := (Result{Image: "r/i", Digest: digest}).Ref(); got != "r/i@"+digest {
+		t.Errorf("%q", got)
+	}
+}
