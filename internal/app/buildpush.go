@@ -12,6 +12,7 @@ import (
 
 	"github.com/buenhyden/hy-home/internal/action/buildpush"
 	"github.com/buenhyden/hy-home/internal/builder"
+	"github.com/buenhyden/hy-home/internal/docker"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/imagetag"
 	"github.com/buenhyden/hy-home/internal/registry"
@@ -26,6 +27,10 @@ func buildPush(ctx context.Context, rt *Runtime, in spec.Values) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, exit.Inconclusivef("not done after %s: raise input timeout, or see the build's log for what is slow", limit))
 	defer cancel()
 
+	features, err := buildFeatures(rt, in)
+	if err != nil {
+		return err
+	}
 	log := &sayWriter{rt: rt}
 	result, err := buildpush.Run(ctx, buildpush.Options{
 		Image:              in.String("image"),
@@ -39,6 +44,7 @@ func buildPush(ctx context.Context, rt *Runtime, in spec.Values) error {
 		Labels:             in.List("labels"),
 		Annotations:        in.List("annotations"),
 		Levels:             words(in.List("annotation-levels")),
+		Features:           features,
 		Push:               in.Bool("push"),
 		Credentials:        registry.Credentials{Username: in.String("username"), Password: in.String("password")},
 		AlwaysBuild:        in.Bool("always-build"),
@@ -47,6 +53,7 @@ func buildPush(ctx context.Context, rt *Runtime, in spec.Values) error {
 		VerifyReproducible: in.Bool("verify-reproducible"),
 
 		Docker:    builder.Candidates(rt.Getenv("PATH")),
+		API:       &docker.Engine{Host: rt.Getenv("DOCKER_HOST")},
 		ConfigDir: dockerConfig(rt),
 		Runner:    run.Exec{Environ: rt.Environ()},
 		Progress:  rt.Progress,

@@ -8,55 +8,83 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 
-	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/run"
 )
 
 // Options say what to build and where it goes.
 type Options struct {
-	Context     string   // directory
-	File        string   // Dockerfile; "" means Dockerfile in the context
-	Target      string   // stage; "" means the last
-	BuildArgs   []string // NAME=value; judged by [CheckBuildArgs]
-	Labels      []string // name=value
-	Refs        []string // repository:tag, at least one, all of one repository
-	Push        bool
-	Platform    string // "linux/amd64"; "" means the engine's own
-	Epoch       string // SOURCE_DATE_EPOCH: seconds; "" leaves it out
-	NoCache     bool
-	Pull        bool     // take base images as their registries have them, not as the engine does
-	Outputs     []string // where the result goes, attributes as CSV; none: the registry or the engine. Buildx alone
-	Annotations []string // level:name=value. Buildx alone
+	Context   string   // directory, or URL of a Git repository or an archive; see [IsRemote]
+	File      string   // Dockerfile; "" means Dockerfile in the context
+	Target    string   // stage; "" means the last
+	BuildArgs []string // NAME=value; judged by [CheckBuildArgs]
+	Labels    []string // name=value
+	Refs      []string // repository:tag, at least one, all of one repository
+	Push      bool
+	Features
 
-	Login     Login        // for the push; the zero value leaves Docker's configuration as it is
-	ConfigDir string       // Docker's configuration, which Login is added to; "" means none
-	Log       io.Writer    // what the tools print, foreign text; nil drops it
-	Progress  func(string) // what is being done now; may be nil
+	Annotations  []string // level:name=value
+	Epoch        string   // SOURCE_DATE_EPOCH: seconds; "" leaves it out
+	RewriteTimes bool     // give files of new layers the epoch as their time, in images that are pushed or written
+
+	Login     Login  // for the push; the zero value leaves Docker's configuration as it is
+	ConfigDir string // Docker's configuration, which Login is added to; "" means none
+
+	// Known is the login that Docker's configuration has for a reference, for mode
+	// Engine: a docker command reads it by itself. It may be nil.
+	Known func(ref string) (Login, error)
+
+	Log      io.Writer    // what the tools print, foreign text; nil drops it
+	Progress func(string) // what is being done now; may be nil
 }
 
-// Image is what came out.
+// Image is what came out. Warnings are filled also beside an error.
 type Image struct {
-	ID       string // the engine's own: the digest of the configuration. Never a name to pull by
+	ID       string // the engine's own: the digest of the configuration. Never a name to pull by; "" where outputs take its place
 	Digest   string // of the manifest in the registry; "" when not pushed
 	Metadata []byte // what buildx tells of the build, JSON; nil of other tools
+	Made     string // why a builder was made for this build; "" if none was
+	Warnings []string
 }
 
 // Build builds the image and, if wanted, pushes every reference. Everything the
-// tools print goes to Log as it comes.
-func Build(ctx context.Context, runner run.Runner, t Tool, o Options) (Image, error) {
-	dir, err := os.MkdirTemp("", "hyaction-build-")
-	if err != nil {
+// tools print goes to Log as it comes. Nothing is left behind but the image.
+func Build(ctx context.Context, runner run.Runner, t Tool, o Options) (img Image, err error) {
+	b := &build{runner: runner, tool: t, o: t.offered(o), now: time.Now()}
+	b.until = until(ctx, b.now)
+	if b.dir, err = privateDir(b.until, b.now); err != nil {
 		return Image{}, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	b := build{runner: runner, tool: t, o: o, dir: dir, sink: newSink(o.Log, o.Progress)}
+	defer func() { _ = os.RemoveAll(b.dir) }()
+	b.sink = newSink(o.Log, o.Progress)
+	if t.Mode == Engine {
+		return b.throughAPI(ctx)
+	}
 	if b.env, err = b.environment(); err != nil {
 		return Image{}, err
 	}
-	img, err := b.build(ctx)
-	if err != nil || !o.Push || t.Mode == Buildx {
+	why, err := b.wantsContainer(ctx)
+	if err != nil {
+		return Image{}, err
+	}
+	if why != "" {
+		b.env = append(b.env, "BUILDX_CONFIG="+filepath.Join(b.dir, "buildx"))
+		c, err := b.makeContainer(ctx, why)
+		if err != nil {
+			return Image{}, err
+		}
+		defer func() {
+			img.Made = why
+			if left := c.remove(ctx); left != "" {
+				img.Warnings = append(img.Warnings, left)
+			}
+		}()
+		b.o.Builder = c.name
+	}
+	if img, err = b.build(ctx); err != nil || !o.Push || t.Mode == Buildx {
 		return img, err
 	}
 	for _, ref := range o.Refs {
@@ -71,18 +99,25 @@ type build struct {
 	runner run.Runner
 	tool   Tool
 	o      Options
+	now    time.Time
+	until  string // part of the names of what this run makes
 	dir    string // of our own, gone at the end
 	env    []string
 	sink   *sink
 }
 
-func (b build) environment() ([]string, error) {
-	env := []string{"BUILDKIT_PROGRESS=plain", "DOCKER_CLI_HINTS=false"}
+func (b *build) environment() ([]string, error) {
+	env := slices.Concat([]string{"BUILDKIT_PROGRESS=plain", "DOCKER_CLI_HINTS=false"}, b.o.Env, secretEnv(b.o.Secrets))
 	switch b.tool.Mode {
+	case Buildx:
+		// Attestations only where they are asked for: they make an index of an image,
+		// and another digest of the same content.
+		env = append(env, "BUILDX_NO_DEFAULT_ATTESTATIONS=1")
 	case BuildKit:
 		env = append(env, "DOCKER_BUILDKIT=1")
 	case Classic:
 		env = append(env, "DOCKER_BUILDKIT=0")
+	case Engine:
 	}
 	if b.o.Epoch != "" {
 		env = append(env, "SOURCE_DATE_EPOCH="+b.o.Epoch)
@@ -97,96 +132,87 @@ func (b build) environment() ([]string, error) {
 	return env, nil
 }
 
-func (b build) build(ctx context.Context) (Image, error) {
+func (b *build) build(ctx context.Context) (Image, error) {
 	idFile, metadata := filepath.Join(b.dir, "image-id"), filepath.Join(b.dir, "metadata.json")
-	res, err := b.run(ctx, b.args(idFile, metadata))
+	res, err := b.run(ctx, b.args(idFile, metadata), b.o.Dockerfile)
 	if err != nil {
 		return Image{}, fault(ctx, "build "+b.o.Context, res, err)
 	}
-	id, err := os.ReadFile(idFile)
-	if err != nil {
-		return Image{}, fmt.Errorf("build %s: docker left no image ID: %w", b.o.Context, err)
+	var img Image
+	if b.makesImage() {
+		id, err := os.ReadFile(idFile)
+		if err != nil && (b.tool.Mode != Buildx || b.loads()) {
+			return Image{}, fmt.Errorf("build %s: docker left no image ID: %w", b.o.Context, err)
+		}
+		img.ID = strings.TrimSpace(string(id))
 	}
-	img := Image{ID: strings.TrimSpace(string(id))}
 	if b.tool.Mode != Buildx {
 		return img, nil
 	}
-	raw, err := os.ReadFile(metadata)
-	if err != nil {
+	if img.Metadata, err = os.ReadFile(metadata); err != nil {
 		return Image{}, fmt.Errorf("build %s: buildx left no metadata: %w", b.o.Context, err)
 	}
-	img.Metadata = raw
 	if !b.o.Push {
 		return img, nil
 	}
 	var m struct {
 		Digest string `json:"containerimage.digest"`
 	}
-	if err := json.Unmarshal(raw, &m); err != nil || m.Digest == "" {
+	if err := json.Unmarshal(img.Metadata, &m); err != nil || m.Digest == "" {
 		return Image{}, fmt.Errorf("build %s: buildx names no digest of the pushed image", b.o.Context)
 	}
 	img.Digest = m.Digest
 	return img, nil
 }
 
+// say tells of what is done between the tools, where they print.
+func (b *build) say(text string) { b.sink.line([]byte(text + "\n")) }
+
+// loads reports whether the image shall be in the engine afterwards: where it is
+// asked for, and where it would be nowhere otherwise.
+func (b *build) loads() bool {
+	return b.o.Load || !b.o.Push && len(b.o.Outputs) == 0 && len(b.o.Platforms) < 2
+}
+
+// makesImage reports whether an image comes out: files that are written by outputs
+// have no ID, and the tools refuse to be asked for one.
+func (b *build) makesImage() bool {
+	return !slices.ContainsFunc(b.o.Outputs, func(out string) bool {
+		kind := attribute(out, "type")
+		return kind == "" || kind == "local" || kind == "tar"
+	})
+}
+
 // args is the argument list of the build; every foreign value stands behind "="
 // or "--", so that none is read as an option.
-func (b build) args(idFile, metadata string) []string {
+func (b *build) args(idFile, metadata string) []string {
 	var args []string
 	if b.tool.Mode == Buildx {
 		args = append(args, "buildx")
 	}
-	args = append(args, "build", "--iidfile="+idFile)
+	args = append(args, "build")
+	if b.makesImage() {
+		args = append(args, "--iidfile="+idFile)
+	}
 	if b.tool.Mode == Buildx {
 		args = append(args, "--metadata-file="+metadata)
-		switch {
-		case b.o.Push:
+		if b.o.Push {
 			args = append(args, "--push")
-		case len(b.o.Outputs) == 0:
+		}
+		if b.loads() {
 			args = append(args, "--load")
 		}
 	}
-	add := func(flag, value string) {
-		if value != "" {
-			args = append(args, "--"+flag+"="+value)
-		}
-	}
-	add("file", b.o.File)
-	add("target", b.o.Target)
-	add("platform", b.o.Platform)
-	for _, v := range b.o.BuildArgs {
-		add("build-arg", v)
-	}
-	for _, v := range b.o.Labels {
-		add("label", v)
-	}
-	for _, v := range b.o.Annotations {
-		add("annotation", v)
-	}
-	for _, v := range b.o.Outputs {
-		add("output", v)
-	}
-	for _, v := range b.o.Refs {
-		add("tag", v)
-	}
-	if b.o.NoCache {
-		args = append(args, "--no-cache")
-	}
-	if b.o.Pull {
-		args = append(args, "--pull")
-	}
-	return append(args, "--", b.o.Context)
+	return append(append(args, b.o.arguments()...), "--", b.o.Context)
 }
 
 // pushed is the line with which "docker push" ends. This digest, and no other
 // that the engine knows, is the one a cluster can pull by.
 var pushed = regexp.MustCompile(`(?m)^\S+: digest: (sha256:[0-9a-f]{64}) size: \d+\s*$`)
 
-func (b build) push(ctx context.Context, ref string) (string, error) {
-	if b.o.Progress != nil {
-		b.o.Progress("pushing " + ref)
-	}
-	res, err := b.run(ctx, []string{"push", "--", ref})
+func (b *build) push(ctx context.Context, ref string) (string, error) {
+	b.say("pushing " + ref)
+	res, err := b.run(ctx, []string{"push", "--", ref}, "")
 	if err != nil {
 		return "", fault(ctx, "push "+ref, res, err)
 	}
@@ -197,61 +223,10 @@ func (b build) push(ctx context.Context, ref string) (string, error) {
 	return m[1], nil
 }
 
-func (b build) run(ctx context.Context, args []string) (run.Result, error) {
+func (b *build) run(ctx context.Context, args []string, stdin string) (run.Result, error) {
 	out, errs := b.sink.stream(), b.sink.stream()
-	res, err := b.runner.Run(ctx, run.Cmd{Name: b.tool.CLI, Args: args, Env: b.env, Stdout: out, Stderr: errs})
+	res, err := b.runner.Run(ctx, run.Cmd{Name: b.tool.CLI, Args: args, Env: b.env, Stdin: strings.NewReader(stdin), Stdout: out, Stderr: errs})
 	out.end()
 	errs.end()
 	return res, err
-}
-
-// fault makes one sentence of a failed command: what was done and the line that
-// names the cause. The rest is in the log.
-func fault(ctx context.Context, doing string, res run.Result, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("%s: %w", doing, context.Cause(ctx))
-	}
-	if cause := causeLine(res.Stderr + "\n" + res.Stdout); cause != "" {
-		return fmt.Errorf("%s: %s", doing, cause)
-	}
-	return fmt.Errorf("%s: %w", doing, err)
-}
-
-// causes are how the builders start the line that says why, best first.
-var causes = []*regexp.Regexp{
-	regexp.MustCompile(`(?i)^(?:ERROR: )?failed to solve[^:]*: (.+)$`),
-	regexp.MustCompile(`^#\d+ ERROR: (.+)$`),
-	regexp.MustCompile(`^(The command '.+' returned a non-zero code: \d+)$`),
-	regexp.MustCompile(`(?i)^(?:error|denied|unauthorized)[:,]? (.+)$`),
-}
-
-func causeLine(output string) string {
-	lines := strings.Split(strings.TrimSpace(output), "\n")
-	for _, re := range causes {
-		for i := len(lines) - 1; i >= 0; i-- {
-			if m := re.FindStringSubmatch(strings.TrimSpace(lines[i])); m != nil {
-				return m[1]
-			}
-		}
-	}
-	return lastLine(output)
-}
-
-// secretName matches names that hold a secret more often than not.
-var secretName = regexp.MustCompile(`(?i)(^|_)(token|secrets?|pass(word|wd|phrase)?|pwd|credentials?|(api|private|access|ssh|signing)_?key|auth)($|_)`)
-
-// CheckBuildArgs reports the first build argument that is malformed or is named
-// like a secret: build arguments stay readable in the image's history and in
-// its provenance.
-func CheckBuildArgs(args []string) error {
-	for _, arg := range args {
-		name, _, ok := strings.Cut(arg, "=")
-		if !ok || name == "" || strings.ContainsAny(name, " \t") {
-			return exit.BadInputf("input build-args holds %q: write NAME=value, one per line", name)
-		}
-		if secretName.MatchString(name) {
-			return exit.BadInputf("input build-args names %s, which looks like a secret: everyone who can pull the image could read its value, so pass it by a secret mount of the Dockerfile", name)
-		}
-	}
-	return nil
 }

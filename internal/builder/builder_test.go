@@ -15,79 +15,6 @@ import (
 	"github.com/buenhyden/hy-home/internal/run"
 )
 
-// docker plays docker commands by their version; what is in buildx has the plugin.
-func docker(versions map[string]string, buildx ...string) *run.Fake {
-	return &run.Fake{Handler: func(c run.Cmd) (run.Result, error) {
-		switch c.Args[0] {
-		case "version":
-			v := versions[c.Name]
-			if v == "" {
-				return run.Result{Code: 1, Stdout: `{"Client":{"Version":"28.2.2"},"Server":null}` + "\n", Stderr: "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?\n\n"}, nil
-			}
-			return run.Result{Stdout: `{"Client":{"Version":"` + v + `"},"Server":{"Version":"20.10.24"}}`}, nil
-		case "buildx":
-			if !slices.Contains(buildx, c.Name) {
-				return run.Result{Code: 1, Stderr: "docker: unknown command: docker buildx"}, nil
-			}
-		}
-		return run.Result{}, nil
-	}}
-}
-
-func TestFind(t *testing.T) {
-	for _, c := range []struct {
-		name     string
-		versions map[string]string
-		buildx   []string
-		want     string
-		mode     Mode
-	}{
-		{"buildx wins wherever it is", map[string]string{"a": "20.10.24+dfsg1", "b": "28.2.2"}, []string{"b"}, "b", Buildx},
-		{"new client without the plugin gives way to an old one", map[string]string{"a": "28.2.2", "b": "20.10.24+dfsg1"}, nil, "b", BuildKit},
-		{"classic when there is nothing else", map[string]string{"a": "28.2.2", "b": "29.0.0"}, nil, "a", Classic},
-		{"a command without an engine is passed over", map[string]string{"b": "28.2.2"}, nil, "b", Classic},
-		{"a version nobody can read", map[string]string{"a": "dev"}, nil, "a", Classic},
-	} {
-		got, err := Find(t.Context(), docker(c.versions, c.buildx...), []string{"a", "b"})
-		if err != nil || got.CLI != c.want || got.Mode != c.mode {
-			t.Errorf("%s: %+v, %v", c.name, got, err)
-		}
-	}
-}
-
-func TestFind_NothingThere(t *testing.T) {
-	_, err := Find(t.Context(), docker(nil), nil)
-	if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "install Docker") {
-		t.Errorf("no command: %v", err)
-	}
-	_, err = Find(t.Context(), docker(nil), []string{"a", "b"})
-	if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "Cannot connect to the Docker daemon at unix:///x") || strings.Contains(err.Error(), "\n") {
-		t.Errorf("no engine: %v", err)
-	}
-}
-
-func TestCandidates(t *testing.T) {
-	one, two := t.TempDir(), t.TempDir()
-	for _, dir := range []string{one, two} {
-		if err := os.WriteFile(filepath.Join(dir, "docker"), nil, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	link := t.TempDir()
-	if err := os.Symlink(filepath.Join(one, "docker"), filepath.Join(link, "docker")); err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, "docker"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	path := strings.Join([]string{"", ".", dir, two, one, link, "/nowhere"}, string(filepath.ListSeparator))
-	got := slices.DeleteFunc(Candidates(path), func(s string) bool { return s == "/usr/bin/docker" })
-	if want := []string{filepath.Join(two, "docker"), filepath.Join(one, "docker")}; !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
-	}
-}
-
 const digest = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
 
 // engine plays build and push: it writes the files that docker would write.
@@ -168,6 +95,7 @@ func TestBuild_ForeignValuesAreNoOptions(t *testing.T) {
 func TestBuild_NamesTheCause(t *testing.T) {
 	for stderr, want := range map[string]string{
 		"#9 ERROR: process \"/bin/sh -c false\" did not complete successfully: exit code: 1\n------\n > [2/2] RUN false:\n------\nDockerfile:2\nERROR: failed to solve: process \"/bin/sh -c false\" did not complete successfully: exit code: 1\n": `process "/bin/sh -c false" did not complete`,
+		"ERROR: failed to build: failed to solve: /none: not found\n":                                 "/none: not found",
 		"executor failed running [/bin/sh -c false]: exit code: 1\n":                                  "executor failed",
 		"The command '/bin/sh -c false' returned a non-zero code: 1\n":                                "The command '/bin/sh -c false' returned a non-zero code",
 		"error: failed to solve: golang:9: not found\n":                                               "golang:9: not found",

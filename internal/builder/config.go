@@ -47,10 +47,7 @@ func writeConfig(dir, base string, l Login) error {
 			}
 		}
 	}
-	host := l.Host
-	if host == "index.docker.io" {
-		host = "https://index.docker.io/v1/" // Docker Hub's key since the days of its first API
-	}
+	host := configHost(l.Host)
 	section(config, "auths")[host] = map[string]any{
 		"auth": base64.StdEncoding.EncodeToString([]byte(l.Username + ":" + l.Password)),
 	}
@@ -62,6 +59,14 @@ func writeConfig(dir, base string, l Login) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, "config.json"), raw, 0o600)
+}
+
+// configHost is what Docker calls a registry in its configuration.
+func configHost(host string) string {
+	if host == "index.docker.io" {
+		return "https://index.docker.io/v1/" // Docker Hub's key since the days of its first API
+	}
+	return host
 }
 
 func section(config map[string]any, name string) map[string]any {

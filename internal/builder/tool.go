@@ -1,16 +1,21 @@
-// Package builder builds images from Dockerfiles through the docker command
-// and pushes them. It chooses, among the docker commands of a machine, one that
-// can use BuildKit with the engine that is there.
+// Package builder builds images from Dockerfiles and pushes them: through the docker
+// command, of which it chooses, among those of a machine, one that can use BuildKit with
+// the engine that is there; or through the engine's API where there is none.
 package builder
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
+	"github.com/buenhyden/hy-home/internal/docker"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/run"
 )
@@ -19,20 +24,40 @@ import (
 type Mode string
 
 // The modes. Classic is the builder before BuildKit: it builds every stage of a
-// Dockerfile and knows no mounts.
+// Dockerfile and knows no mounts. Engine is the same one, spoken to without a docker
+// command.
 const (
 	Buildx   Mode = "buildx"
 	BuildKit Mode = "buildkit"
 	Classic  Mode = "classic"
+	Engine   Mode = "engine"
 )
 
-// Tool is a docker command that reaches an engine.
+// rank orders the modes by what they can do.
+func (m Mode) rank() int {
+	return map[Mode]int{Buildx: 2, BuildKit: 1}[m]
+}
+
+// Tool is a docker command that reaches an engine or a builder, or the engine alone.
 type Tool struct {
-	CLI      string // path of the docker command
+	CLI      string // path of the docker command; "" in mode Engine
 	Version  string // of that command
-	Engine   string // version of the engine behind it
+	Engine   string // version of the engine behind it; "" if there is none
 	Platform string // of that engine: "linux/amd64"
 	Mode     Mode
+	api      *docker.Engine // in mode Engine
+}
+
+// String says what builds.
+func (t Tool) String() string {
+	var parts []string
+	if t.CLI != "" {
+		parts = append(parts, "docker "+t.Version)
+	}
+	if t.Engine != "" {
+		parts = append(parts, "engine "+t.Engine)
+	}
+	return fmt.Sprintf("%s (%s)", t.Mode, strings.Join(parts, ", "))
 }
 
 // builtInUntil is the last major version of the docker command that brought its
@@ -60,24 +85,29 @@ func Candidates(path string) []string {
 	return out
 }
 
-// Find returns the best tool among the commands: the first with a working
-// buildx, else the first with a BuildKit of its own, else the first that
-// reaches an engine. No command and no engine are bad input: one sentence each.
-func Find(ctx context.Context, runner run.Runner, commands []string) (Tool, error) {
-	if len(commands) == 0 {
-		return Tool{}, exit.BadInputf("no docker command found: install Docker (docker.io on Debian), and put docker on PATH")
+// Search is where a tool is looked for.
+type Search struct {
+	Commands []string       // docker commands, see [Candidates]
+	Builder  string         // of buildx; "" is the current one
+	API      *docker.Engine // asked when there is no command at all; nil is none
+}
+
+// Find returns the best tool: the first command with a working buildx, else the
+// first with a BuildKit of its own, else the first that reaches an engine, else the
+// engine. Nothing found is bad input: one sentence.
+func Find(ctx context.Context, runner run.Runner, s Search) (Tool, error) {
+	if len(s.Commands) == 0 {
+		return findAPI(ctx, s.API)
 	}
 	var best Tool
 	var why string
-	for _, cli := range commands {
-		t, fault, err := probe(ctx, runner, cli)
-		if err != nil {
-			return Tool{}, err
+	for _, cli := range s.Commands {
+		t, fault := probe(ctx, runner, cli, s.Builder)
+		if ctx.Err() != nil {
+			return Tool{}, context.Cause(ctx)
 		}
 		if fault != "" {
-			if why == "" {
-				why = fault
-			}
+			why = firstNonEmpty(why, fault)
 			continue
 		}
 		if t.Mode == Buildx {
@@ -87,33 +117,105 @@ func Find(ctx context.Context, runner run.Runner, commands []string) (Tool, erro
 			best = t
 		}
 	}
+	if best.CLI == "" && s.Builder != "" {
+		return Tool{}, exit.BadInputf("input builder is %q, and no docker command here has a builder of that name: %s", s.Builder, why)
+	}
 	if best.CLI == "" {
 		return Tool{}, exit.BadInputf("no Docker engine answers (%s): start it, or set DOCKER_HOST to one that runs", why)
 	}
 	return best, nil
 }
 
-// probe asks one command what it can do. A fault says why it cannot be used; an
-// error ends the search.
-func probe(ctx context.Context, runner run.Runner, cli string) (t Tool, fault string, err error) {
-	res, _ := runner.Run(ctx, run.Cmd{Name: cli, Args: []string{"version", "--format", "{{json .}}"}}) // what it says counts
-	if ctx.Err() != nil {
-		return Tool{}, "", context.Cause(ctx)
+func findAPI(ctx context.Context, engine *docker.Engine) (Tool, error) {
+	const cure = "install Docker (docker.io on Debian), and put docker on PATH"
+	if engine == nil {
+		return Tool{}, exit.BadInputf("no docker command found: %s", cure)
 	}
+	c, err := engine.Client(ctx)
+	if err != nil {
+		return Tool{}, exit.BadInputf("no docker command found, and %w: %s", err, cure)
+	}
+	v, err := c.ServerVersion(ctx)
+	if err != nil {
+		return Tool{}, fmt.Errorf("ask the Docker engine for its version: %w", err)
+	}
+	return Tool{Engine: v.Version, Platform: v.Os + "/" + v.Arch, Mode: Engine, api: engine}, nil
+}
+
+// probe asks one command what it can do, both questions at once: each takes the start
+// of a process. buildx is asked about a builder only where the answer decides, as it
+// takes as long as both. A fault says why the command cannot be used.
+func probe(ctx context.Context, runner run.Runner, cli, builder string) (t Tool, fault string) {
+	var buildxErr error
+	var asked sync.WaitGroup
+	asked.Go(func() { _, buildxErr = runner.Run(ctx, run.Cmd{Name: cli, Args: []string{"buildx", "version"}}) })
+	res, _ := runner.Run(ctx, run.Cmd{Name: cli, Args: []string{"version", "--format", "{{json .}}"}}) // what it says counts
+	asked.Wait()
 	var v struct {
 		Client struct{ Version string }
 		Server *struct{ Version, Os, Arch string }
 	}
-	if decodeErr := json.Unmarshal([]byte(res.Stdout), &v); decodeErr != nil || v.Server == nil {
-		return Tool{}, firstNonEmpty(lastLine(res.Stderr), cli+" says nothing about its engine"), nil
+	decodeErr := json.Unmarshal([]byte(res.Stdout), &v)
+	t = Tool{CLI: cli, Version: v.Client.Version, Mode: Classic}
+	if v.Server != nil {
+		t.Engine, t.Platform = v.Server.Version, v.Server.Os+"/"+v.Server.Arch
 	}
-	t = Tool{CLI: cli, Version: v.Client.Version, Engine: v.Server.Version, Platform: v.Server.Os + "/" + v.Server.Arch, Mode: Classic}
-	if _, buildxErr := runner.Run(ctx, run.Cmd{Name: cli, Args: []string{"buildx", "inspect"}}); buildxErr == nil {
+	if buildxErr == nil {
 		t.Mode = Buildx
-	} else if major, _, _ := strings.Cut(t.Version, "."); atoi(major) >= 19 && atoi(major) <= builtInUntil {
+		if v.Server != nil && builder == "" {
+			return t, ""
+		}
+		i, err := inspect(ctx, runner, cli, builder, nil)
+		if err != nil && builder != "" {
+			return Tool{}, err.Error()
+		}
+		// A builder elsewhere (remote, kubernetes) needs no engine here.
+		if err == nil && (v.Server != nil || !strings.HasPrefix(i.driver, dockerDriver)) {
+			return t, ""
+		}
+	}
+	if decodeErr != nil || v.Server == nil {
+		return Tool{}, firstNonEmpty(lastLine(res.Stderr), cli+" says nothing about its engine")
+	}
+	if builder != "" {
+		return Tool{}, cli + " has no buildx"
+	}
+	if major, _, _ := strings.Cut(t.Version, "."); atoi(major) >= 19 && atoi(major) <= builtInUntil {
 		t.Mode = BuildKit
 	}
-	return t, "", nil
+	return t, ""
+}
+
+// instance is what buildx tells of a builder.
+type instance struct {
+	driver     string // "docker" is BuildKit inside of the engine
+	containerd bool   // the engine keeps images in containerd's store
+}
+
+const dockerDriver = "docker"
+
+// driverLine is the first thing that buildx says of a builder.
+var driverLine = regexp.MustCompile(`(?m)^Driver:\s+(\S+)`)
+
+// snapshotter is a label of BuildKit inside of an engine with containerd's store;
+// buildx knows it by the same.
+const snapshotter = "org.mobyproject.buildkit.worker.snapshotter"
+
+// inspect asks buildx about a builder; "" is the current one.
+func inspect(ctx context.Context, runner run.Runner, cli, builder string, env []string) (instance, error) {
+	args := []string{"buildx", "inspect"}
+	if builder != "" {
+		args = append(args, "--", builder)
+	}
+	res, err := runner.Run(ctx, run.Cmd{Name: cli, Args: args, Env: env})
+	if err != nil {
+		return instance{}, fault(ctx, "inspect the builder", res, err)
+	}
+	m := driverLine.FindStringSubmatch(res.Stdout)
+	if m == nil {
+		return instance{}, errors.New("inspect the builder: buildx names no driver")
+	}
+	return instance{driver: m[1], containerd: strings.Contains(res.Stdout, snapshotter)}, nil
 }
 
 func atoi(s string) int {

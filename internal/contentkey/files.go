@@ -26,13 +26,15 @@ type dockerfile struct {
 }
 
 func (in Inputs) readDockerfile() (dockerfile, error) {
-	name := in.File
+	name, text := in.File, []byte(in.Dockerfile)
 	if name == "" {
 		name = filepath.Join(in.Context, "Dockerfile")
 	}
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return dockerfile{}, err
+	if in.Dockerfile == "" {
+		var err error
+		if text, err = os.ReadFile(name); err != nil {
+			return dockerfile{}, err
+		}
 	}
 	// A Dockerfile may have an ignore file of its own, which then counts alone.
 	ignore, err := os.ReadFile(name + ".dockerignore")

@@ -30,6 +30,7 @@ const version = "1"
 type Inputs struct {
 	Context       string   // directory
 	File          string   // Dockerfile; "" is Dockerfile in the context
+	Dockerfile    string   // its text, in place of a file
 	Target        string   // stage; "" is the last
 	BuildArgs     []string // NAME=value; the last of a name counts
 	Labels        []string // name=value; see [Inputs.labels] for those that do not count
@@ -60,7 +61,7 @@ func (k Key) Tag() string { return "content-" + k.Value }
 
 // Fits reports whether an image for these platforms is one for those of the key.
 func (k Key) Fits(have []string) bool {
-	normal, err := normal(have)
+	normal, err := Platforms(have)
 	return err == nil && slices.Equal(normal, k.platforms)
 }
 
@@ -75,7 +76,7 @@ func Make(ctx context.Context, in Inputs) (Key, error) {
 	if len(given) == 0 {
 		given = []string{in.BuildPlatform}
 	}
-	wanted, err := normal(given)
+	wanted, err := Platforms(given)
 	if err != nil {
 		return Key{}, err
 	}
@@ -131,8 +132,8 @@ func (in Inputs) labels() map[string]string {
 	return counted
 }
 
-// normal are platforms in their normal form, each once, in order.
-func normal(given []string) ([]string, error) {
+// Platforms are platforms in their normal form, each once, in order.
+func Platforms(given []string) ([]string, error) {
 	out := make([]string, len(given))
 	for i, p := range given {
 		parsed, err := platforms.Parse(p)

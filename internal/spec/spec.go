@@ -59,11 +59,12 @@ const (
 	Duration             // Go syntax ("90s", "10m"), not negative
 	List                 // one item per line; blank lines are dropped
 	Choice               // one of Input.Values
+	Text                 // any number of lines, as they are
 )
 
 // String names the kind for documentation.
 func (k Kind) String() string {
-	return [...]string{"string", "boolean", "integer", "duration", "list", "choice"}[k]
+	return [...]string{"string", "boolean", "integer", "duration", "list", "choice", "text"}[k]
 }
 
 // All returns every declared action, in the order of a release.

@@ -75,7 +75,7 @@ func (in Input) fault(text string) string {
 		if strings.ContainsAny(text, "\r\n") && !in.Secret {
 			return "one line"
 		}
-	case List:
+	case List, Text:
 	}
 	if strings.ContainsRune(text, 0) {
 		return "text without NUL bytes"
@@ -103,8 +103,8 @@ func orList(items []string) string {
 	return strings.Join(items[:last], ", ") + " or " + items[last]
 }
 
-// String returns a String or Choice input; "" when nothing was given.
-func (v Values) String(name string) string { return v.get(name, String, Choice) }
+// String returns a String, Choice or Text input; "" when nothing was given.
+func (v Values) String(name string) string { return v.get(name, String, Choice, Text) }
 
 // Bool returns a Bool input; false when nothing was given.
 func (v Values) Bool(name string) bool {

@@ -35,10 +35,10 @@ func Require(t testing.TB) Lab {
 	engine := &docker.Engine{Host: os.Getenv("DOCKER_HOST")}
 	defer engine.Close()
 	if _, err := engine.Client(ctx); err != nil {
-		missing(t, err.Error())
+		Missing(t, err.Error())
 	}
 	if !host.RegistryAnswers(ctx) {
-		missing(t, "no registry answers on "+host.RegistryAddr)
+		Missing(t, "no registry answers on "+host.RegistryAddr)
 	}
 	return Lab{
 		Registry:  host.RegistryHost,
@@ -49,7 +49,8 @@ func Require(t testing.TB) Lab {
 	}
 }
 
-func missing(t testing.TB, what string) {
+// Missing skips a test for want of what it says, or fails it where the bed must be up.
+func Missing(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("HY_TESTBED") == Required {
 		t.Fatalf("the test bed is not up: %s", what)

@@ -49,24 +49,26 @@ func TestVersions_AsKubernetes(t *testing.T) {
 	}
 }
 
-// Sealed Secrets shares its packages with the main module in the same way.
+// These share their packages with the main module in the same way.
 func TestVersions_AsTheMainModule(t *testing.T) {
 	main, _ := versions(t, filepath.Join("..", ".."))
-	used, _ := versions(t, "sealed-secrets")
-	shared := 0
-	for path, version := range used {
-		// Upstream asks for newer ones of these, which little depends on.
-		if strings.HasPrefix(path, "github.com/prometheus/") || path == "github.com/mattn/go-isatty" {
-			continue
-		}
-		if want, ok := main[path]; ok {
-			shared++
-			if version != want {
-				t.Errorf("sealed-secrets has %s %s, the main module has %s", path, version, want)
+	for _, part := range []string{"sealed-secrets", "buildkit"} {
+		used, _ := versions(t, part)
+		shared := 0
+		for path, version := range used {
+			// Upstream asks for newer ones of these, which little depends on.
+			if strings.HasPrefix(path, "github.com/prometheus/") || path == "github.com/mattn/go-isatty" {
+				continue
+			}
+			if want, ok := main[path]; ok {
+				shared++
+				if version != want {
+					t.Errorf("%s has %s %s, the main module has %s", part, path, version, want)
+				}
 			}
 		}
-	}
-	if shared < 20 {
-		t.Errorf("only %d modules are shared", shared)
+		if shared < 20 {
+			t.Errorf("%s: only %d modules are shared", part, shared)
+		}
 	}
 }

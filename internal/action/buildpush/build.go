@@ -6,8 +6,10 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/buenhyden/hy-home/internal/builder"
+	"github.com/buenhyden/hy-home/internal/registry"
 )
 
 func (j *job) build(ctx context.Context) (string, error) {
@@ -17,19 +19,24 @@ func (j *job) build(ctx context.Context) (string, error) {
 	}
 	j.o.Progress(fmt.Sprintf("%s from %s with %s", what, j.o.Context, j.res.Tool.Mode))
 	o := j.order()
-	o.Refs, o.Push, o.Log = j.res.Refs(), j.o.Push, io.MultiWriter(j.o.BuildLog, j.log)
-	if j.o.Push && j.rewrites() {
-		o.Outputs = []string{"type=image,rewrite-timestamp=true"}
-	}
+	o.Refs, o.Log = j.res.Refs(), io.MultiWriter(j.o.BuildLog, j.log)
 	img, err := builder.Build(ctx, j.o.Runner, j.res.Tool, o)
+	j.res.Warnings = append(j.res.Warnings, img.Warnings...)
 	if err != nil {
 		return "", err
 	}
 	j.res.ImageID, j.res.Digest, j.res.Metadata, j.res.Built = img.ID, img.Digest, img.Metadata, true
-	if !j.o.Push {
-		return "built, not pushed", nil
+	detail := "built, not pushed"
+	if j.o.Push {
+		detail = j.tags() + " pushed"
 	}
-	return j.tags() + " pushed", nil
+	if o.ByDigest() {
+		j.res.Tags, detail = nil, "pushed by digest alone"
+	}
+	if img.Made != "" {
+		detail += ", in a builder made for " + img.Made
+	}
+	return detail, nil
 }
 
 // tags says how many there are.
@@ -40,14 +47,14 @@ func (j *job) tags() string {
 	return strconv.Itoa(len(j.res.Tags)) + " tags"
 }
 
-// order is what all builds of the run are told.
+// order is the build as the builder is told it, as far as it is known by now.
 func (j *job) order() builder.Options {
 	o := builder.Options{
-		Context: j.o.Context, File: j.o.File, Target: j.o.Target, BuildArgs: j.o.BuildArgs, Labels: slices.Clone(j.res.Labels), Epoch: j.epoch(),
-		Login:     builder.Login{Host: j.repo.Host(), Username: j.o.Credentials.Username, Password: j.o.Credentials.Password},
-		ConfigDir: j.o.ConfigDir,
+		Context: j.o.Context, File: j.o.File, Target: j.o.Target, BuildArgs: j.o.BuildArgs,
+		Labels: slices.Clone(j.res.Labels), Annotations: j.res.Annotations,
+		Push: j.o.Push, Features: j.o.Features, Epoch: j.epoch(), RewriteTimes: j.rewrites(),
+		Login: j.login(), ConfigDir: j.o.ConfigDir, Known: known, Log: j.o.BuildLog,
 	}
-	o.Annotations = j.res.Annotations
 	if key := j.res.Content.Value; key != "" {
 		o.Labels = append(o.Labels, contentLabel+"="+key)
 		o.Pull = true // the key names the bases that the registry has, not those of the engine
@@ -59,4 +66,19 @@ func (j *job) order() builder.Options {
 // base image stay as they are.
 func (j *job) rewrites() bool {
 	return (j.o.RewriteTimestamp || j.o.VerifyReproducible && j.res.Tool.Mode == builder.Buildx) && j.epoch() != ""
+}
+
+// login is the one of this run alone.
+func (j *job) login() builder.Login {
+	return builder.Login{Host: j.repo.Host(), Username: j.o.Credentials.Username, Password: j.o.Credentials.Password}
+}
+
+// known asks Docker's configuration, where no docker command does.
+func known(ref string) (builder.Login, error) {
+	c, err := registry.Known(ref)
+	if err != nil {
+		return builder.Login{}, err
+	}
+	host, _, _ := strings.Cut(ref, "/")
+	return builder.Login{Host: host, Username: c.Username, Password: c.Password}, nil
 }

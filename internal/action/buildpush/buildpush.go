@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/buenhyden/hy-home/internal/builder"
 	"github.com/buenhyden/hy-home/internal/buildlog"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/registry"
@@ -38,6 +37,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		do   func(context.Context) (string, error)
 	}{
 		{"find a builder", always, j.findTool},
+		{"choose the tags", always, j.chooseTags},
 		{"look for the content", func() bool { return o.Push }, j.lookUp},
 		{"put tags on it", j.reuses, j.retag},
 		{"ask for permission", func() bool { return o.Push && !j.reuses() }, j.askPermission},
@@ -60,19 +60,10 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	return j.res, nil
 }
 
-func (j *job) findTool(ctx context.Context) (string, error) {
-	tool, err := builder.Find(ctx, j.o.Runner, j.o.Docker)
-	if err != nil {
-		return "", err
-	}
-	j.res.Tool = tool
-	if tool.Mode == builder.Classic {
-		j.res.Warnings = append(j.res.Warnings, fmt.Sprintf("%s %s has no BuildKit, so the classic builder is used: install the buildx plugin for faster builds, mounts and secrets", tool.CLI, tool.Version))
-	}
-	if j.o.RewriteTimestamp && tool.Mode != builder.Buildx {
-		return "", exit.BadInputf("input rewrite-timestamp needs buildx, which %s %s does not have: install Docker's buildx plugin, or leave the input out", tool.CLI, tool.Version)
-	}
-	j.res.Source = readSource(ctx, j.o.Runner, j.o.Context)
+// chooseTags applies the rules of tags, labels and annotations to the commit that is
+// there.
+func (j *job) chooseTags(ctx context.Context) (string, error) {
+	j.res.Source = j.source(ctx)
 	if err := j.makeTags(j.res.Source); err != nil {
 		return "", err
 	}
@@ -83,8 +74,7 @@ func (j *job) findTool(ctx context.Context) (string, error) {
 	if err := j.makeLabels(j.res.Source, j.res.Tags[0]); err != nil {
 		return "", err
 	}
-	j.o.Log.Debug("builder", "command", tool.CLI, "version", tool.Version, "engine", tool.Engine, "mode", tool.Mode)
-	return fmt.Sprintf("%s of docker %s, engine %s", tool.Mode, tool.Version, tool.Engine), nil
+	return strings.Join(j.res.Tags, ", "), nil
 }
 
 func (j *job) askPermission(ctx context.Context) (string, error) {

@@ -3,8 +3,6 @@ package buildpush
 import (
 	"io"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,10 +42,11 @@ func newJob(o Options) (*job, error) {
 			return nil, exit.BadInputf("input source-date-epoch is %q: write seconds since 1970, %s, or nothing for the commit's date", o.Epoch, NoEpoch)
 		}
 	}
-	if err := checkFiles(o.Context, o.File); err != nil {
+	order := j.order()
+	if err := order.CheckContext(); err != nil {
 		return nil, err
 	}
-	return j, builder.CheckBuildArgs(o.BuildArgs)
+	return j, order.Check()
 }
 
 // complete fills in what may be left out.
@@ -75,6 +74,9 @@ func (o Options) complete() Options {
 // event is what happened, to the commit that is built.
 func (j *job) event(s Source) imagetag.Event {
 	e := j.o.Event
+	if builder.IsRemote(j.o.Context) && e.Repository.URL != s.URL {
+		e.SHA, e.Repository = "", imagetag.Repository{} // of another repository
+	}
 	if s.Revision != "" {
 		e.SHA = s.Revision
 	}
@@ -121,20 +123,6 @@ func (j *job) makeLabels(s Source, version string) (err error) {
 	}
 	if j.res.Annotations, err = imagetag.Annotations(j.o.Annotations, levels, version, e); err != nil {
 		return exit.BadInputf("input annotations: %v", err)
-	}
-	return nil
-}
-
-func checkFiles(dir, file string) error {
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return exit.BadInputf("input context is %q: it must be a directory that exists", dir)
-	}
-	input := "file"
-	if file == "" {
-		input, file = "context", filepath.Join(dir, "Dockerfile")
-	}
-	if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
-		return exit.BadInputf("input %s: there is no Dockerfile at %s", input, file)
 	}
 	return nil
 }

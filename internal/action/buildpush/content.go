@@ -10,6 +10,7 @@ import (
 
 	"github.com/distribution/reference"
 
+	"github.com/buenhyden/hy-home/internal/builder"
 	"github.com/buenhyden/hy-home/internal/contentkey"
 	"github.com/buenhyden/hy-home/internal/registry"
 )
@@ -41,8 +42,8 @@ func (j *job) lookUp(ctx context.Context) (string, error) {
 		return "no key: " + j.res.NoKey, context.Cause(ctx)
 	}
 	j.res.Content = key
-	if j.o.AlwaysBuild {
-		return "built in any case", nil
+	if input := j.insists(); input != "" {
+		return "built in any case, as input " + input + " has it", nil
 	}
 	m, err := j.o.Registry.Read(looking, j.repo, key.Tag())
 	switch {
@@ -88,21 +89,71 @@ func (j *job) remember(ctx context.Context) (string, error) {
 }
 
 func (j *job) key(ctx context.Context) (contentkey.Key, error) {
+	switch {
+	case builder.IsRemote(j.o.Context):
+		return contentkey.Key{}, errors.New("the builder fetches the context by itself")
+	case len(j.o.Features.BuildContexts) > 0:
+		return contentkey.Key{}, errors.New("what input build-contexts brings is not looked into")
+	}
 	in := contentkey.Inputs{
-		Context: j.o.Context, File: j.o.File, Target: j.o.Target, BuildArgs: j.o.BuildArgs, Labels: j.res.Labels,
-		BuildPlatform: j.res.Tool.Platform, Digest: j.o.Base,
-		Settings: []string{"rewrite-timestamp=" + strconv.FormatBool(j.rewrites())},
+		Context: j.o.Context, File: j.o.File, Dockerfile: j.o.Features.Dockerfile, Target: j.o.Target, BuildArgs: j.o.BuildArgs,
+		Labels: j.res.Labels, Platforms: j.o.Features.Platforms, BuildPlatform: j.res.Tool.Platform, Settings: j.settings(), Digest: j.o.Base,
+	}
+	for _, s := range j.o.Features.Secrets {
+		in.Secrets = append(in.Secrets, s.ID)
 	}
 	if in.Digest == nil {
 		in.Digest = j.baseDigest
 	}
+	return contentkey.Make(ctx, in)
+}
+
+// settings are the inputs that change what comes out beside those that a key knows
+// itself.
+func (j *job) settings() []string {
+	f := j.o.Features
+	out := []string{"rewrite-timestamp=" + strconv.FormatBool(j.rewrites())}
+	for name, values := range map[string][]string{
+		"network": {f.Network}, "add-host": f.AddHosts, "shm-size": {f.ShmSize}, "ulimit": f.Ulimits, "allow": f.Allow,
+		"provenance": {f.Provenance}, "sbom": {f.SBOM}, "attest": f.Attests, "output": f.Outputs,
+	} {
+		for _, v := range values {
+			if v != "" {
+				out = append(out, name+"="+v)
+			}
+		}
+	}
+	for _, s := range f.SSH {
+		id, _, _ := strings.Cut(s, "=")
+		out = append(out, "ssh="+id)
+	}
 	for _, a := range j.res.Annotations {
 		// Those of the specification tell where an image comes from, as labels do.
 		if !strings.Contains(a, "org.opencontainers.image.") {
-			in.Settings = append(in.Settings, "annotation="+a)
+			out = append(out, "annotation="+a)
 		}
 	}
-	return contentkey.Make(ctx, in)
+	return out
+}
+
+// insists names the input that asks for a build in any case; "" if none does.
+func (j *job) insists() string {
+	f := j.o.Features
+	switch {
+	case j.o.AlwaysBuild:
+		return "always-build"
+	case f.NoCache:
+		return "no-cache"
+	case len(f.NoCacheFilters) > 0:
+		return "no-cache-filters"
+	case f.Pull:
+		return "pull"
+	case f.Load:
+		return "load"
+	case j.order().Elsewhere():
+		return "outputs"
+	}
+	return ""
 }
 
 // baseDigest asks a base image's registry. The credentials of the run are for the

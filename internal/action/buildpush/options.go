@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/buenhyden/hy-home/internal/builder"
+	"github.com/buenhyden/hy-home/internal/docker"
 	"github.com/buenhyden/hy-home/internal/imagetag"
 	"github.com/buenhyden/hy-home/internal/registry"
 	"github.com/buenhyden/hy-home/internal/run"
@@ -21,13 +23,14 @@ type Options struct {
 	Tags        []string       // rules of [imagetag]; none: the commit's full SHA, or "latest" outside of a repository
 	Flavor      []string       // of the tags
 	Event       imagetag.Event // what happened; SHA, CommitDate and Now are filled in
-	Context     string         // directory
+	Context     string         // directory, or URL of a Git repository or an archive
 	File        string         // Dockerfile; "" is Dockerfile in the context
 	Target      string         // stage; "" is the last
 	BuildArgs   []string       // NAME=value, no secrets
 	Labels      []string       // name=value; they win over those made from the event
 	Annotations []string       // the same, at Levels or with a level of their own
 	Levels      []string       // of the annotations; none: no annotation but those of Annotations, at the manifest
+	Features    builder.Features
 	Push        bool
 	Credentials registry.Credentials // zero: what Docker's configuration holds
 
@@ -36,8 +39,9 @@ type Options struct {
 	AlwaysBuild        bool   // also when the registry has an image of the same content, whose place it takes
 	VerifyReproducible bool   // build twice from nothing first, and compare; with buildx, times are rewritten
 
-	Docker    []string // docker commands to choose from; see [builder.Candidates]
-	ConfigDir string   // Docker's configuration, kept beside Credentials; "" is none
+	Docker    []string       // docker commands to choose from; see [builder.Candidates]
+	API       *docker.Engine // used when there is none; nil is none
+	ConfigDir string         // Docker's configuration, kept beside Credentials; "" is none
 	Runner    run.Runner
 	Registry  Registry // nil: the one that Image names, with Credentials
 	// Base answers with the digest of a base image; nil asks its registry.

@@ -39,13 +39,10 @@ func (j *job) buildTwice(ctx context.Context) (string, error) {
 
 func (j *job) archive(ctx context.Context, path string) error {
 	o := j.order()
-	o.NoCache, o.Log = true, j.o.BuildLog
+	// Attestations tell when a build ran, and a cache is left to the build that counts.
+	o.Push, o.Load, o.NoCache, o.Outputs, o.CacheTo, o.Provenance, o.SBOM, o.Attests = false, false, true, nil, nil, "", "", nil
 	if j.res.Tool.Mode == builder.Buildx {
-		output := "type=oci,dest=" + path
-		if j.rewrites() {
-			output += ",rewrite-timestamp=true"
-		}
-		o.Outputs = []string{output}
+		o.Outputs = []string{"type=oci,dest=" + path}
 	}
 	img, err := builder.Build(ctx, j.o.Runner, j.res.Tool, o)
 	if err != nil || j.res.Tool.Mode == builder.Buildx {

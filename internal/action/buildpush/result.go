@@ -37,6 +37,9 @@ func (r Result) Ref() string {
 	if r.Digest == "" {
 		return ""
 	}
+	if len(r.Tags) == 0 {
+		return r.Image + "@" + r.Digest // an output pushed by digest alone
+	}
 	return r.Image + ":" + r.Tags[0] + "@" + r.Digest
 }
 

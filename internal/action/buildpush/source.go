@@ -3,11 +3,13 @@ package buildpush
 import (
 	"context"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/buenhyden/hy-home/internal/builder"
 	"github.com/buenhyden/hy-home/internal/run"
 )
 
@@ -17,6 +19,22 @@ type Source struct {
 	URL      string
 	Created  time.Time // the commit's date, not now: the same commit makes the same labels
 }
+
+// source is what is known of where the context comes from: its commit, or the address
+// by which the builder fetches it.
+func (j *job) source(ctx context.Context) Source {
+	if !builder.IsRemote(j.o.Context) {
+		return readSource(ctx, j.o.Runner, j.o.Context)
+	}
+	repository, ref := builder.GitRepository(j.o.Context)
+	s := Source{URL: repository}
+	if commit.MatchString(ref) {
+		s.Revision = ref
+	}
+	return s
+}
+
+var commit = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
 // readSource asks Git about the context. What cannot be known is left out: an
 // image without these labels works as well.

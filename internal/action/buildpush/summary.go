@@ -44,8 +44,8 @@ func (r Result) Report(err error) report.Report {
 		fact("built of commit", r.Manifest.Labels["org.opencontainers.image.revision"])
 	}
 	fact("source", r.Source.URL)
-	if r.Tool.CLI != "" {
-		fact("builder", fmt.Sprintf("%s (docker %s, engine %s)", r.Tool.Mode, r.Tool.Version, r.Tool.Engine))
+	if r.Tool.Mode != "" {
+		fact("builder", r.Tool.String())
 	}
 	out.Steps = append(r.ownSteps(), builderSteps(r.log)...)
 	if rows := r.layerRows(); len(rows) > 0 {

@@ -69,6 +69,7 @@ func (b *Bed) contents() (*contents, error) {
 		{node.Name, nodeImage, false},
 		{services.Cache, services.PullThrough(c.parts["distribution"]), false},
 		{services.Rollouts, services.ArgoRollouts(c.parts["argo-rollouts"]), true},
+		{services.BuildKit, services.BuildKitImage(nodeRoot, c.parts["buildkit"], c.parts["node-tools"]), false},
 	}
 	data := services.Data(services.DataInputs{
 		Debian:        debian.Root(b.runner, "debian-data", debian.Extract, services.DataPackages()...),

@@ -137,6 +137,10 @@ func (b *Bed) engineNodes(ctx context.Context, level Level) ([]engine.Node, erro
 		return b.dockerd().Start(ctx, progress)
 	}))
 	nodes = append(nodes, b.images(missing, built)...)
+	// Tests run some of the programs on this machine, buildkitd among them.
+	nodes = append(nodes, step("programs", append(slices.Clone(built), "docker"), func(context.Context, func(string)) (engine.Outcome, error) {
+		return engine.Unchanged, b.publish(c)
+	}))
 	return append(nodes, b.around(c, level, missing)...), nil
 }
 

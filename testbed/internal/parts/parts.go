@@ -63,6 +63,10 @@ func All() []Part {
 		{Name: "distribution", Programs: []Program{{"registry", "."}}},
 		{Name: "redis-exporter", Programs: []Program{{"redis_exporter", "github.com/oliver006/redis_exporter"}}},
 		{Name: "s3-server", Programs: []Program{{"s3-server", "."}}},
+		{Name: "buildkit", Programs: []Program{
+			{"buildkitd", "github.com/moby/buildkit/cmd/buildkitd"}, {"buildctl", "github.com/moby/buildkit/cmd/buildctl"},
+			{"docker-buildx", "github.com/docker/buildx/cmd/buildx"},
+		}, Trimmed: true},
 		{Name: "kwok", Programs: []Program{{"kwok", "sigs.k8s.io/kwok/cmd/kwok"}}},
 	}
 }

@@ -1,0 +1,42 @@
+package builder
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/buenhyden/hy-home/internal/run"
+)
+
+// fault makes one sentence of a failed command: what was done and the line that
+// names the cause. The rest is in the log.
+func fault(ctx context.Context, doing string, res run.Result, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", doing, context.Cause(ctx))
+	}
+	if cause := causeLine(res.Stderr + "\n" + res.Stdout); cause != "" {
+		return fmt.Errorf("%s: %s", doing, cause)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// causes are how the builders start the line that says why, best first.
+var causes = []*regexp.Regexp{
+	regexp.MustCompile(`(?i)^(?:ERROR: )?(?:failed to build: )?failed to solve[^:]*: (.+)$`),
+	regexp.MustCompile(`^#\d+ ERROR: (.+)$`),
+	regexp.MustCompile(`^(The command '.+' returned a non-zero code: \d+)$`),
+	regexp.MustCompile(`(?i)^(?:error|denied|unauthorized)[:,]? (.+)$`),
+}
+
+func causeLine(output string) string {
+	lines := strings.Split(strings.TrimSpace(output), "\n")
+	for _, re := range causes {
+		for i := len(lines) - 1; i >= 0; i-- {
+			if m := re.FindStringSubmatch(strings.TrimSpace(lines[i])); m != nil {
+				return m[1]
+			}
+		}
+	}
+	return lastLine(output)
+}
