@@ -84,7 +84,7 @@ func (b build) environment() ([]string, error) {
 	}
 	if b.o.Login.Password != "" {
 		dir := filepath.Join(b.dir, "docker")
-		if err := writeConfig(dir, b.o.ConfigDir, b.o.Login); err != nil {
+		if err := WriteConfig(dir, b.o.ConfigDir, b.o.Login); err != nil {
 			return nil, fmt.Errorf("write a Docker configuration for %s: %w", b.o.Login.Host, err)
 		}
 		env = append(env, "DOCKER_CONFIG="+dir)
@@ -176,11 +176,13 @@ func (b build) push(ctx context.Context, ref string) (string, error) {
 }
 
 func (b build) run(ctx context.Context, args []string) (run.Result, error) {
-	out, errs := b.sink.stream(), b.sink.stream()
-	res, err := b.runner.Run(ctx, run.Cmd{Name: b.tool.CLI, Args: args, Env: b.env, Stdout: out, Stderr: errs})
-	out.end()
-	errs.end()
-	return res, err
+	return again(ctx, b.sink.progress, func() (run.Result, error) {
+		out, errs := b.sink.stream(), b.sink.stream()
+		res, err := b.runner.Run(ctx, run.Cmd{Name: b.tool.CLI, Args: args, Env: b.env, Stdout: out, Stderr: errs})
+		out.end()
+		errs.end()
+		return res, err
+	})
 }
 
 // fault makes one sentence of a failed command: what was done and the line that

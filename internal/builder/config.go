@@ -15,10 +15,10 @@ type Login struct {
 	Username, Password string
 }
 
-// writeConfig makes a Docker configuration of its own in dir: what base holds,
-// with the login added. "docker login" would write the password into the user's
-// configuration and leave it on the machine.
-func writeConfig(dir, base string, l Login) error {
+// WriteConfig makes a Docker configuration of its own in dir, which it makes too: what
+// base holds, with the login added. "docker login" would write the password into the
+// user's configuration and leave it on the machine.
+func WriteConfig(dir, base string, l Login) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
@@ -34,17 +34,8 @@ func writeConfig(dir, base string, l Login) error {
 				return err
 			}
 		}
-		// Plugins, builders and contexts belong to the configuration too.
-		for _, name := range []string{"cli-plugins", "buildx", "contexts"} {
-			from := filepath.Join(base, name)
-			if _, err := os.Stat(from); err == nil {
-				if from, err = filepath.Abs(from); err != nil {
-					return err
-				}
-				if err := os.Symlink(from, filepath.Join(dir, name)); err != nil {
-					return err
-				}
-			}
+		if err := linkOthers(dir, base); err != nil {
+			return err
 		}
 	}
 	host := l.Host
@@ -62,6 +53,28 @@ func writeConfig(dir, base string, l Login) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, "config.json"), raw, 0o600)
+}
+
+// linkOthers takes over what lies beside config.json: plugins, builders, contexts,
+// certificates of an engine.
+func linkOthers(dir, base string) error {
+	base, err := filepath.Abs(base)
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(base)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if e.Name() == "config.json" {
+			continue
+		}
+		if err := os.Symlink(filepath.Join(base, e.Name()), filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 func section(config map[string]any, name string) map[string]any {
