@@ -33,7 +33,7 @@ format:
 
 .PHONY: tools
 tools: ## Build the pinned tools, each from a module of its own
-	@for tool in act actionlint golangci-lint; do \
+	@for tool in act actionlint cosign golangci-lint; do \
 		echo "tool $$tool"; go tool -modfile=tools/$$tool/go.mod -n $$tool >/dev/null || exit 1; \
 	done
 
