@@ -24,6 +24,10 @@ func buildPush(ctx context.Context, rt *Runtime, in spec.Values) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, exit.Inconclusivef("not done after %s: raise input timeout, or see the build's log for what is slow", limit))
 	defer cancel()
 
+	signs, err := signing(rt, in)
+	if err != nil {
+		return err
+	}
 	log := &sayWriter{rt: rt}
 	result, err := buildpush.Run(ctx, buildpush.Options{
 		Image:       in.String("image"),
@@ -38,6 +42,8 @@ func buildPush(ctx context.Context, rt *Runtime, in spec.Values) error {
 		Push:        in.Bool("push"),
 		Credentials: registry.Credentials{Username: in.String("username"), Password: in.String("password")},
 		SourceURL:   sourceURL(rt),
+		Merge:       in.List("merge"),
+		Sign:        signs,
 		Docker:      builder.Candidates(rt.Getenv("PATH")),
 		ConfigDir:   dockerConfig(rt),
 		Runner:      run.Exec{Environ: rt.Environ()},

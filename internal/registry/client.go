@@ -97,7 +97,7 @@ func (c Client) options(ctx context.Context) []remote.Option {
 
 func (c Client) transport() http.RoundTripper {
 	if c.Transport == nil {
-		return Retrying{Next: remote.DefaultTransport}
+		return Retrying{}
 	}
 	return c.Transport
 }

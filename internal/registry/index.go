@@ -87,43 +87,46 @@ func ParseParts(input string, r Repository, values []string) ([]Part, error) {
 	return parts, nil
 }
 
-// Merge makes one index of images that were built for different platforms, puts it
-// under the tags, and returns its digest. An index among them gives what is in it,
+// Merge makes one index of images that were built for different platforms, and puts it
+// under the tags. It returns the digest and the platforms. An index among them gives what is in it,
 // its attestations too. Layers of another repository are mounted, not moved.
 //
 // Two images for one platform are bad input.
-func (c Client) Merge(ctx context.Context, r Repository, parts []Part, tags []string) (string, error) {
+func (c Client) Merge(ctx context.Context, r Repository, parts []Part, tags []string) (digest string, platforms []string, err error) {
 	var all []mutate.IndexAddendum
 	have := map[string]string{} // platform -> the part that brought it
 	for _, part := range parts {
 		desc, err := remote.Get(part.ref, c.options(ctx)...)
 		if err != nil {
-			return "", c.fault(ctx, "ask registry %s for %s", r, part.text, err)
+			return "", nil, c.fault(ctx, "ask registry %s for %s", r, part.text, err)
 		}
 		added, err := members(desc)
 		if err != nil {
-			return "", c.fault(ctx, "read from registry %s image %s", r, part.text, err)
+			return "", nil, c.fault(ctx, "read from registry %s image %s", r, part.text, err)
 		}
 		for _, m := range added {
 			p := m.Platform.String()
 			if other := have[p]; other != "" && !m.attestation() {
-				return "", exit.BadInputf("merge %s: %s and %s are both for %s", r, other, part.text, p)
+				return "", nil, exit.BadInputf("merge %s: %s and %s are both for %s", r, other, part.text, p)
 			}
-			have[p] = part.text
+			if have[p] = part.text; !m.attestation() {
+				platforms = append(platforms, p)
+			}
 			image, err := m.open()
 			if err != nil {
-				return "", c.fault(ctx, "read from registry %s image %s", r, part.text, err)
+				return "", nil, c.fault(ctx, "read from registry %s image %s", r, part.text, err)
 			}
 			all = append(all, mutate.IndexAddendum{Add: image, Descriptor: m.Descriptor})
 		}
 	}
 	index := mutate.IndexMediaType(mutate.AppendManifests(empty.Index, all...), types.OCIImageIndex)
-	digest, err := index.Digest()
+	sum, err := index.Digest()
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	if err := remote.WriteIndex(r.repo.Digest(digest.String()), index, c.options(ctx)...); err != nil {
-		return "", c.fault(ctx, "push to registry %s the index %s", r, strings.Join(tags, ", "), err)
+	digest = sum.String()
+	if err := remote.WriteIndex(r.repo.Digest(digest), index, c.options(ctx)...); err != nil {
+		return "", nil, c.fault(ctx, "push to registry %s the index %s", r, strings.Join(tags, ", "), err)
 	}
-	return digest.String(), c.Tag(ctx, r, digest.String(), tags)
+	return digest, platforms, c.Tag(ctx, r, digest, tags)
 }

@@ -53,7 +53,8 @@ func merge(t *testing.T, r Repository, tags []string, values ...string) (string,
 	if err != nil {
 		t.Fatal(err)
 	}
-	return quick().Merge(t.Context(), r, parts, tags)
+	digest, _, err := quick().Merge(t.Context(), r, parts, tags)
+	return digest, err
 }
 
 func TestMerge(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
@@ -28,17 +27,7 @@ func in(t *testing.T, at *registrytest.Registry) Repository {
 // push puts an image for a platform into the repository.
 func push(t *testing.T, r Repository, tag, arch string) string {
 	t.Helper()
-	image, err := random.Image(256, 2)
-	if err == nil {
-		image, err = mutate.ConfigFile(image, &v1.ConfigFile{OS: "linux", Architecture: arch, Config: v1.Config{Labels: map[string]string{"key": "abc"}}})
-	}
-	if err == nil {
-		err = remote.Write(r.repo.Tag(tag), image)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return digestOf(t, image)
+	return registrytest.Push(t, r.Tag(tag), arch, map[string]string{"key": "abc"})
 }
 
 func digestOf(t *testing.T, of interface{ Digest() (v1.Hash, error) }) string {

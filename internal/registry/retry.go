@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
@@ -22,9 +23,9 @@ import (
 // What belongs to an upload under way is sent once: what of it has arrived is not
 // known, and to send it again would append it. The library starts such an upload anew.
 type Retrying struct {
-	Next   http.RoundTripper
-	Wait   time.Duration // before the second try, and three times as long before each one after; 0 is half a second
-	Budget *Budget       // nil bounds each request alone
+	Next   http.RoundTripper // nil is the library's own
+	Wait   time.Duration     // before the second try, and three times as long before each one after; 0 is half a second
+	Budget *Budget           // nil bounds each request alone
 }
 
 // Budget is how long the requests of a run may wait together for faults to pass:
@@ -56,9 +57,13 @@ func (t Retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 	if wait == 0 {
 		wait = 500 * time.Millisecond
 	}
+	next := t.Next
+	if next == nil {
+		next = remote.DefaultTransport
+	}
 	again := !uploading(r) && (r.Body == nil || r.Body == http.NoBody || r.GetBody != nil)
 	for n := 1; ; n++ {
-		res, err := t.Next.RoundTrip(r)
+		res, err := next.RoundTrip(r)
 		if err == nil && r.Method == http.MethodGet {
 			err = readSmall(res)
 		}

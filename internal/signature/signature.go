@@ -28,7 +28,6 @@ type Options struct {
 	Token    Token  // of the job; needed without a key
 
 	Runner run.Runner
-	Env    []string  // for cosign, such as DOCKER_CONFIG
 	Out    io.Writer // what cosign prints, foreign text; nil drops it
 }
 
@@ -80,8 +79,9 @@ func (s *Signer) Who() string {
 // held reports whether a KMS holds the key: its URI is no secret.
 func (s *Signer) held() bool { return !strings.Contains(s.o.Key, "-----BEGIN") }
 
-// Sign signs what a reference by digest names.
-func (s *Signer) Sign(ctx context.Context, ref string) error {
+// Sign signs what a reference by digest names. The environment is cosign's, such as a
+// DOCKER_CONFIG with the login to the registry.
+func (s *Signer) Sign(ctx context.Context, ref string, env ...string) error {
 	args := []string{"sign", "--yes"}
 	if s.o.Key != "" {
 		args = append(args, "--key="+s.key())
@@ -93,14 +93,14 @@ func (s *Signer) Sign(ctx context.Context, ref string) error {
 			}
 		}
 	}
-	if err := s.cosign(ctx, append(args, "--", ref)); err != nil {
+	if err := s.cosign(ctx, env, append(args, "--", ref)); err != nil {
 		return fmt.Errorf("sign %s: %w", ref, err)
 	}
 	return nil
 }
 
 // Verify checks that what a reference by digest names is signed by this signer.
-func (s *Signer) Verify(ctx context.Context, ref string) error {
+func (s *Signer) Verify(ctx context.Context, ref string, env ...string) error {
 	dir, err := os.MkdirTemp("", "hyaction-verify-")
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ func (s *Signer) Verify(ctx context.Context, ref string) error {
 	defer func() { _ = os.RemoveAll(dir) }()
 	args, err := s.trust(ctx, dir)
 	if err == nil {
-		err = s.cosign(ctx, slices.Concat([]string{"verify"}, args, []string{"--", ref}))
+		err = s.cosign(ctx, env, slices.Concat([]string{"verify"}, args, []string{"--", ref}))
 	}
 	if err != nil {
 		return fmt.Errorf("verify the signature of %s: %w", ref, err)
@@ -125,7 +125,7 @@ func (s *Signer) trust(ctx context.Context, dir string) ([]string, error) {
 	if s.o.Key == "" {
 		return []string{"--certificate-oidc-issuer=" + s.identity.issuer, "--certificate-identity=" + s.identity.subject}, nil
 	}
-	res, err := s.run(ctx, []string{"public-key", "--key=" + s.key()})
+	res, err := s.run(ctx, nil, []string{"public-key", "--key=" + s.key()})
 	if err != nil {
 		return nil, err
 	}
@@ -157,16 +157,15 @@ func (s *Signer) key() string {
 
 const keyVariable = "COSIGN_PRIVATE_KEY"
 
-func (s *Signer) cosign(ctx context.Context, args []string) error {
-	res, err := s.run(ctx, args)
+func (s *Signer) cosign(ctx context.Context, env, args []string) error {
+	res, err := s.run(ctx, env, args)
 	if s.o.Out != nil {
 		_, _ = io.WriteString(s.o.Out, res.Stderr)
 	}
 	return err
 }
 
-func (s *Signer) run(ctx context.Context, args []string) (run.Result, error) {
-	env := s.o.Env
+func (s *Signer) run(ctx context.Context, env, args []string) (run.Result, error) {
 	if s.o.Key != "" && !s.held() {
 		env = append(slices.Clip(env), keyVariable+"="+s.o.Key, "COSIGN_PASSWORD="+s.o.Password)
 	}

@@ -13,10 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/registry/registrytest"
 	"github.com/buenhyden/hy-home/internal/run"
@@ -56,22 +52,7 @@ func (r *real) pair(t *testing.T, password string) string {
 
 func push(t *testing.T, s *registrytest.Registry, repository string) string {
 	t.Helper()
-	image, err := random.Image(64, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ref, err := name.NewTag(s.Host + "/" + repository + ":v1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := remote.Write(ref, image); err != nil {
-		t.Fatal(err)
-	}
-	digest, err := image.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ref.Digest(digest.String()).String()
+	return s.Host + "/" + repository + "@" + registrytest.Push(t, s.Host+"/"+repository+":v1", "amd64", nil)
 }
 
 // Keyless signing is not seen here: it needs the authorities of sigstore.

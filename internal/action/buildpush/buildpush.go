@@ -5,7 +5,6 @@ package buildpush
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -21,6 +20,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/imagetag"
 	"github.com/buenhyden/hy-home/internal/registry"
 	"github.com/buenhyden/hy-home/internal/run"
+	"github.com/buenhyden/hy-home/internal/signature"
 )
 
 // Options say what to build and where it goes.
@@ -37,6 +37,8 @@ type Options struct {
 	Push        bool
 	Credentials registry.Credentials // zero: what Docker's configuration holds
 	SourceURL   string               // of the repository, for the label; "" is the remote origin's
+	Merge       []string             // images that are there, by digest or reference, to become one index: nothing is built
+	Sign        *signature.Options   // who signs; nil is nobody
 
 	Docker    []string // docker commands to choose from; see [builder.Candidates]
 	ConfigDir string   // Docker's configuration, kept beside Credentials; "" is none
@@ -52,6 +54,8 @@ type Options struct {
 type Registry interface {
 	CheckPush(context.Context, registry.Repository) error
 	Digest(ctx context.Context, r registry.Repository, tagOrDigest string) (string, error)
+	Attestations(ctx context.Context, r registry.Repository, tagOrDigest string) ([]registry.Attested, error)
+	Merge(ctx context.Context, r registry.Repository, parts []registry.Part, tags []string) (digest string, platforms []string, err error)
 }
 
 // Result is what was built. It is filled as far as the run came, also beside an
@@ -63,6 +67,7 @@ type Result struct {
 	ImageID  string   // the engine's own
 	Source   Source
 	Tool     builder.Tool
+	SignedBy string // "" when nobody did
 	Warnings []string
 	steps    []step
 }
@@ -91,6 +96,10 @@ type job struct {
 	repo registry.Repository
 	res  Result
 	made []string // what the rules of the tags warn of
+
+	parts  []registry.Part // to be merged
+	want   expected
+	signer *signature.Signer
 }
 
 // Run does it. Bad input is told before anything is built.
@@ -104,11 +113,15 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		skip bool
 		do   func(context.Context) (string, error)
 	}{
-		{"find a builder", false, j.findTool},
+		{"find a builder", j.merges(), j.findTool},
+		{"choose the tags", !j.merges(), j.chooseTags},
+		{"find a signer", o.Sign == nil, j.findSigner},
 		{"ask for permission", !o.Push, j.askPermission},
 		{"build", o.Push, j.build},
-		{"build and push", !o.Push, j.build},
-		{"verify the digest", !o.Push, j.verify},
+		{"build and push", !o.Push || j.merges(), j.build},
+		{"merge", !j.merges(), j.merge},
+		{"verify", !o.Push, j.verify},
+		{"sign", o.Sign == nil, j.sign},
 	} {
 		if s.skip {
 			continue
@@ -152,6 +165,16 @@ func newJob(o Options) (*job, error) {
 	if (o.Credentials.Username == "") != (o.Credentials.Password == "") {
 		return nil, exit.BadInputf("inputs username and password belong together: give both, or neither to use Docker's configuration")
 	}
+	if o.Registry == nil {
+		o.Registry = registry.Client{Credentials: o.Credentials, Transport: registry.Retrying{Budget: registry.NewBudget(patience)}}
+	}
+	j.o = o
+	if o.Sign != nil && !o.Push {
+		return nil, exit.BadInputf("input sign signs what is in the registry: leave it out with push: false")
+	}
+	if j.merges() {
+		return j, j.checkMerge()
+	}
 	if err := checkFiles(o.Context, o.File); err != nil {
 		return nil, err
 	}
@@ -163,12 +186,11 @@ func newJob(o Options) (*job, error) {
 			return nil, exit.BadInputf("input labels holds %q: write name=value, one per line", l)
 		}
 	}
-	if o.Registry == nil {
-		o.Registry = registry.Client{Credentials: o.Credentials}
-	}
-	j.o = o
 	return j, nil
 }
+
+// patience is how long the registry's passing faults may hold up a whole run.
+const patience = 2 * time.Minute
 
 // makeTags applies the rules to the event and to the commit that is built.
 func (j *job) makeTags(s Source) error {
@@ -217,6 +239,15 @@ func (j *job) findTool(ctx context.Context) (string, error) {
 	if tool.Mode == builder.Classic {
 		j.res.Warnings = append(j.res.Warnings, fmt.Sprintf("%s %s has no BuildKit, so the classic builder is used: install the buildx plugin for faster builds, mounts and secrets", tool.CLI, tool.Version))
 	}
+	if _, err := j.chooseTags(ctx); err != nil {
+		return "", err
+	}
+	j.o.Log.Debug("builder", "command", tool.CLI, "version", tool.Version, "engine", tool.Engine, "mode", tool.Mode)
+	return fmt.Sprintf("%s of docker %s, engine %s", tool.Mode, tool.Version, tool.Engine), nil
+}
+
+// chooseTags applies the rules to the commit that is there.
+func (j *job) chooseTags(ctx context.Context) (string, error) {
 	j.res.Source = readSource(ctx, j.o.Runner, j.o.Context, j.o.SourceURL)
 	if err := j.makeTags(j.res.Source); err != nil {
 		return "", err
@@ -225,8 +256,7 @@ func (j *job) findTool(ctx context.Context) (string, error) {
 	if len(j.res.Tags) == 0 {
 		return "", exit.BadInputf("input tags makes no tag of event %q at %q: add a rule that always holds, such as type=sha", j.o.Event.Name, j.o.Event.Ref)
 	}
-	j.o.Log.Debug("builder", "command", tool.CLI, "version", tool.Version, "engine", tool.Engine, "mode", tool.Mode)
-	return fmt.Sprintf("%s of docker %s, engine %s", tool.Mode, tool.Version, tool.Engine), nil
+	return strings.Join(j.res.Tags, ", "), nil
 }
 
 func (j *job) askPermission(ctx context.Context) (string, error) {
@@ -259,19 +289,4 @@ func (j *job) build(ctx context.Context) (string, error) {
 		return "built, not pushed", nil
 	}
 	return strconv.Itoa(len(j.res.Tags)) + " tags pushed", nil
-}
-
-// verify asks the registry for the digest: what it cannot answer with, no
-// cluster can pull.
-func (j *job) verify(ctx context.Context) (string, error) {
-	digest := j.res.Digest
-	_, err := j.o.Registry.Digest(ctx, j.repo, digest)
-	if err == nil {
-		return "the registry has it", nil
-	}
-	j.res.Digest = "" // nothing may be deployed by a name that does not resolve
-	if errors.Is(err, registry.ErrNotFound) {
-		return "", fmt.Errorf("%s was pushed, but registry %s has no manifest %s", j.o.Image, j.repo.Host(), digest)
-	}
-	return "", err
 }

@@ -27,11 +27,12 @@ type world struct {
 	*run.Fake
 	status string // of git
 	noGit  bool
-	broken bool // the build fails
+	broken bool   // the build fails
+	pushed string // the digest that docker names after a push
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{}
+	w := &world{pushed: digest}
 	w.Fake = &run.Fake{Handler: func(c run.Cmd) (run.Result, error) {
 		if c.Name == "git" {
 			if w.noGit {
@@ -45,7 +46,7 @@ func newWorld(t *testing.T) *world {
 		case "buildx":
 			return run.Result{Code: 1}, nil
 		case "push":
-			return run.Result{Stdout: "v1: digest: " + digest + " size: 7\n"}, nil
+			return run.Result{Stdout: "v1: digest: " + w.pushed + " size: 7\n"}, nil
 		}
 		if w.broken {
 			return run.Result{Code: 1, Stderr: "failed to solve: no such package\n"}, nil
@@ -75,9 +76,15 @@ func (w *world) builds() [][]string {
 
 type fakeRegistry struct{ push, digest error }
 
+func (f fakeRegistry) Attestations(context.Context, registry.Repository, string) ([]registry.Attested, error) {
+	return nil, errors.New("must not be asked")
+}
+func (f fakeRegistry) Merge(context.Context, registry.Repository, []registry.Part, []string) (string, []string, error) {
+	return "", nil, errors.New("must not be asked")
+}
 func (f fakeRegistry) CheckPush(context.Context, registry.Repository) error { return f.push }
-func (f fakeRegistry) Digest(_ context.Context, _ registry.Repository, d string) (string, error) {
-	return d, f.digest
+func (f fakeRegistry) Digest(context.Context, registry.Repository, string) (string, error) {
+	return digest, f.digest
 }
 
 func options(t *testing.T, w *world) Options {

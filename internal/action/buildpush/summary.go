@@ -35,6 +35,7 @@ func (r Result) Report(err error) report.Report {
 	fact("tags", strings.Join(r.Refs(), ", "))
 	fact("commit", r.Source.Revision)
 	fact("source", r.Source.URL)
+	fact("signed by", r.SignedBy)
 	if r.Tool.CLI != "" {
 		fact("builder", fmt.Sprintf("%s (docker %s, engine %s)", r.Tool.Mode, r.Tool.Version, r.Tool.Engine))
 	}
