@@ -83,6 +83,10 @@ lock: ## Rewrite platform.lock from the catalog and the registries in reach
 bench-platform: ## The same platform as guides install it and with setup-platform, side by side
 	go run ./testbed/bench
 
+.PHONY: bench-build
+bench-build: ## An image by docker build and push, by buildx and by build-push, side by side
+	go run ./testbed/benchbuild
+
 .PHONY: bench-bump
 bench-bump: ## A bump by API, by Git and by hand, and the edit alone against kustomize's
 	go test -run '^$$' -bench 'Bump|Edit|Plan' -benchtime 10x ./internal/action/bumpimage ./internal/kustomize

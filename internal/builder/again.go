@@ -38,7 +38,7 @@ func again(ctx context.Context, say func(string), do func() (run.Result, error))
 		if err == nil || ctx.Err() != nil || n == len(pauses) || time.Since(start) > patience {
 			return res, err
 		}
-		cause := causeLine(res.Stderr + "\n" + res.Stdout)
+		cause := causeLine(res.Stdout + "\n" + res.Stderr)
 		if !passes(cause) {
 			return res, err
 		}

@@ -42,7 +42,7 @@ func TestBuild_PushesAgainWhatMayPass(t *testing.T) {
 		fake := &run.Fake{Handler: func(c run.Cmd) (run.Result, error) {
 			if c.Args[0] == "push" {
 				pushes++
-				return run.Result{Code: 1, Stderr: stderr}, nil
+				return run.Result{Code: 1, Stdout: "d9bbc823835e: Pushed\n", Stderr: stderr}, nil
 			}
 			return engine(t).Handler(c)
 		}}

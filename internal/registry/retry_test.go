@@ -59,36 +59,45 @@ func TestClient_OutlastsFaultsThatPass(t *testing.T) {
 	}
 }
 
-// What the registry forgets for a moment, and what is cut within an upload, is begun
-// anew by the library; this takes seconds, as its pauses are its own.
+// uploadFaults are what the registry forgets for a moment, and what is cut within an
+// upload: the library begins that anew, after pauses of its own of a second and more.
+var uploadFaults = map[string]registrytest.Fault{
+	"unknown blob, at the manifest":  {On: registrytest.Manifest, Do: registrytest.UnknownBlob(404)},
+	"unknown blob, at the commit":    {On: registrytest.Commit, Do: registrytest.UnknownBlob(400)},
+	"an upload that nobody knows":    {On: registrytest.Commit, Do: registrytest.Status(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown")},
+	"a chunk that is cut at once":    {On: registrytest.Chunk, Do: registrytest.CutUpload(0)},
+	"a chunk that is cut":            {On: registrytest.Chunk, Do: registrytest.CutUpload(10_000)},
+	"a chunk at a bad time":          {On: registrytest.Chunk, Do: registrytest.Status(503, "", "")},
+	"a chunk too many":               {On: registrytest.Chunk, Do: registrytest.Status(429, "TOOMANYREQUESTS", "slow down")},
+	"a chunk whose answer is lost":   {On: registrytest.Chunk, Do: registrytest.CutAnswer(-1)},
+	"a commit whose answer is lost":  {On: registrytest.Commit, Do: registrytest.CutAnswer(-1)},
+	"a manifest whose answer is cut": {On: registrytest.Manifest, Do: registrytest.CutAnswer(-1)},
+}
+
+// pushThrough pushes an image that meets the fault once, and has it there afterwards.
+func pushThrough(t *testing.T, s *registrytest.Registry, r Repository, fault registrytest.Fault) {
+	t.Helper()
+	image, err := random.Image(100_000, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fault.Times = 1
+	s.Fail(fault)
+	if err := remote.Write(r.repo.Tag("v1"), image, quick().options(t.Context())...); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := quick().Digest(t.Context(), r, digestOf(t, image)); err != nil || s.Left() != 0 {
+		t.Errorf("%s, %v; %d faults were not met", got, err, s.Left())
+	}
+}
+
 func TestClient_UploadsAreBegunAnew(t *testing.T) {
-	for name, fault := range map[string]registrytest.Fault{
-		"unknown blob, at the manifest":  {On: registrytest.Manifest, Do: registrytest.UnknownBlob(404)},
-		"unknown blob, at the commit":    {On: registrytest.Commit, Do: registrytest.UnknownBlob(400)},
-		"an upload that nobody knows":    {On: registrytest.Commit, Do: registrytest.Status(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown")},
-		"a chunk that is cut at once":    {On: registrytest.Chunk, Do: registrytest.CutUpload(0)},
-		"a chunk that is cut":            {On: registrytest.Chunk, Do: registrytest.CutUpload(10_000)},
-		"a chunk at a bad time":          {On: registrytest.Chunk, Do: registrytest.Status(503, "", "")},
-		"an answer to a chunk, cut":      {On: registrytest.Chunk, Do: registrytest.CutAnswer(0)},
-		"a commit whose answer is lost":  {On: registrytest.Commit, Do: registrytest.CutAnswer(-1)},
-		"a manifest whose answer is cut": {On: registrytest.Manifest, Do: registrytest.CutAnswer(-1)},
-	} {
+	for name, fault := range uploadFaults {
 		s := registrytest.New(t)
 		r := in(t, s)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			image, err := random.Image(100_000, 1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			fault.Times = 1
-			s.Fail(fault)
-			if err := remote.Write(r.repo.Tag("v1"), image, quick().options(t.Context())...); err != nil {
-				t.Fatal(err)
-			}
-			if got, err := quick().Digest(t.Context(), r, "v1"); err != nil || got != digestOf(t, image) || s.Left() != 0 {
-				t.Errorf("%s, %v; %d faults were not met", got, err, s.Left())
-			}
+			pushThrough(t, s, r, fault)
 		})
 	}
 }
