@@ -21,7 +21,6 @@ func TestBed_DockersPushMeetsFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const denied = "permission_denied: write_package"
 	for name, c := range map[string]struct {
 		fault registrytest.Fault
 		want  string // "" is that it was pushed

@@ -1,11 +1,9 @@
 package registry
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -50,10 +48,7 @@ func (c Client) checkLogin(ctx context.Context, r name.Registry, auth authn.Auth
 	// With a token, it is asked for here.
 	t, err := transport.NewWithContext(ctx, r, auth, c.transport(), nil)
 	if err == nil {
-		var res *http.Response
-		if res, err = send(ctx, t, http.MethodGet, r.Scheme()+"://"+r.RegistryStr()+"/v2/"); err == nil {
-			err = transport.CheckError(res, http.StatusOK)
-		}
+		_, err = send(ctx, t, http.MethodGet, r.Scheme()+"://"+r.RegistryStr()+"/v2/", http.StatusOK)
 	}
 	var e *transport.Error
 	switch {
@@ -101,36 +96,35 @@ func (c Client) startUpload(ctx context.Context, r Repository, auth authn.Authen
 	if err != nil {
 		return err
 	}
-	res, err := send(ctx, t, http.MethodPost, fmt.Sprintf("%s://%s/v2/%s/blobs/uploads/", r.repo.Scheme(), r.Host(), r.repo.RepositoryStr()))
-	if err != nil {
-		return err
-	}
-	if err := transport.CheckError(res, http.StatusAccepted); err != nil {
-		return err
-	}
-	if at, err := res.Location(); err == nil {
+	at, err := send(ctx, t, http.MethodPost, fmt.Sprintf("%s://%s/v2/%s/blobs/uploads/", r.repo.Scheme(), r.Host(), r.repo.RepositoryStr()), http.StatusAccepted)
+	if err == nil && at != "" {
 		// Where an upload cannot be given up, the registry forgets it by itself.
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
-		_, _ = send(ctx, t, http.MethodDelete, at.String()) //nolint:bodyclose // it comes closed
+		_, _ = send(ctx, t, http.MethodDelete, at)
 	}
-	return nil
+	return err
 }
 
-// send asks without a body; the answer's is small and in memory.
-func send(ctx context.Context, t http.RoundTripper, method, at string) (*http.Response, error) {
+// send asks without a body, and returns where the answer points to. An answer with
+// another status than those wanted is a [*transport.Error]; none wanted takes any.
+func send(ctx context.Context, t http.RoundTripper, method, at string, want ...int) (location string, err error) {
 	req, err := http.NewRequestWithContext(ctx, method, at, http.NoBody)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	res, err := (&http.Client{Transport: t}).Do(req)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<16))
-	res.Body = io.NopCloser(bytes.NewReader(body))
-	return res, err
+	if to, err := res.Location(); err == nil {
+		location = to.String()
+	}
+	if len(want) > 0 {
+		return location, transport.CheckError(res, want...)
+	}
+	return location, nil
 }
 
 // refusal tells a missing login from a wrong one, and both from a missing right.
