@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -68,7 +69,7 @@ func (c Client) Digest(ctx context.Context, r Repository, tagOrDigest string) (s
 		return desc.Digest.String(), nil
 	}
 	var e *transport.Error
-	if errors.As(err, &e) && e.StatusCode == http.StatusNotFound {
+	if errors.As(err, &e) && noManifest(e) {
 		return "", fmt.Errorf("%s %s: %w", r, tagOrDigest, ErrNotFound)
 	}
 	return "", fmt.Errorf("ask registry %s for %s %s: %w", r.Host(), r, tagOrDigest, cause(ctx, err))
@@ -126,12 +127,18 @@ func reason(e *transport.Error) string {
 	return fmt.Sprintf("%d %s", e.StatusCode, http.StatusText(e.StatusCode))
 }
 
+// noManifest reports whether a manifest was asked for that is not there. Registries
+// answer 404 to pushes too, of blobs that they do not know yet.
+func noManifest(e *transport.Error) bool {
+	return e.StatusCode == http.StatusNotFound && e.Request != nil && e.Request.Method != http.MethodPut && strings.Contains(e.Request.URL.Path, "/manifests/")
+}
+
 // fault is an error of the library in one sentence; doing has two places, for the
 // registry and for what was asked of it.
 func (c Client) fault(ctx context.Context, doing string, r Repository, what string, err error) error {
 	var e *transport.Error
 	if errors.As(err, &e) {
-		if e.StatusCode == http.StatusNotFound {
+		if noManifest(e) {
 			return fmt.Errorf("%s %s: %w", r, what, ErrNotFound)
 		}
 		err = errors.New(reason(e))

@@ -87,8 +87,12 @@ func (c Client) Tag(ctx context.Context, r Repository, digest string, tags []str
 	if err != nil {
 		return c.fault(ctx, "ask registry %s for %s", r, digest, err)
 	}
+	pusher, err := remote.NewPusher(c.options(ctx)...) // one login for all of them
+	if err != nil {
+		return err
+	}
 	for _, tag := range tags {
-		if err := remote.Tag(r.repo.Tag(tag), desc, c.options(ctx)...); err != nil {
+		if err := pusher.Put(ctx, r.repo.Tag(tag), desc); err != nil {
 			return c.fault(ctx, "put at registry %s the tag %s", r, tag, err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"golang.org/x/net/http2"
 )
 
 // Retrying sends a request again when the fault is one that passes: the registry
@@ -72,9 +73,7 @@ func (t Retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		pause := wait
 		if err == nil {
-			if s, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && s >= 0 {
-				pause = min(time.Duration(s)*time.Second, longestWait)
-			}
+			pause = retryAfter(res, wait)
 		}
 		if n == tries || !t.Budget.take(pause) {
 			return answer(res, spent(err))
@@ -96,6 +95,19 @@ func (t Retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 			}
 		}
 	}
+}
+
+// retryAfter is how long the registry wants to be left alone; without its word, the
+// usual pause.
+func retryAfter(res *http.Response, usual time.Duration) time.Duration {
+	said := res.Header.Get("Retry-After")
+	if s, err := strconv.Atoi(said); err == nil && s >= 0 {
+		return min(time.Duration(s)*time.Second, longestWait)
+	}
+	if at, err := http.ParseTime(said); err == nil {
+		return min(max(time.Until(at), 0), longestWait)
+	}
+	return usual
 }
 
 // uploading reports whether a request belongs to an upload that was started: its
@@ -142,7 +154,8 @@ func broken(err error) bool {
 			return true
 		}
 	}
-	return false
+	var stream http2.StreamError
+	return errors.As(err, &stream)
 }
 
 // spentError is a fault for which enough was tried: it has the text and the types of

@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -125,6 +126,17 @@ func TestClient_FaultsThatStayAreTold(t *testing.T) {
 	}
 }
 
+func TestClient_AnUnknownBlobThatStaysIsNoMissingImage(t *testing.T) {
+	s := registrytest.New(t)
+	r := in(t, s)
+	digest := push(t, r, "v1", "amd64")
+	s.Fail(registrytest.Fault{On: registrytest.Manifest, Do: registrytest.UnknownBlob(404)})
+	err := quick().Tag(t.Context(), r, digest, []string{"x"})
+	if err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "blob unknown") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestRetrying_FollowsRetryAfterAndItsContext(t *testing.T) {
 	s := registrytest.New(t)
 	get := func(with Retrying) int {
@@ -168,5 +180,37 @@ func TestRetrying_TheBudgetIsOfAllRequests(t *testing.T) {
 	s.Fail(registrytest.Fault{Do: registrytest.Status(503, "", "")})
 	if second := asked(); second != "1" {
 		t.Errorf("then asked %s times, want 1", second)
+	}
+}
+
+// What breaks in HTTP/2 is a stream, and the connection stays.
+func TestRetrying_BrokenStreams(t *testing.T) {
+	asked := 0
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked++; asked < tries {
+			w.Header().Set("Content-Length", "100")
+			_, _ = w.Write([]byte("half"))
+			_ = http.NewResponseController(w).Flush() // before the stream is reset
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	defer s.Close()
+	res, err := (&http.Client{Transport: Retrying{Next: s.Client().Transport, Wait: time.Millisecond}}).Get(s.URL)
+	if err != nil || asked != tries || res.ProtoMajor != 2 {
+		t.Fatalf("%v after %d", err, asked)
+	}
+	res.Body.Close()
+}
+
+func TestRetryAfter(t *testing.T) {
+	for said, want := range map[string]time.Duration{
+		"": time.Second, "soon": time.Second, "0": 0, "7": 7 * time.Second, "3600": longestWait,
+		time.Now().Add(time.Hour).UTC().Format(http.TimeFormat): longestWait, "Mon, 02 Jan 2006 15:04:05 GMT": 0,
+	} {
+		if got := retryAfter(&http.Response{Header: http.Header{"Retry-After": {said}}}, time.Second); got != want {
+			t.Errorf("%q: %s, want %s", said, got, want)
+		}
 	}
 }
