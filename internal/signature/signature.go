@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -35,7 +36,7 @@ type Options struct {
 type Signer struct {
 	o        Options
 	identity identity // without a key
-	knows    map[string]bool
+	bundles  bool     // cosign 3: it writes bundles, and fetches who is trusted if it is not told
 }
 
 // Open finds out whether signing can work, so that nothing is built that could not be
@@ -44,26 +45,25 @@ func Open(ctx context.Context, o Options) (*Signer, error) {
 	if o.Key != "" && !strings.Contains(o.Key, "-----BEGIN") && !strings.Contains(o.Key, "://") {
 		return nil, exit.BadInputf("input sign-key is neither a private key as cosign generate-key-pair writes it nor the URI of one in a KMS, such as awskms://...")
 	}
-	s := &Signer{o: o, knows: map[string]bool{}}
-	for _, command := range []string{"sign", "verify"} {
-		res, err := o.Runner.Run(ctx, run.Cmd{Name: "cosign", Args: []string{command, "--help"}})
-		switch {
-		case ctx.Err() != nil:
-			return nil, context.Cause(ctx)
-		case err != nil:
-			return nil, exit.BadInputf("input sign needs the cosign command (%v): put sigstore/cosign-installer before this step", err)
-		}
-		for _, flag := range []string{"--use-signing-config", "--trusted-root"} {
-			s.knows[command+flag] = strings.Contains(res.Stdout, flag)
-		}
+	res, err := o.Runner.Run(ctx, run.Cmd{Name: "cosign", Args: []string{"sign", "--help"}})
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case err != nil:
+		return nil, exit.BadInputf("input sign needs the cosign command (%v): put sigstore/cosign-installer before this step", err)
 	}
+	s := &Signer{o: o, bundles: bundles.MatchString(res.Stdout)}
 	if o.Key != "" {
 		return s, nil
 	}
-	var err error
 	s.identity, err = o.Token.identity(ctx)
 	return s, err
 }
+
+// bundles is the line of the help by which cosign 3 is told from 2, which has false for
+// a default. What the command says of its version is no number where it was built from
+// source.
+var bundles = regexp.MustCompile(`(?m)^\s*--new-bundle-format=true:`)
 
 // Who is what signs, for people.
 func (s *Signer) Who() string {
@@ -82,43 +82,53 @@ func (s *Signer) held() bool { return !strings.Contains(s.o.Key, "-----BEGIN") }
 // Sign signs what a reference by digest names. The environment is cosign's, such as a
 // DOCKER_CONFIG with the login to the registry.
 func (s *Signer) Sign(ctx context.Context, ref string, env ...string) error {
-	args := []string{"sign", "--yes"}
-	if s.o.Key != "" {
-		args = append(args, "--key="+s.key())
-		if !s.o.Log {
-			args = append(args, "--tlog-upload=false")
-			// Since cosign 3 the log is chosen by a file that it fetches.
-			if s.knows["sign--use-signing-config"] {
-				args = append(args, "--use-signing-config=false")
-			}
+	return with(func(dir string) error {
+		args := []string{"sign", "--yes"}
+		if s.o.Key != "" {
+			args = append(args, "--key="+s.key())
 		}
-	}
-	if err := s.cosign(ctx, env, append(args, "--", ref)); err != nil {
-		return fmt.Errorf("sign %s: %w", ref, err)
-	}
-	return nil
+		switch {
+		case s.o.Key == "" || s.o.Log:
+		case !s.bundles:
+			args = append(args, "--tlog-upload=false")
+		default:
+			services, err := write(dir, "services.json", noServices)
+			if err != nil {
+				return err
+			}
+			root, err := write(dir, "root.json", noRoot)
+			if err != nil {
+				return err
+			}
+			args = append(args, "--signing-config="+services, "--trusted-root="+root)
+		}
+		if err := s.cosign(ctx, env, append(args, "--", ref)); err != nil {
+			return fmt.Errorf("sign %s: %w", ref, err)
+		}
+		return nil
+	})
 }
 
 // Verify checks that what a reference by digest names is signed by this signer.
 func (s *Signer) Verify(ctx context.Context, ref string, env ...string) error {
-	dir, err := os.MkdirTemp("", "hyaction-verify-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	args, err := s.trust(ctx, dir)
-	if err == nil {
-		err = s.cosign(ctx, env, slices.Concat([]string{"verify"}, args, []string{"--", ref}))
-	}
-	if err != nil {
-		return fmt.Errorf("verify the signature of %s: %w", ref, err)
-	}
-	return nil
+	return with(func(dir string) error {
+		args, err := s.trust(ctx, dir)
+		if err == nil {
+			err = s.cosign(ctx, env, slices.Concat([]string{"verify"}, args, []string{"--", ref}))
+		}
+		if err != nil {
+			return fmt.Errorf("verify the signature of %s: %w", ref, err)
+		}
+		return nil
+	})
 }
 
-// noRoot is a set of authorities without any: a signature by a key that no log has
-// noted needs none, and cosign 3 would fetch them from the Internet.
-const noRoot = `{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}`
+// What cosign 3 would fetch from the Internet and what a signature by a key that no log
+// notes does not need: services to sign with, and authorities to trust.
+const (
+	noServices = `{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json"}`
+	noRoot     = `{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}`
+)
 
 // trust is by what a signature is judged.
 func (s *Signer) trust(ctx context.Context, dir string) ([]string, error) {
@@ -129,21 +139,37 @@ func (s *Signer) trust(ctx context.Context, dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, root := filepath.Join(dir, "cosign.pub"), filepath.Join(dir, "root.json")
-	if err := os.WriteFile(key, []byte(res.Stdout), 0o600); err != nil {
+	key, err := write(dir, "cosign.pub", res.Stdout)
+	if err != nil {
 		return nil, err
 	}
 	args := []string{"--key=" + key}
 	if s.o.Log {
 		return args, nil
 	}
-	if s.knows["verify--trusted-root"] {
-		if err := os.WriteFile(root, []byte(noRoot), 0o600); err != nil {
+	if s.bundles {
+		root, err := write(dir, "root.json", noRoot)
+		if err != nil {
 			return nil, err
 		}
 		args = append(args, "--trusted-root="+root)
 	}
 	return append(args, "--insecure-ignore-tlog=true"), nil
+}
+
+// with gives what cosign reads from files a directory for as long as it runs.
+func with(do func(dir string) error) error {
+	dir, err := os.MkdirTemp("", "hyaction-cosign-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	return do(dir)
+}
+
+func write(dir, name, text string) (string, error) {
+	file := filepath.Join(dir, name)
+	return file, os.WriteFile(file, []byte(text), 0o600)
 }
 
 // key is how cosign is told of the key. A secret one goes through the environment:

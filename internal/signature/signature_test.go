@@ -117,26 +117,36 @@ func version(flags string) *run.Fake {
 }
 
 const (
-	pem = "-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nx1y2\n"
-	two = "--tlog-upload --trusted-root"
-	now = two + " --use-signing-config"
-	ref = "ghcr.io/acme/x@sha256:1"
+	pem   = "-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nx1y2\n"
+	two   = "    --new-bundle-format=false:\n	expect the signature/attestation to be packaged in a Sigstore bundle\n"
+	three = "    --new-bundle-format=true:\n	expect the signature/attestation to be packaged in a Sigstore bundle\n"
+	ref   = "ghcr.io/acme/x@sha256:1"
 )
 
 func TestSigner_TellsEachVersionWhatItKnows(t *testing.T) {
+	names := func(args []string) string {
+		var out []string
+		for _, a := range args {
+			name, value, _ := strings.Cut(a, "=")
+			if !strings.Contains(value, string(filepath.Separator)) || strings.Contains(value, "://") {
+				name = a // but for files
+			}
+			out = append(out, name)
+		}
+		return strings.Join(out, " ")
+	}
+	const env = "--key=env://COSIGN_PRIVATE_KEY"
 	for _, c := range []struct {
-		flags, key string
-		log        bool
-		sign       string
-		verify     []string
+		help, key    string
+		log          bool
+		sign, verify string
 	}{
-		{"", pem, false, "sign --yes --key=env://COSIGN_PRIVATE_KEY --tlog-upload=false -- " + ref, []string{"--insecure-ignore-tlog=true"}},
-		{two, pem, false, "sign --yes --key=env://COSIGN_PRIVATE_KEY --tlog-upload=false -- " + ref, []string{"--trusted-root=", "--insecure-ignore-tlog=true"}},
-		{now, pem, false, "sign --yes --key=env://COSIGN_PRIVATE_KEY --tlog-upload=false --use-signing-config=false -- " + ref, []string{"--trusted-root=", "--insecure-ignore-tlog=true"}},
-		{now, pem, true, "sign --yes --key=env://COSIGN_PRIVATE_KEY -- " + ref, nil},
-		{now, "awskms:///alias/x", true, "sign --yes --key=awskms:///alias/x -- " + ref, nil},
+		{two, pem, false, "sign --yes " + env + " --tlog-upload=false -- " + ref, "verify --key --insecure-ignore-tlog=true -- " + ref},
+		{three, pem, false, "sign --yes " + env + " --signing-config --trusted-root -- " + ref, "verify --key --trusted-root --insecure-ignore-tlog=true -- " + ref},
+		{three, pem, true, "sign --yes " + env + " -- " + ref, "verify --key -- " + ref},
+		{two, "awskms:///alias/x", true, "sign --yes --key=awskms:///alias/x -- " + ref, "verify --key -- " + ref},
 	} {
-		fake := version(c.flags)
+		fake := version(c.help)
 		s, err := Open(t.Context(), Options{Key: c.key, Password: "pw", Log: c.log, Runner: fake})
 		if err != nil {
 			t.Fatal(err)
@@ -147,18 +157,15 @@ func TestSigner_TellsEachVersionWhatItKnows(t *testing.T) {
 		if err := s.Verify(t.Context(), ref); err != nil {
 			t.Fatal(err)
 		}
-		calls := fake.Calls()[2:]
-		if got := strings.Join(calls[0].Args, " "); got != c.sign {
+		calls := fake.Calls()[1:] // after the help
+		if got := names(calls[0].Args); got != c.sign {
 			t.Errorf("%q, want %q", got, c.sign)
 		}
 		if slices.Contains(calls[0].Env, "COSIGN_PRIVATE_KEY="+c.key) != (c.key == pem) {
 			t.Errorf("env %q", calls[0].Env)
 		}
-		got := strings.Join(calls[2].Args, " ")
-		for _, want := range []string{"--trusted-root=", "--insecure-ignore-tlog=true"} {
-			if strings.Contains(got, want) != slices.Contains(c.verify, want) {
-				t.Errorf("%q, %q", got, want)
-			}
+		if got := names(calls[2].Args); got != c.verify {
+			t.Errorf("%q, want %q", got, c.verify)
 		}
 	}
 }
@@ -167,8 +174,8 @@ func TestOpen_BadInput(t *testing.T) {
 	missing := &run.Fake{Handler: func(run.Cmd) (run.Result, error) { return run.Result{Code: -1}, os.ErrNotExist }}
 	for want, o := range map[string]Options{
 		"cosign-installer":       {Key: pem, Runner: missing},
-		"grant it id-token":      {Runner: version(now)},
-		"neither a private key ": {Key: "cosign.key", Runner: version(now)},
+		"grant it id-token":      {Runner: version(three)},
+		"neither a private key ": {Key: "cosign.key", Runner: version(three)},
 	} {
 		_, err := Open(t.Context(), o)
 		if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), want) {
@@ -188,7 +195,7 @@ func TestSigner_Keyless(t *testing.T) {
 		_, _ = w.Write([]byte(`{"value":"h.` + base64.RawURLEncoding.EncodeToString([]byte(claims)) + `.s"}`))
 	}))
 	defer server.Close()
-	fake := version(now)
+	fake := version(three)
 	o := Options{Runner: fake, Token: Token{server.URL + "/?x=1", "b"}}
 	s, err := Open(t.Context(), o)
 	if err != nil {
@@ -205,7 +212,7 @@ func TestSigner_Keyless(t *testing.T) {
 		{"sign", "--yes", "--", ref},
 		{"verify", "--certificate-oidc-issuer=https://token.actions.githubusercontent.com", "--certificate-identity=" + workflow, "--", ref},
 	} {
-		if got := fake.Calls()[2+i].Args; !slices.Equal(got, want) {
+		if got := fake.Calls()[1+i].Args; !slices.Equal(got, want) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}

@@ -73,7 +73,7 @@ func (b *benchmark) fresh() (string, error) {
 	b.n++
 	dir := filepath.Join(b.out, fmt.Sprintf("context-%d", b.n))
 	seed := fmt.Sprint(time.Now().UnixNano())
-	dockerfile := "FROM " + services.Redis + "\nCOPY seed /seed\nRUN head -c 33554432 /dev/urandom > /data\nRUN sha256sum /data > /sum\n"
+	dockerfile := "FROM " + services.Redis + "\nCOPY seed /seed\nRUN head -c 33554432 /dev/urandom > /noise\nRUN sha256sum /noise > /sum\n"
 	return dir, errors.Join(
 		os.MkdirAll(dir, 0o755),
 		os.WriteFile(filepath.Join(dir, "seed"), []byte(seed), 0o644),
