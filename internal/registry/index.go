@@ -87,9 +87,10 @@ func ParseParts(input string, r Repository, values []string) ([]Part, error) {
 	return parts, nil
 }
 
-// Merge makes one index of images that were built for different platforms, and puts it
-// under the tags. It returns the digest and the platforms. An index among them gives what is in it,
-// its attestations too. Layers of another repository are mounted, not moved.
+// Merge makes one index of images that were built for different platforms, puts it
+// under the tags, and returns its digest and its platforms. An index among them gives
+// what is in it, its attestations too. Layers of another repository are mounted, not
+// moved.
 //
 // Two images for one platform are bad input.
 func (c Client) Merge(ctx context.Context, r Repository, parts []Part, tags []string) (digest string, platforms []string, err error) {
