@@ -33,7 +33,7 @@ format:
 
 .PHONY: tools
 tools: ## Build the pinned tools, each from a module of its own
-	@for tool in act actionlint golangci-lint kustomize; do \
+	@for tool in act actionlint cosign golangci-lint kustomize; do \
 		echo "tool $$tool"; go tool -modfile=tools/$$tool/go.mod -n $$tool >/dev/null || exit 1; \
 	done
 
@@ -82,6 +82,10 @@ lock: ## Rewrite platform.lock from the catalog and the registries in reach
 .PHONY: bench-platform
 bench-platform: ## The same platform as guides install it and with setup-platform, side by side
 	go run ./testbed/bench
+
+.PHONY: bench-build
+bench-build: ## An image by docker build and push, by buildx and by build-push, side by side
+	go run ./testbed/benchbuild
 
 .PHONY: bench-bump
 bench-bump: ## A bump by API, by Git and by hand, fifty writers at once, the edit against kustomize's program and library

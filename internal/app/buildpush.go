@@ -31,6 +31,10 @@ func buildPush(ctx context.Context, rt *Runtime, in spec.Values) error {
 	if err != nil {
 		return err
 	}
+	signs, err := signing(rt, in)
+	if err != nil {
+		return err
+	}
 	log := &sayWriter{rt: rt}
 	result, err := buildpush.Run(ctx, buildpush.Options{
 		Image:              in.String("image"),
@@ -46,6 +50,8 @@ func buildPush(ctx context.Context, rt *Runtime, in spec.Values) error {
 		Levels:             words(in.List("annotation-levels")),
 		Features:           features,
 		Push:               in.Bool("push"),
+		Merge:              in.List("merge"),
+		Sign:               signs,
 		Credentials:        registry.Credentials{Username: in.String("username"), Password: in.String("password")},
 		AlwaysBuild:        in.Bool("always-build"),
 		Epoch:              in.String("source-date-epoch"),

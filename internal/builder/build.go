@@ -123,11 +123,11 @@ func (b *build) environment() ([]string, error) {
 		env = append(env, "SOURCE_DATE_EPOCH="+b.o.Epoch)
 	}
 	if b.o.Login.Password != "" {
-		dir := filepath.Join(b.dir, "docker")
-		if err := writeConfig(dir, b.o.ConfigDir, b.o.Login); err != nil {
-			return nil, fmt.Errorf("write a Docker configuration for %s: %w", b.o.Login.Host, err)
+		config, err := b.o.Login.writeConfig(b.dir, b.o.ConfigDir)
+		if err != nil {
+			return nil, err
 		}
-		env = append(env, "DOCKER_CONFIG="+dir)
+		env = append(env, config...)
 	}
 	return env, nil
 }
@@ -224,9 +224,11 @@ func (b *build) push(ctx context.Context, ref string) (string, error) {
 }
 
 func (b *build) run(ctx context.Context, args []string, stdin string) (run.Result, error) {
-	out, errs := b.sink.stream(), b.sink.stream()
-	res, err := b.runner.Run(ctx, run.Cmd{Name: b.tool.CLI, Args: args, Env: b.env, Stdin: strings.NewReader(stdin), Stdout: out, Stderr: errs})
-	out.end()
-	errs.end()
-	return res, err
+	return again(ctx, b.say, func() (run.Result, error) {
+		out, errs := b.sink.stream(), b.sink.stream()
+		res, err := b.runner.Run(ctx, run.Cmd{Name: b.tool.CLI, Args: args, Env: b.env, Stdin: strings.NewReader(stdin), Stdout: out, Stderr: errs})
+		out.end()
+		errs.end()
+		return res, err
+	})
 }

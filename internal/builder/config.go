@@ -1,12 +1,15 @@
 package builder
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Login is a user at one registry.
@@ -15,10 +18,33 @@ type Login struct {
 	Username, Password string
 }
 
-// writeConfig makes a Docker configuration of its own in dir: what base holds,
-// with the login added. "docker login" would write the password into the user's
-// configuration and leave it on the machine.
-func writeConfig(dir, base string, l Login) error {
+// Config makes a Docker configuration for one run and answers with the environment that
+// names it: what base holds, with the login added. It is there until remove is called;
+// of a run that was killed, the next one removes it.
+func (l Login) Config(ctx context.Context, base string) (env []string, remove func(), err error) {
+	now := time.Now()
+	private, err := privateDir(until(ctx, now), now)
+	if err != nil {
+		return nil, nil, err
+	}
+	remove = func() { _ = os.RemoveAll(private) }
+	if env, err = l.writeConfig(private, base); err != nil {
+		remove()
+	}
+	return env, remove, err
+}
+
+// writeConfig makes it in a directory that is private. "docker login" would write the
+// password into the user's configuration and leave it on the machine.
+func (l Login) writeConfig(private, base string) ([]string, error) {
+	dir := filepath.Join(private, "docker")
+	if err := l.writeFiles(dir, base); err != nil {
+		return nil, fmt.Errorf("write a Docker configuration for %s: %w", l.Host, err)
+	}
+	return []string{"DOCKER_CONFIG=" + dir}, nil
+}
+
+func (l Login) writeFiles(dir, base string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
@@ -34,17 +60,8 @@ func writeConfig(dir, base string, l Login) error {
 				return err
 			}
 		}
-		// Plugins, builders and contexts belong to the configuration too.
-		for _, name := range []string{"cli-plugins", "buildx", "contexts"} {
-			from := filepath.Join(base, name)
-			if _, err := os.Stat(from); err == nil {
-				if from, err = filepath.Abs(from); err != nil {
-					return err
-				}
-				if err := os.Symlink(from, filepath.Join(dir, name)); err != nil {
-					return err
-				}
-			}
+		if err := linkOthers(dir, base); err != nil {
+			return err
 		}
 	}
 	host := configHost(l.Host)
@@ -67,6 +84,28 @@ func configHost(host string) string {
 		return "https://index.docker.io/v1/" // Docker Hub's key since the days of its first API
 	}
 	return host
+}
+
+// linkOthers takes over what lies beside config.json: plugins, builders, contexts,
+// certificates of an engine.
+func linkOthers(dir, base string) error {
+	base, err := filepath.Abs(base)
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(base)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if e.Name() == "config.json" {
+			continue
+		}
+		if err := os.Symlink(filepath.Join(base, e.Name()), filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 func section(config map[string]any, name string) map[string]any {

@@ -15,7 +15,7 @@ func fault(ctx context.Context, doing string, res run.Result, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", doing, context.Cause(ctx))
 	}
-	if cause := causeLine(res.Stderr + "\n" + res.Stdout); cause != "" {
+	if cause := causeLine(res.Stdout + "\n" + res.Stderr); cause != "" {
 		return fmt.Errorf("%s: %s", doing, cause)
 	}
 	return fmt.Errorf("%s: %w", doing, err)

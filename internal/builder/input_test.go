@@ -12,11 +12,11 @@ import (
 // everything gives each input a value of its own.
 func everything() Options {
 	return Options{
-		Context: ".", File: "f", Target: "t", BuildArgs: []string{"A=1"}, Labels: []string{"l=v"}, Refs: []string{"r/i:t"},
+		Context: ".", File: "f", Target: "t", BuildArgs: []string{"A=1"}, Labels: []string{"l=v"}, Refs: []string{"r/i:t"}, Annotations: []string{"index:a=b"},
 		Features: Features{
 			Platforms: []string{"linux/amd64", "linux/arm64"}, BuildContexts: []string{"base=docker-image://alpine:3"}, SSH: []string{"default"},
-			Secrets:     []Secret{{ID: "v", Value: "x"}, {ID: "e", Env: "E"}, {ID: "f", File: `/a,"b`}},
-			Annotations: []string{"index:a=b"}, CacheFrom: []string{"r/c:1"}, CacheTo: []string{"type=gha,mode=max"},
+			Secrets:   []Secret{{ID: "v", Value: "x"}, {ID: "e", Env: "E"}, {ID: "f", File: `/a,"b`}},
+			CacheFrom: []string{"r/c:1"}, CacheTo: []string{"type=gha,mode=max"},
 			Provenance: "mode=max", SBOM: "true", Attests: []string{"type=sbom"}, NoCache: true, NoCacheFilters: []string{"s"}, Pull: true,
 			AddHosts: []string{"db:10.0.0.1"}, Network: "host", ShmSize: "1g", CgroupParent: "/p", Ulimits: []string{"nofile=1:2"},
 			Allow: []string{"network.host"}, Outputs: []string{"type=local,dest=out"}, Builder: "mine",
@@ -146,7 +146,6 @@ func TestWantsContainer_OnlyForWhatTheEngineLacks(t *testing.T) {
 		{Features{Provenance: "mode=max"}, "attestations", ""},
 		{Features{SBOM: "true"}, "attestations", ""},
 		{Features{Attests: []string{"type=sbom"}}, "attestations", ""},
-		{Features{Annotations: []string{"a=b"}}, "annotations", ""},
 		{Features{CacheTo: []string{"type=gha"}}, "a cache export of type gha", ""},
 		{Features{CacheTo: []string{"r/c:1"}}, "a cache export of type registry", ""},
 		{Features{CacheFrom: []string{"type=gha"}}, "a cache import of type gha", ""},
@@ -165,6 +164,58 @@ func TestWantsContainer_OnlyForWhatTheEngineLacks(t *testing.T) {
 		c.o.Builder = "mine"
 		if got := want(engines, c.o); got != "" {
 			t.Errorf("a builder that was asked for, %+v: %q, want none", c.o, got)
+		}
+	}
+}
+
+func TestBeyondEngine_KnowsWhatIsNoFeature(t *testing.T) {
+	for want, o := range map[string]Options{
+		"annotations":             {Annotations: []string{"manifest:a=b"}},
+		"an output of type image": {Push: true, RewriteTimes: true},
+	} {
+		if got := o.beyondEngine(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestOutputs_RewriteTimes(t *testing.T) {
+	for _, c := range []struct{ given, want []string }{
+		{nil, []string{"type=image,rewrite-timestamp=true"}},
+		{[]string{"type=registry"}, []string{"type=registry,rewrite-timestamp=true"}},
+		{[]string{"type=oci,dest=x", "type=local,dest=y"}, []string{"type=oci,dest=x,rewrite-timestamp=true", "type=local,dest=y", "type=image,rewrite-timestamp=true"}},
+	} {
+		o := Options{Push: true, RewriteTimes: true, Features: Features{Outputs: c.given}}
+		if got := o.outputs(); !slices.Equal(got, c.want) {
+			t.Errorf("%q: %q, want %q", c.given, got, c.want)
+		}
+	}
+}
+
+func TestElsewhere(t *testing.T) {
+	for out, want := range map[string]bool{
+		"type=image": false, "type=registry,compression=zstd": false, "type=image,name=r/other": true, "type=image,push-by-digest=true": true,
+		"type=local,dest=x": true, "dir": true,
+	} {
+		if got := (Options{Features: Features{Outputs: []string{out}}}).Elsewhere(); got != want {
+			t.Errorf("%s: %v", out, got)
+		}
+	}
+}
+
+func TestPredicates(t *testing.T) {
+	const provenance, sbom = "https://slsa.dev/provenance/", "https://spdx.dev/Document"
+	for _, c := range []struct {
+		f    Features
+		want []string
+	}{
+		{Features{}, nil},
+		{Features{Provenance: "false", SBOM: "disabled=true", Attests: []string{"type=sbom,disabled=true"}}, nil},
+		{Features{Provenance: "mode=max", SBOM: "true"}, []string{provenance, sbom}},
+		{Features{Attests: []string{"type=sbom,generator=x", "type=provenance"}}, []string{provenance, sbom}},
+	} {
+		if got := c.f.Predicates(); !slices.Equal(got, c.want) {
+			t.Errorf("%+v: %q, want %q", c.f, got, c.want)
 		}
 	}
 }

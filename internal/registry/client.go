@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
-
-	"github.com/buenhyden/hy-home/internal/exit"
 )
 
 // ErrNotFound says that the registry answered and has no such image.
@@ -60,26 +59,6 @@ type Client struct {
 // would not take a push either.
 const answerTimeout = 20 * time.Second
 
-// CheckPush finds out whether these credentials may push to the repository, by
-// starting an upload and giving it up. It takes less than a second and saves
-// the build that could not have been pushed. Nothing is left in the registry.
-//
-// A refusal is bad input; a registry that does not answer is a plain error.
-func (c Client) CheckPush(ctx context.Context, r Repository) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, fmt.Errorf("no answer within %s", answerTimeout))
-	defer cancel()
-	err := remote.CheckPushPermission(r.repo.Tag("latest"), c.keychain(), withContext{ctx, c.transport()})
-	if err == nil {
-		return nil
-	}
-	var e *transport.Error
-	if errors.As(err, &e) && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden) {
-		return exit.BadInputf("registry %s does not let %s push to %s (%s): give inputs username and password, run docker login, or on ghcr.io grant the job packages: write",
-			r.Host(), c.who(), r, reason(e))
-	}
-	return fmt.Errorf("ask registry %s whether %s may be pushed: %w", r.Host(), r, cause(ctx, err))
-}
-
 // Digest returns the digest of the manifest that a tag or digest of the
 // repository names; [ErrNotFound] when there is none.
 func (c Client) Digest(ctx context.Context, r Repository, tagOrDigest string) (string, error) {
@@ -90,7 +69,7 @@ func (c Client) Digest(ctx context.Context, r Repository, tagOrDigest string) (s
 		return desc.Digest.String(), nil
 	}
 	var e *transport.Error
-	if errors.As(err, &e) && e.StatusCode == http.StatusNotFound {
+	if errors.As(err, &e) && noManifest(e) {
 		return "", fmt.Errorf("%s %s: %w", r, tagOrDigest, ErrNotFound)
 	}
 	return "", fmt.Errorf("ask registry %s for %s %s: %w", r.Host(), r, tagOrDigest, cause(ctx, err))
@@ -109,9 +88,17 @@ func cause(ctx context.Context, err error) error {
 	return err
 }
 
+func (c Client) options(ctx context.Context) []remote.Option {
+	return []remote.Option{
+		remote.WithContext(ctx), remote.WithAuthFromKeychain(c.keychain()), remote.WithTransport(c.transport()),
+		// What passes is [Retrying]'s business; here is left what takes more than one request.
+		remote.WithRetryStatusCodes(), remote.WithRetryPredicate(uploadPasses),
+	}
+}
+
 func (c Client) transport() http.RoundTripper {
 	if c.Transport == nil {
-		return Retrying{Next: remote.DefaultTransport}
+		return Retrying{}
 	}
 	return c.Transport
 }
@@ -123,28 +110,11 @@ func (c Client) keychain() authn.Keychain {
 	return fixed(c.Credentials)
 }
 
-func (c Client) who() string {
-	if c.Credentials.IsZero() {
-		return "the user of the Docker configuration"
-	}
-	return "user " + c.Credentials.Username
-}
-
 // fixed gives the same credentials to the one registry that is asked.
 type fixed Credentials
 
 func (f fixed) Resolve(authn.Resource) (authn.Authenticator, error) {
 	return &authn.Basic{Username: f.Username, Password: f.Password}, nil
-}
-
-// withContext carries a context into calls of the library that take none.
-type withContext struct {
-	ctx  context.Context
-	next http.RoundTripper
-}
-
-func (w withContext) RoundTrip(r *http.Request) (*http.Response, error) {
-	return w.next.RoundTrip(r.WithContext(w.ctx))
 }
 
 // reason is the registry's own word for a refusal, or the status.
@@ -155,4 +125,23 @@ func reason(e *transport.Error) string {
 		}
 	}
 	return fmt.Sprintf("%d %s", e.StatusCode, http.StatusText(e.StatusCode))
+}
+
+// noManifest reports whether a manifest was asked for that is not there. Registries
+// answer 404 to pushes too, of blobs that they do not know yet.
+func noManifest(e *transport.Error) bool {
+	return e.StatusCode == http.StatusNotFound && e.Request != nil && e.Request.Method != http.MethodPut && strings.Contains(e.Request.URL.Path, "/manifests/")
+}
+
+// fault is an error of the library in one sentence; doing has two places, for the
+// registry and for what was asked of it.
+func (c Client) fault(ctx context.Context, doing string, r Repository, what string, err error) error {
+	var e *transport.Error
+	if errors.As(err, &e) {
+		if noManifest(e) {
+			return fmt.Errorf("%s %s: %w", r, what, ErrNotFound)
+		}
+		err = errors.New(reason(e))
+	}
+	return fmt.Errorf(doing+": %w", r.Host(), what, cause(ctx, err))
 }

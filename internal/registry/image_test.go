@@ -2,49 +2,22 @@ package registry
 
 import (
 	"errors"
-	"io"
-	"log"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	ggcr "github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/buenhyden/hy-home/internal/registry/registrytest"
 )
 
-// asked is a registry that counts who asked for which blob.
-type asked struct {
-	mu    sync.Mutex
-	blobs map[string]int
-	url   string
-}
-
-func count(t *testing.T) *asked {
-	t.Helper()
-	a := &asked{blobs: map[string]int{}}
-	handler := ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0)))
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, digest, ok := strings.Cut(r.URL.Path, "/blobs/"); ok && r.Method == http.MethodHead {
-			a.mu.Lock()
-			a.blobs[digest]++
-			a.mu.Unlock()
-		}
-		handler.ServeHTTP(w, r)
-	}))
-	t.Cleanup(s.Close)
-	a.url = s.URL
-	return a
-}
-
 // pushIndex puts an image of two platforms under library/app:1.
-func (a *asked) pushIndex(t *testing.T) (v1.ImageIndex, v1.Image) {
+func pushIndex(t *testing.T, a *registrytest.Registry) (v1.ImageIndex, v1.Image) {
 	t.Helper()
 	var adds []mutate.IndexAddendum
 	var first v1.Image
@@ -59,14 +32,14 @@ func (a *asked) pushIndex(t *testing.T) (v1.ImageIndex, v1.Image) {
 		adds = append(adds, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}}})
 	}
 	index := mutate.AppendManifests(empty.Index, adds...)
-	ref, err := name.ParseReference(strings.TrimPrefix(a.url, "http://") + "/library/app:1")
+	ref, err := name.ParseReference(a.Host + "/library/app:1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := remote.WriteIndex(ref, index); err != nil {
 		t.Fatal(err)
 	}
-	clear(a.blobs) // pushing asks too
+	a.Mend() // pushing asks too
 	return index, first
 }
 
@@ -84,20 +57,17 @@ func sizeOf(t *testing.T, image v1.Image) int64 {
 }
 
 func TestImages_DescribeThroughAnother(t *testing.T) {
-	a := count(t)
-	index, image := a.pushIndex(t)
-	digest, err := index.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := Described{Digest: digest.String(), Size: sizeOf(t, image)}
-	for _, ref := range []string{"app:1", "docker.io/library/app:1", "quay.io/library/app:1", "library/app@" + digest.String()} {
-		got, err := Images{Via: a.url}.Describe(t.Context(), ref)
+	a := registrytest.New(t)
+	index, image := pushIndex(t, a)
+	digest := digestOf(t, index)
+	want := Described{Digest: digest, Size: sizeOf(t, image)}
+	for _, ref := range []string{"app:1", "docker.io/library/app:1", "quay.io/library/app:1", "library/app@" + digest} {
+		got, err := Images{Via: a.URL}.Describe(t.Context(), ref)
 		if err != nil || got != want {
 			t.Errorf("%s: got %+v, %v, want %+v", ref, got, err, want)
 		}
 	}
-	if _, err := (Images{Via: a.url}).Describe(t.Context(), "app:2"); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "app:2 at "+a.url) {
+	if _, err := (Images{Via: a.URL}).Describe(t.Context(), "app:2"); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "app:2 at "+a.URL) {
 		t.Errorf("a tag that is not there: %v", err)
 	}
 	if _, err := (Images{Via: "http://127.0.0.1:1"}).Describe(t.Context(), "app:1"); !errors.Is(err, ErrUnreachable) {
@@ -111,9 +81,9 @@ func TestImages_DescribeThroughAnother(t *testing.T) {
 }
 
 func TestImages_WarmAsksForEachBlobOfThePlatformOnce(t *testing.T) {
-	a := count(t)
-	_, image := a.pushIndex(t)
-	got, err := Images{Via: a.url, Platform: "linux/amd64"}.Warm(t.Context(), "app:1")
+	a := registrytest.New(t)
+	_, image := pushIndex(t, a)
+	got, err := Images{Via: a.URL, Platform: "linux/amd64"}.Warm(t.Context(), "app:1")
 	if err != nil || got.Size != sizeOf(t, image) {
 		t.Fatalf("got %+v, %v", got, err)
 	}
@@ -122,11 +92,11 @@ func TestImages_WarmAsksForEachBlobOfThePlatformOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, blob := range append(m.Layers, m.Config) {
-		if n := a.blobs[blob.Digest.String()]; n != 1 {
+		if n := len(a.Asked(http.MethodHead, "/blobs/"+blob.Digest.String())); n != 1 {
 			t.Errorf("blob %s was asked for %d times", blob.Digest, n)
 		}
 	}
-	if len(a.blobs) != len(m.Layers)+1 {
-		t.Errorf("%d blobs were asked for, want %d: not those of the other platform", len(a.blobs), len(m.Layers)+1)
+	if n := len(a.Asked(http.MethodHead, "/blobs/")); n != len(m.Layers)+1 {
+		t.Errorf("%d blobs were asked for, want %d: not those of the other platform", n, len(m.Layers)+1)
 	}
 }

@@ -83,3 +83,10 @@ func CheckTag(input, tag string) error {
 
 // ValidDigest reports whether s is a digest as registries give it.
 func ValidDigest(s string) bool { return digestGrammar.MatchString(s) }
+
+func (r Repository) reference(tagOrDigest string) name.Reference {
+	if ValidDigest(tagOrDigest) {
+		return r.repo.Digest(tagOrDigest)
+	}
+	return r.repo.Tag(tagOrDigest)
+}

@@ -1,25 +1,43 @@
 package registry
 
 import (
-	"context"
-	"encoding/base64"
 	"errors"
-	"io"
-	"log"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	ggcr "github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/registry/registrytest"
 )
+
+// in is a repository of a registry that asks nobody who they are.
+func in(t *testing.T, at *registrytest.Registry) Repository {
+	t.Helper()
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	r, err := ParseRepository("image", at.Host+"/shop/backend")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// push puts an image for a platform into the repository.
+func push(t *testing.T, r Repository, tag, arch string) string {
+	t.Helper()
+	return registrytest.Push(t, r.Tag(tag), arch, map[string]string{"key": "abc"})
+}
+
+func digestOf(t *testing.T, of interface{ Digest() (v1.Hash, error) }) string {
+	t.Helper()
+	digest, err := of.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return digest.String()
+}
 
 func TestParseRepository(t *testing.T) {
 	digest := "sha256:" + strings.Repeat("a", 64)
@@ -61,81 +79,9 @@ func TestCheckTag(t *testing.T) {
 	}
 }
 
-// serve starts a registry in memory; with a user it asks for a password.
-func serve(t *testing.T, user, password string) Repository {
-	t.Helper()
-	handler := ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0)))
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if u, p, _ := r.BasicAuth(); user != "" && (u != user || p != password) {
-			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
-			w.WriteHeader(http.StatusUnauthorized)
-			_, _ = io.WriteString(w, `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}`)
-			return
-		}
-		handler.ServeHTTP(w, r)
-	}))
-	t.Cleanup(s.Close)
-	r, err := ParseRepository("image", strings.TrimPrefix(s.URL, "http://")+"/shop/backend")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-func TestClient_CheckPush(t *testing.T) {
-	t.Setenv("DOCKER_CONFIG", t.TempDir())
-	if err := (Client{}).CheckPush(t.Context(), serve(t, "", "")); err != nil {
-		t.Errorf("open registry: %v", err)
-	}
-	r := serve(t, "me", "secret")
-	if err := (Client{Credentials: Credentials{"me", "secret"}}).CheckPush(t.Context(), r); err != nil {
-		t.Errorf("right password: %v", err)
-	}
-	err := Client{Credentials: Credentials{"me", "wr0ng"}}.CheckPush(t.Context(), r)
-	if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "user me") || strings.Contains(err.Error(), "wr0ng") {
-		t.Errorf("wrong password: %v", err)
-	}
-	if err := (Client{}).CheckPush(t.Context(), r); exit.Code(err) != exit.BadInput {
-		t.Errorf("no password: %v", err)
-	}
-}
-
-func TestClient_UsesTheDockerConfiguration(t *testing.T) {
-	dir := t.TempDir()
-	t.Setenv("DOCKER_CONFIG", dir)
-	r := serve(t, "me", "secret")
-	auth := base64.StdEncoding.EncodeToString([]byte("me:secret"))
-	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"auths":{"`+r.Host()+`":{"auth":"`+auth+`"}}}`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := (Client{}).CheckPush(t.Context(), r); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestClient_CheckPushEndsWithItsContext(t *testing.T) {
-	block := make(chan struct{})
-	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		select {
-		case <-r.Context().Done():
-		case <-block:
-		}
-	}))
-	t.Cleanup(func() { close(block); s.Close() })
-	r, err := ParseRepository("image", strings.TrimPrefix(s.URL, "http://")+"/x/y")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if err := (Client{}).CheckPush(ctx, r); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("%v", err)
-	}
-}
-
 func TestClient_Digest(t *testing.T) {
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
-	r := serve(t, "", "")
+	r := in(t, registrytest.New(t))
 	img, err := random.Image(64, 1)
 	if err != nil {
 		t.Fatal(err)

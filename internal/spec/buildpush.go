@@ -48,6 +48,11 @@ var BuildPush = Action{
 		{Name: "load", Kind: Bool, Default: "false", Description: "Load the image into the engine beside the push. Without a push and outputs that is done anyway."},
 		{Name: "builder", Description: "Builder of buildx. The default is the current one, or one made for this build and removed where the engine's own lacks something that is asked for."},
 		{Name: "push", Kind: Bool, Default: "true", Description: "Push the image. With false it is only built."},
+		{Name: "merge", Kind: List, Description: "Images that jobs beside one another have built for one platform each, by digest or by reference, one per line. They become one index under the tags, with their attestations; nothing is built."},
+		{Name: "sign", Kind: Choice, Values: []string{"none", "key", "keyless"}, Default: "none", Description: "Sign the digest with cosign, which must be on PATH: with sign-key, or with the identity of the job. Keyless puts the names of repository and workflow into a public log."},
+		{Name: "sign-key", Secret: true, Description: "Private key as cosign generate-key-pair writes it, or the URI of one in a KMS."},
+		{Name: "sign-password", Secret: true, Description: "Password of sign-key."},
+		{Name: "sign-log", Kind: Bool, Default: "true", Description: "Note a signature by key in the public transparency log too. Without it, who verifies needs --insecure-ignore-tlog."},
 		{Name: "username", Description: "User name for the registry. The default is what the Docker configuration holds."},
 		{Name: "password", Secret: true, Description: "Password or token for the registry. The default is what the Docker configuration holds."},
 		{Name: "timeout", Kind: Duration, Default: "30m", Description: "How long build and push may take together."},
@@ -68,6 +73,7 @@ var BuildPush = Action{
 	Permissions: []Permission{
 		{Scope: "contents", Access: "read", Why: "To check the source out."},
 		{Scope: "packages", Access: "write", Why: "To push to ghcr.io with the job's token."},
+		{Scope: "id-token", Access: "write", Why: "Only for sign: keyless."},
 	},
 	Icon: "package",
 }

@@ -2,13 +2,12 @@ package buildpush
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/buenhyden/hy-home/internal/buildlog"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/registry"
+	"github.com/buenhyden/hy-home/internal/signature"
 )
 
 // job is one run.
@@ -18,6 +17,10 @@ type job struct {
 	res  Result
 	made []string // what the rules of the tags warn of
 	log  *buildlog.Log
+
+	parts  []registry.Part // to be merged
+	want   expected
+	signer *signature.Signer
 }
 
 // Run does it. Bad input is told before anything is built.
@@ -27,6 +30,9 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	always := func() bool { return true }
+	push := func() bool { return o.Push }
+	sign := func() bool { return o.Sign != nil }
+	builds := func() bool { return !j.merges() && !j.reuses() }
 	build := "build and push"
 	if !o.Push {
 		build = "build"
@@ -36,15 +42,18 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		when func() bool
 		do   func(context.Context) (string, error)
 	}{
-		{"find a builder", always, j.findTool},
+		{"find a builder", builds, j.findTool},
 		{"choose the tags", always, j.chooseTags},
-		{"look for the content", func() bool { return o.Push }, j.lookUp},
+		{"find a signer", sign, j.findSigner},
+		{"look for the content", func() bool { return o.Push && builds() }, j.lookUp},
 		{"put tags on it", j.reuses, j.retag},
 		{"ask for permission", func() bool { return o.Push && !j.reuses() }, j.askPermission},
-		{"build twice", func() bool { return o.VerifyReproducible && !j.reuses() }, j.buildTwice},
-		{build, func() bool { return !j.reuses() }, j.build},
-		{"verify the digest", func() bool { return o.Push && j.res.Built }, j.verify},
+		{"merge", j.merges, j.merge},
+		{"build twice", func() bool { return o.VerifyReproducible && builds() }, j.buildTwice},
+		{build, builds, j.build},
+		{"verify", push, j.verify},
 		{"remember the content", func() bool { return j.res.Content.Value != "" && j.res.Built }, j.remember},
+		{"sign", sign, j.sign},
 	} {
 		if !s.when() {
 			continue
@@ -83,20 +92,4 @@ func (j *job) askPermission(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return "granted by " + j.repo.Host(), nil
-}
-
-// verify asks the registry for the digest: what it cannot answer with, no
-// cluster can pull.
-func (j *job) verify(ctx context.Context) (string, error) {
-	digest := j.res.Digest
-	m, err := j.o.Registry.Read(ctx, j.repo, digest)
-	if err == nil {
-		j.res.Manifest = m
-		return "the registry has it: " + strings.Join(m.Platforms, ", "), nil
-	}
-	j.res.Digest = "" // nothing may be deployed by a name that does not resolve
-	if errors.Is(err, registry.ErrNotFound) {
-		return "", fmt.Errorf("%s was pushed, but registry %s has no manifest %s", j.o.Image, j.repo.Host(), digest)
-	}
-	return "", err
 }

@@ -27,12 +27,13 @@ type world struct {
 	*run.Fake
 	status string // of git
 	noGit  bool
-	broken bool // the build fails
+	broken bool   // the build fails
+	pushed string // the digest that docker names after a push
 	buildx bool
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{}
+	w := &world{pushed: digest}
 	w.Fake = &run.Fake{Handler: func(c run.Cmd) (run.Result, error) {
 		if c.Name == "git" {
 			if w.noGit {
@@ -47,8 +48,11 @@ func newWorld(t *testing.T) *world {
 			if !w.buildx {
 				return run.Result{Code: 1}, nil
 			}
+			if c.Args[1] == "inspect" {
+				return run.Result{Stdout: "Name: far\nDriver: remote\n"}, nil
+			}
 		case "push":
-			return run.Result{Stdout: "v1: digest: " + digest + " size: 7\n"}, nil
+			return run.Result{Stdout: "v1: digest: " + w.pushed + " size: 7\n"}, nil
 		}
 		if w.broken {
 			return run.Result{Code: 1, Stderr: "failed to solve: no such package\n"}, nil
@@ -86,6 +90,27 @@ type fakeRegistry struct {
 }
 
 func (f *fakeRegistry) CheckPush(context.Context, registry.Repository) error { return f.push }
+
+func (f *fakeRegistry) Attestations(context.Context, registry.Repository, string) ([]registry.Attested, error) {
+	return nil, errors.New("must not be asked")
+}
+
+func (f *fakeRegistry) Merge(context.Context, registry.Repository, []registry.Part, []string) (string, []string, error) {
+	return "", nil, errors.New("must not be asked")
+}
+
+// Digest is that of what was pushed or tagged last.
+func (f *fakeRegistry) Digest(_ context.Context, _ registry.Repository, tag string) (string, error) {
+	for _, t := range slices.Backward(f.tagged) {
+		if name, d, _ := strings.Cut(t, "="); name == tag {
+			return d, nil
+		}
+	}
+	if f.lost {
+		return "", registry.ErrNotFound
+	}
+	return digest, nil
+}
 
 func (f *fakeRegistry) Read(_ context.Context, _ registry.Repository, name string) (registry.Manifest, error) {
 	if m, ok := f.have[name]; ok || f.read != nil {
@@ -137,7 +162,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("%q", args)
 	}
 	r := res.Report(nil)
-	if r.Status != report.Passed || len(r.Steps) != 6 || !strings.Contains(r.Verdict, digest) {
+	if r.Status != report.Passed || len(r.Steps) != 7 || !strings.Contains(r.Verdict, digest) {
 		t.Errorf("%+v", r)
 	}
 }
@@ -150,7 +175,7 @@ func TestRun_AsksBeforeItBuilds(t *testing.T) {
 	if exit.Code(err) != exit.BadInput || len(w.builds()) != 0 {
 		t.Errorf("%v, %q", err, w.builds())
 	}
-	if r := res.Report(err); r.Status != report.Failed || len(r.Steps) != 3 {
+	if r := res.Report(err); r.Status != report.Failed || len(r.Steps) != 4 {
 		t.Errorf("%+v", r)
 	}
 }
@@ -160,7 +185,7 @@ func TestRun_WithoutPush(t *testing.T) {
 	o := options(t, w)
 	o.Push, o.Registry = false, &fakeRegistry{push: errors.New("must not be asked"), read: errors.New("must not be asked"), tag: errors.New("must not be asked")}
 	res, err := Run(t.Context(), o)
-	if r := res.Report(nil); len(r.Steps) != 2 || r.Steps[1].Name != "build" {
+	if r := res.Report(nil); len(r.Steps) != 3 || r.Steps[2].Name != "build" {
 		t.Errorf("%+v", r.Steps)
 	}
 	if err != nil || res.Ref() != "" || res.ImageID == "" {

@@ -42,12 +42,22 @@ func newJob(o Options) (*job, error) {
 			return nil, exit.BadInputf("input source-date-epoch is %q: write seconds since 1970, %s, or nothing for the commit's date", o.Epoch, NoEpoch)
 		}
 	}
+	if o.Sign != nil && !o.Push {
+		return nil, exit.BadInputf("input sign signs what is in the registry: leave it out with push: false")
+	}
+	if j.merges() {
+		return j, j.checkMerge()
+	}
+	j.want = expected{platforms: o.Features.Platforms, predicates: o.Features.Predicates()}
 	order := j.order()
 	if err := order.CheckContext(); err != nil {
 		return nil, err
 	}
 	return j, order.Check()
 }
+
+// patience is how long the registry's passing faults may hold up a whole run.
+const patience = 2 * time.Minute
 
 // complete fills in what may be left out.
 func (o Options) complete() Options {
@@ -64,7 +74,7 @@ func (o Options) complete() Options {
 		o.Now = time.Now
 	}
 	if o.Registry == nil {
-		o.Registry = registry.Client{Credentials: o.Credentials}
+		o.Registry = registry.Client{Credentials: o.Credentials, Transport: registry.Retrying{Budget: registry.NewBudget(patience)}}
 	}
 	o.Event.Now = o.Now()
 	o.Tags = slices.Clone(o.Tags)

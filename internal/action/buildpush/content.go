@@ -24,7 +24,7 @@ const contentLabel = "io.github.buenhyden.hyaction.content"
 // in any case takes the tag over, so that the next run finds the newer image.
 
 // reuses reports whether the registry has the image already.
-func (j *job) reuses() bool { return !j.res.Built && j.res.Digest != "" }
+func (j *job) reuses() bool { return !j.merges() && !j.res.Built && j.res.Digest != "" }
 
 // lookLimit is how long is looked: longer than a slow registry takes, and no longer
 // than what may be saved.
@@ -67,8 +67,6 @@ func (j *job) retag(ctx context.Context) (string, error) {
 		j.res.Digest = ""
 		return "", err
 	}
-	// The labels of who built it; those of now would be another image.
-	j.res.Labels, j.res.Annotations = pairs(j.res.Manifest.Labels), nil
 	return j.tags() + " put on it", nil
 }
 

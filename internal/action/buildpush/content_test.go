@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/buenhyden/hy-home/internal/builder"
 	"github.com/buenhyden/hy-home/internal/registry"
 )
 
@@ -21,7 +22,7 @@ func keyed(t *testing.T, w *world, o Options) Result {
 	if err != nil || !res.Built || res.Content.Value == "" {
 		t.Fatalf("%+v, %v", res, err)
 	}
-	if args := w.builds()[0]; !slices.Contains(args, "--label="+contentLabel+"="+res.Content.Value) || !slices.Contains(args, "--pull") {
+	if args := w.builds()[0]; !slices.Contains(args, "--label="+contentLabel+"="+res.Content.Value) || !slices.Contains(args, "--pull=true") {
 		t.Errorf("%q", args)
 	}
 	return res
@@ -42,15 +43,24 @@ func TestRun_SameContentIsNotBuiltAgain(t *testing.T) {
 		apply func(o *Options)
 		built bool
 	}{
-		"the same":               {},
-		"another platform":       {have: func(m *registry.Manifest) { m.Platforms = []string{"linux/arm64"} }, built: true},
-		"the tag on another":     {have: func(m *registry.Manifest) { m.Labels = nil }, built: true},
-		"always":                 {apply: func(o *Options) { o.AlwaysBuild = true }, built: true},
-		"not pushed":             {apply: func(o *Options) { o.Push = false }, built: true},
-		"another argument":       {apply: func(o *Options) { o.BuildArgs = []string{"A=1"} }, built: true},
-		"another label":          {apply: func(o *Options) { o.Labels = []string{"team=shop"} }, built: true},
-		"another annotation":     {apply: func(o *Options) { o.Annotations = []string{"team=shop"} }, built: true},
-		"another revision label": {apply: func(o *Options) { o.Labels = []string{"org.opencontainers.image.revision=1"} }},
+		"the same":           {},
+		"another platform":   {have: func(m *registry.Manifest) { m.Platforms = []string{"linux/arm64"} }, built: true},
+		"the tag on another": {have: func(m *registry.Manifest) { m.Labels = nil }, built: true},
+		"always":             {apply: func(o *Options) { o.AlwaysBuild = true }, built: true},
+		"not pushed":         {apply: func(o *Options) { o.Push = false }, built: true},
+		"another argument":   {apply: func(o *Options) { o.BuildArgs = []string{"A=1"} }, built: true},
+		"another label":      {apply: func(o *Options) { o.Labels = []string{"team=shop"} }, built: true},
+		"another annotation": {apply: func(o *Options) {
+			o.Annotations = []string{"team=shop"}
+			o.Runner.(*world).buildx = true
+		}, built: true},
+		"another limit":              {apply: func(o *Options) { o.Features.Ulimits = []string{"nofile=1"} }, built: true},
+		"another secret":             {apply: func(o *Options) { o.Features.Secrets = []builder.Secret{{ID: "npm", Value: "x"}} }, built: true},
+		"no cache":                   {apply: func(o *Options) { o.Features.NoCache = true }, built: true},
+		"a Dockerfile of its own":    {apply: func(o *Options) { o.Features.Dockerfile = "FROM scratch\nCOPY . /\n" }, built: true},
+		"the same text, given":       {apply: func(o *Options) { o.Features.Dockerfile = "FROM scratch\n" }},
+		"the platform of the engine": {apply: func(o *Options) { o.Features.Platforms = []string{"linux/amd64"} }},
+		"another revision label":     {apply: func(o *Options) { o.Labels = []string{"org.opencontainers.image.revision=1"} }},
 		"another base": {apply: func(o *Options) {
 			o.Base = func(context.Context, string) (string, error) { return "sha256:other", nil }
 			do(t, os.WriteFile(filepath.Join(o.Context, "Dockerfile"), []byte("FROM a\n"), 0o600))
@@ -100,8 +110,23 @@ func TestRun_NoKeyIsBuilt(t *testing.T) {
 	r := &fakeRegistry{}
 	o.Registry = r
 	res, err := Run(t.Context(), o)
-	if err != nil || !res.Built || !strings.Contains(res.NoKey, "--checksum") || len(r.tagged) != 0 || slices.Contains(w.builds()[0], "--pull") {
+	if err != nil || !res.Built || !strings.Contains(res.NoKey, "--checksum") || len(r.tagged) != 0 || slices.Contains(w.builds()[0], "--pull=true") {
 		t.Errorf("%+v, %v, %q", res, err, r.tagged)
+	}
+}
+
+func TestRun_WhatCannotBeLookedIntoHasNoKey(t *testing.T) {
+	for want, apply := range map[string]func(*Options){
+		"the builder fetches": func(o *Options) { o.Context = "https://github.com/acme/shop.git" },
+		"build-contexts":      func(o *Options) { o.Features.BuildContexts = []string{"base=docker-image://alpine:3"} },
+	} {
+		w := newWorld(t)
+		w.buildx = true
+		o := options(t, w)
+		apply(&o)
+		if res, err := Run(t.Context(), o); err != nil || !res.Built || !strings.Contains(res.NoKey, want) {
+			t.Errorf("%+v, %v, want %q", res, err, want)
+		}
 	}
 }
 

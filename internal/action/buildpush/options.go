@@ -15,6 +15,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/imagetag"
 	"github.com/buenhyden/hy-home/internal/registry"
 	"github.com/buenhyden/hy-home/internal/run"
+	"github.com/buenhyden/hy-home/internal/signature"
 )
 
 // Options say what to build and where it goes.
@@ -32,6 +33,8 @@ type Options struct {
 	Levels      []string       // of the annotations; none: no annotation but those of Annotations, at the manifest
 	Features    builder.Features
 	Push        bool
+	Merge       []string             // images that are there, by digest or reference, to become one index: nothing is built
+	Sign        *signature.Options   // who signs; nil is nobody
 	Credentials registry.Credentials // zero: what Docker's configuration holds
 
 	Epoch              string // SOURCE_DATE_EPOCH: seconds; "" is the commit's date, [NoEpoch] leaves it out
@@ -58,6 +61,9 @@ const NoEpoch = "none"
 // Registry is what is asked of the registry.
 type Registry interface {
 	CheckPush(context.Context, registry.Repository) error
+	Digest(ctx context.Context, r registry.Repository, tagOrDigest string) (string, error)
 	Read(ctx context.Context, r registry.Repository, tagOrDigest string) (registry.Manifest, error)
 	Tag(ctx context.Context, r registry.Repository, digest string, tags []string) error
+	Attestations(ctx context.Context, r registry.Repository, tagOrDigest string) ([]registry.Attested, error)
+	Merge(ctx context.Context, r registry.Repository, parts []registry.Part, tags []string) (digest string, platforms []string, err error)
 }

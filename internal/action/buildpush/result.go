@@ -17,7 +17,8 @@ type Result struct {
 	Tags        []string // the version first
 	Labels      []string // of the image, as far as they are ours: name=value
 	Annotations []string // level:name=value
-	Built       bool     // false also when the registry had the same content
+	Built       bool     // false also when the registry had the same content, or images were merged
+	Merged      []string // the images that became one index
 	Digest      string   // of the manifest in the registry; "" when not pushed
 	ImageID     string   // the engine's own
 	Metadata    []byte   // what buildx tells of the build, JSON; nil of other tools
@@ -26,6 +27,7 @@ type Result struct {
 	NoKey       string // why Content is empty
 	Source      Source
 	Tool        builder.Tool
+	SignedBy    string // "" when nobody did
 	Warnings    []string
 	steps       []step
 	log         []buildlog.Step

@@ -40,10 +40,12 @@ func (r Result) Report(err error) report.Report {
 	fact("content", r.Content.Value)
 	fact("no content key", r.NoKey)
 	fact("commit", r.Source.Revision)
-	if r.Digest != "" && !r.Built {
+	if r.Digest != "" && !r.Built && len(r.Merged) == 0 {
 		fact("built of commit", r.Manifest.Labels["org.opencontainers.image.revision"])
 	}
 	fact("source", r.Source.URL)
+	fact("merged", strings.Join(r.Merged, ", "))
+	fact("signed by", r.SignedBy)
 	if r.Tool.Mode != "" {
 		fact("builder", r.Tool.String())
 	}
@@ -63,6 +65,8 @@ func (r Result) Report(err error) report.Report {
 
 func (r Result) verdict() string {
 	switch {
+	case r.Digest != "" && len(r.Merged) > 0:
+		return fmt.Sprintf("Merged %d images into %s.", len(r.Merged), r.Ref())
 	case r.Digest != "" && !r.Built:
 		return "Not built: the registry has this content already, and " + r.Ref() + " is a name of it now."
 	case r.Digest != "":

@@ -1,0 +1,177 @@
+// Command benchbuild builds and pushes the same image in turns by docker build and
+// docker push, by docker buildx build --push, and by build-push, on the engine of the
+// test bed. It prints the medians side by side, with what build-push takes in relation.
+//
+// Cold is a context that no cache has seen; cached is one that was built before, under
+// a new tag; unchanged is one that the registry has, where build-push need not build.
+//
+// Usage: benchbuild [-out DIR] [-repeat N]
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/buenhyden/hy-home/internal/builder"
+	"github.com/buenhyden/hy-home/internal/registry"
+	"github.com/buenhyden/hy-home/internal/run"
+	"github.com/buenhyden/hy-home/testbed/internal/host"
+)
+
+func main() {
+	out := flag.String("out", "out/bench-build", "directory for the binary and the contexts")
+	repeat := flag.Int("repeat", 5, "how many times each way is measured")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := bench(ctx, *out, *repeat); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+// repository is what all ways push to, each under tags of its own.
+const repository = host.RegistryHost + "/bench/build"
+
+// benchmark is one run of the program.
+type benchmark struct {
+	out, hyaction string
+	tool          builder.Tool
+	reuses        bool // this hyaction knows not to build at all
+	runner        run.Exec
+	took          map[string][]time.Duration // by kind and way
+	n             int                        // of tags and contexts made
+}
+
+func bench(ctx context.Context, out string, repeat int) error {
+	out, err := filepath.Abs(out)
+	if err != nil {
+		return err
+	}
+	b := &benchmark{out: out, hyaction: filepath.Join(out, "hyaction"), took: map[string][]time.Duration{}}
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	defer b.clean(context.WithoutCancel(ctx))
+	if err := b.build(ctx, repeat); err != nil {
+		return err
+	}
+	if err := b.small(ctx); err != nil {
+		return err
+	}
+	b.report()
+	return nil
+}
+
+func (b *benchmark) prepare(ctx context.Context) (err error) {
+	fmt.Println("building hyaction")
+	if err := errors.Join(
+		b.command(ctx, "go", "run", "./testbed", "up", "engine"),
+		b.command(ctx, "go", "build", "-ldflags", "-s -w", "-o", b.hyaction, "./cmd/hyaction"),
+	); err != nil {
+		return err
+	}
+	if err := b.plugin(); err != nil {
+		return err
+	}
+	if b.tool, err = builder.Find(ctx, b.runner, builder.Search{Commands: builder.Candidates(os.Getenv("PATH"))}); err != nil {
+		return err
+	}
+	help, err := b.runner.Run(ctx, run.Cmd{Name: b.hyaction, Args: []string{"build-push", "--help"}})
+	b.reuses = strings.Contains(help.Stdout, "--always-build")
+	return err
+}
+
+// build measures the ways in turns, so that what else the machine does meets all.
+func (b *benchmark) build(ctx context.Context, repeat int) error {
+	ways := b.ways()
+	for i := range repeat {
+		for k := range ways {
+			w := ways[(i+k)%len(ways)] // none is always the first
+			dir, err := b.fresh()
+			if err != nil {
+				return err
+			}
+			for _, kind := range []string{"cold", "cached"} {
+				if err := b.measure(kind, w.name, func() error { return w.do(ctx, dir, b.tag()) }); err != nil {
+					return err
+				}
+			}
+			if w.name != "build-push" || !b.reuses {
+				continue
+			}
+			// Known to the registry by its content, and under no tag but that.
+			if err := b.buildPush(ctx, dir, b.tag(), false); err != nil {
+				return err
+			}
+			if err := b.measure("unchanged", w.name, func() error { return b.buildPush(ctx, dir, b.tag(), false) }); err != nil {
+				return err
+			}
+		}
+		fmt.Printf("%d of %d\n", i+1, repeat)
+	}
+	return nil
+}
+
+// small measures what build-push adds: its start, and the question for the permission.
+func (b *benchmark) small(ctx context.Context) error {
+	repo, err := registry.ParseRepository("image", repository)
+	if err != nil {
+		return err
+	}
+	for range 10 {
+		if err := errors.Join(
+			b.measure("start", "build-push", func() error { return b.command(ctx, b.hyaction, "version") }),
+			b.measure("permission", "build-push", func() error { return registry.Client{}.CheckPush(ctx, repo) }),
+		); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *benchmark) measure(kind, name string, do func() error) error {
+	start := time.Now()
+	if err := do(); err != nil {
+		return fmt.Errorf("%s, %s: %w", kind, name, err)
+	}
+	key := kind + " " + name
+	b.took[key] = append(b.took[key], time.Since(start))
+	return nil
+}
+
+func (b *benchmark) docker(ctx context.Context, args ...string) error {
+	env := []string(nil)
+	if b.tool.Mode == builder.BuildKit {
+		env = append(env, "DOCKER_BUILDKIT=1")
+	}
+	_, err := b.runner.Run(ctx, run.Cmd{Name: b.tool.CLI, Args: args, Env: env})
+	return err
+}
+
+func (b *benchmark) command(ctx context.Context, name string, args ...string) error {
+	_, err := b.runner.Run(ctx, run.Cmd{Name: name, Args: args})
+	return err
+}
+
+// clean removes the images of this run from the engine; the registry is the bed's.
+func (b *benchmark) clean(ctx context.Context) {
+	images, err := b.runner.Run(ctx, run.Cmd{Name: b.tool.CLI, Args: []string{"images", "--quiet", repository}})
+	if ids := strings.Fields(images.Stdout); err == nil && len(ids) > 0 {
+		slices.Sort(ids)
+		_ = b.docker(ctx, append([]string{"rmi", "--force"}, slices.Compact(ids)...)...)
+	}
+	dirs, _ := filepath.Glob(filepath.Join(b.out, "context-*")) // the pattern is a good one
+	for _, dir := range dirs {
+		_ = os.RemoveAll(dir)
+	}
+}
