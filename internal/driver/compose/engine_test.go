@@ -155,6 +155,48 @@ services:
 	}
 }
 
+// A run that finds a service busy with itself, as PostgreSQL is after a fail-over,
+// waits for it and has changed nothing.
+func TestEngine_WaitingIsNoChange(t *testing.T) {
+	d, cli := onEngine(t, redisImage)
+	c := catalog.Component{
+		Name: "busy",
+		Files: fstest.MapFS{"compose.yaml": {Data: []byte(`
+services:
+  server:
+    image: docker.io/library/redis:7.0.15
+    command: [sh, -c, "echo done >/tmp/state; exec sleep 600"]
+    restart: unless-stopped
+    network_mode: none
+    stop_grace_period: 0s
+`)}},
+		Ready: []catalog.Probe{{Exec: &catalog.ExecProbe{Services: []string{"server"}, Command: []string{"cat", "/tmp/state"}, Expect: []string{"done"}}}},
+	}
+	e := platform(t, d, c)
+	ctx := within(t, time.Minute)
+	if got, err := d.Apply(ctx, c, e); err != nil || got != engine.Created {
+		t.Fatalf("got %s, %v", got, err)
+	}
+	cs, err := containers(ctx, cli, ProjectName(e.Name, c.Name))
+	if err != nil || len(cs) != 1 {
+		t.Fatalf("%d containers, %v", len(cs), err)
+	}
+	run := func(script string) {
+		t.Helper()
+		made, err := cli.ContainerExecCreate(ctx, cs[0].id, container.ExecOptions{Cmd: []string{"sh", "-c", script}})
+		if err == nil {
+			err = cli.ContainerExecStart(ctx, made.ID, container.ExecStartOptions{Detach: true})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	run("echo busy >/tmp/state; sleep 3; echo done >/tmp/state")
+	if got, err := d.Apply(ctx, c, e); err != nil || got != engine.Unchanged {
+		t.Errorf("after a wait: got %s, %v", got, err)
+	}
+}
+
 var forced = container.RemoveOptions{Force: true}
 
 func platformFilter(name string) filters.Args {
