@@ -117,6 +117,7 @@ func testRedisCluster(t *testing.T, c catalog.Component, nodes int) {
 		t.Fatal(err)
 	}
 	apply(engine.Configured)
+	testAllAtOnce(ctx, t, d, cli, c, e, apply)
 
 	if out, err := d.Remove(ctx, c, e); err != nil || out != engine.Removed {
 		t.Fatalf("remove: %s, %v", out, err)
@@ -128,6 +129,36 @@ func testRedisCluster(t *testing.T, c catalog.Component, nodes int) {
 	if err != nil || len(left.Volumes) > 0 {
 		t.Errorf("volumes left: %d, %v", len(left.Volumes), err)
 	}
+}
+
+// Nodes that are all made again may have other addresses, by which alone they know
+// each other. They find together again, with what they hold.
+func testAllAtOnce(ctx context.Context, t *testing.T, d *Driver, cli *client.Client, c catalog.Component, e engine.Env, apply func(engine.Outcome)) {
+	t.Helper()
+	nodes := func() []state {
+		cs, err := containers(ctx, cli, ProjectName(e.Name, c.Name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cs
+	}
+	says := func(command, want string) {
+		t.Helper()
+		script := "REDISCLI_AUTH=$(cat /run/secrets/redis-password) redis-cli -c " + command
+		probe := catalog.Probe{Exec: &catalog.ExecProbe{Services: []string{"redis-node-1"}, Command: []string{"sh", "-c", script}, Expect: []string{want}}}
+		if err := check(ctx, cli, c, e, probe, nodes()); err != nil {
+			t.Error(err)
+		}
+	}
+	says("set kept yes", "OK")
+	for _, s := range nodes() {
+		if err := cli.ContainerRemove(ctx, s.id, forced); err != nil {
+			t.Fatal(err)
+		}
+	}
+	apply(engine.Created)
+	says("get kept", "yes")
+	apply(engine.Unchanged)
 }
 
 // A container that cannot work must fail the run at once, with its own words.
