@@ -2,7 +2,7 @@
 // real, from Debian packages and Go modules alone: no container registry needs to
 // be in reach.
 //
-//	go run ./testbed up [plain|engine|data|kind]   build what is missing, start what is not running
+//	go run ./testbed up [plain|engine|data|charts|kind]   build what is missing, start what is not running
 //	go run ./testbed down [--purge]                stop what up started; --purge also empties the cache
 //	go run ./testbed status                        what is there
 //
@@ -61,7 +61,7 @@ func keepDescriptors() {
 	}
 }
 
-const usage = "usage: testbed up [plain|engine|data|kind] | down [--purge] | status"
+const usage = "usage: testbed up [plain|engine|data|charts|kind] | down [--purge] | status"
 
 func testbed(ctx context.Context, args []string, out io.Writer) error {
 	command, rest := "", args

@@ -121,7 +121,7 @@ func TestConformance_SizesOfferTheSame(t *testing.T) {
 	each(t, func(t *testing.T, c Component) {
 		base, _ := cat.Component(c.Name)
 		if got, want := offers(c), offers(base); got != want {
-			t.Errorf("it offers %s, at its own size %s", got, want)
+			t.Fatalf("it offers %s, at its own size %s", got, want)
 		}
 		for i, e := range base.Expose {
 			if e.Clustered {

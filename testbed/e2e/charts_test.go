@@ -9,10 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/buenhyden/hy-home/internal/testkit"
 	"github.com/buenhyden/hy-home/testbed/internal/host"
 	"github.com/buenhyden/hy-home/testbed/internal/node"
 )
@@ -49,18 +51,31 @@ const older = `controller: {livenessProbe: {enabled: false}, readinessProbe: {en
 speaker: {livenessProbe: {enabled: false}, readinessProbe: {enabled: false}, startupProbe: {enabled: false}}
 `
 
+// chosen are the components that run through charts, and of the data tier what the
+// cluster's Prometheus is to see.
+const chosen = "+metrics-server +metallb-pool +cert-manager-issuers +local-path +sealed-secrets +redis-exporter +postgres-exporter " +
+	"+infra-bridge +faceless-stack +faceless-metrics"
+
 // charts runs upstream's own charts with the catalog's values, but for [older]; the
 // images under their names are built from source. What the components' probes saw
 // is seen once more from outside, as a user sees it.
 func (p *platform) charts(t *testing.T) {
 	dir := chartDirectory(t)
+	for _, level := range []string{"data", "charts"} {
+		p.command(t, "go", "run", "./testbed", "up", level)
+	}
+	certificate, private := testkit.SealingKey(t)
+	key := filepath.Join(t.TempDir(), "key.pem")
+	if err := os.WriteFile(key, slices.Concat(certificate, private), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	values := t.TempDir()
 	if err := os.WriteFile(filepath.Join(values, "metallb.yaml"), []byte(older), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	args := []string{
-		"setup-platform", "--name", chartsPlatform, "--profile", "bare", "--components", "+metrics-server +metallb-pool +cert-manager-issuers",
-		"--chart-dir", dir, "--values-dir", values, "--node-image", node.Name, "--registry-mirror", host.Mirror, "--lock-file", "off",
+		"setup-platform", "--name", chartsPlatform, "--profile", "bare", "--components", chosen, "--catalog-dir", p.faceless(t, values),
+		"--sealed-secrets-key-file", key, "--chart-dir", dir, "--values-dir", values, "--node-image", node.Name, "--registry-mirror", host.Mirror, "--lock-file", "off",
 	}
 	p.hyaction(t, "platform", "down", "--name", chartsPlatform) // of a run that was killed
 	t.Cleanup(func() {
@@ -76,11 +91,13 @@ func (p *platform) charts(t *testing.T) {
 	if out := p.hyaction(t, args...); !strings.Contains(out, "\nchanged=false\n") {
 		t.Errorf("a second run changed something:\n%s", out)
 	}
-	p.inCharts(t, "sh", "-c", "cat <<'END' | kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f -\n"+asked+"END")
+	p.apply(t, asked)
 
 	t.Run("MetricsServer_MeasuresNodesAndPods", p.measured)
 	t.Run("MetalLB_GivesAnAddressThatTheHostOpens", p.opened)
 	t.Run("CertManager_IssuesWhatTheAuthoritySigned", p.issued)
+	t.Run("SealedSecrets_OpensWhatWasSealedForTheGivenKey", func(t *testing.T) { p.opensSealed(t, string(certificate)) })
+	t.Run("Prometheus_SeesTheClusterAndTheDataTier", p.seen)
 }
 
 // chartDirectory is where packaged charts lie: HYACTION_CHART_DIR, or a directory
@@ -102,10 +119,17 @@ func (p *platform) inCharts(t *testing.T, command ...string) string {
 	return p.command(t, "docker", append([]string{"exec", chartsPlatform + "-control-plane"}, command...)...)
 }
 
+// apply hands objects to the API server.
+func (p *platform) apply(t *testing.T, objects string) {
+	t.Helper()
+	p.inCharts(t, "sh", "-c", "cat <<'END' | kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f -\n"+objects+"\nEND")
+}
+
 // get asks the API server for a path until the answer is what is waited for.
 func (p *platform) get(t *testing.T, path string, into any, arrived func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Second) {
+	const within = 2 * time.Minute // discovery and scraping take up to 45 s, on a machine that is idle
+	for deadline := time.Now().Add(within); ; time.Sleep(time.Second) {
 		answer := p.inCharts(t, "kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "get", "--raw", path)
 		if err := json.Unmarshal([]byte(answer), into); err != nil {
 			t.Fatalf("%s: %v\n%s", path, err, answer)
@@ -114,7 +138,7 @@ func (p *platform) get(t *testing.T, path string, into any, arrived func() bool)
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s answers after a minute:\n%s", path, answer)
+			t.Fatalf("%s answers after %s:\n%s", path, within, answer)
 		}
 	}
 }

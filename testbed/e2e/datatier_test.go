@@ -25,8 +25,8 @@ machine: {cpu: "2", memory: 4Gi, disk: 14Gi}
 components: [infra-net, postgres, platform-databases, postgres-exporter, redis-cluster, redis-exporter]
 `
 
-// dataTier sets the data services up small and then with their replicas; with
-// HY_FAILOVER=1 it kills who leads and finds that nothing is lost that was acknowledged.
+// dataTier sets the data services up small and then with their replicas, kills who
+// leads and finds that nothing is lost that was acknowledged.
 func (p *platform) dataTier(t *testing.T) {
 	p.command(t, "go", "run", "./testbed", "up", "data")
 	p.hyaction(t, "platform", "down")
@@ -40,25 +40,18 @@ func (p *platform) dataTier(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := &dataTier{platform: p, args: []string{"setup-platform", "--profile", "data-tier", "--catalog-dir", dir, "--state-dir", filepath.Join(dir, "state"), "--lock-file", "off"}}
-	type part struct {
+	for _, part := range []struct {
 		name string
 		run  func(*testing.T)
-	}
-	parts := []part{
+	}{
 		{"Slim_Runs", d.slim},
 		{"HA_StartsFromWhatSlimHolds", d.ha},
 		{"Prometheus_SeesEveryNode", d.scraped},
-	}
-	// Not part of every run yet: on the bed another leads after 29 s, which is too
-	// near to the limit of 30 s, and clients cannot write for 35 s.
-	if os.Getenv("HY_FAILOVER") == "1" {
-		parts = append(parts,
-			part{"PostgresLeaderKilled_NoAcknowledgedRowIsLost", d.postgresFailover},
-			part{"RedisMasterKilled_ItsReplicaTakesOver", d.redisFailover})
-	} else {
-		t.Log("fail-over is not tested: HY_FAILOVER is not 1")
-	}
-	for _, part := range parts {
+		{"PostgresLeaderKilled_NoAcknowledgedRowIsLost", d.postgresFailover},
+		{"RedisMasterKilled_ItsReplicaTakesOver", d.redisFailover},
+		{"Valkey_GoesOnFromWhatRedisHolds", d.valkey},
+		{"ValkeyMasterKilled_ItsReplicaTakesOver", d.redisFailover},
+	} {
 		if !t.Run(part.name, part.run) {
 			break
 		}
@@ -69,26 +62,35 @@ func (p *platform) dataTier(t *testing.T) {
 
 type dataTier struct {
 	*platform
-	args []string
+	args  []string
+	sizes string
 }
 
-func (d *dataTier) setup(t *testing.T, sizes string) string {
+// setup brings the platform to the sizes that are chosen now.
+func (d *dataTier) setup(t *testing.T) string {
 	t.Helper()
-	return d.hyaction(t, append(d.args, "--sizes", sizes)...)
+	return d.hyaction(t, append(d.args, "--sizes", d.sizes)...)
+}
+
+// unchanged runs once more and finds all as it is.
+func (d *dataTier) unchanged(t *testing.T) {
+	t.Helper()
+	if out := d.setup(t); !strings.Contains(out, "\nchanged=false\n") {
+		t.Errorf("one more run changed something:\n%s", out)
+	}
 }
 
 func (d *dataTier) slim(t *testing.T) {
-	const sizes = "postgres=slim redis-cluster=slim"
-	d.setup(t, sizes)
-	if out := d.setup(t, sizes); !strings.Contains(out, "\nchanged=false\n") {
-		t.Errorf("a second run changed something:\n%s", out)
-	}
+	d.sizes = "postgres=slim redis-cluster=slim"
+	d.setup(t)
+	d.unchanged(t)
 	d.sql(t, "CREATE TABLE acknowledged (n bigint PRIMARY KEY); INSERT INTO acknowledged VALUES (-1)")
 }
 
 func (d *dataTier) ha(t *testing.T) {
+	d.sizes = "postgres=ha redis-cluster=ha"
 	start := time.Now()
-	d.setup(t, "postgres=ha redis-cluster=ha")
+	d.setup(t)
 	t.Logf("up after %s", time.Since(start).Round(time.Second))
 	if got := d.sql(t, "SELECT n FROM acknowledged"); got != "-1" {
 		t.Errorf("of the row that slim took there is %q", got)
@@ -105,7 +107,7 @@ func (d *dataTier) ha(t *testing.T) {
 	if out, err := status(); err == nil || !strings.Contains(out, "database n8n is missing") {
 		t.Errorf("a database is gone, and the status ends with %v:\n%s", err, out)
 	}
-	d.setup(t, "postgres=ha redis-cluster=ha")
+	d.setup(t)
 	if out, err := status(); err != nil {
 		t.Errorf("status: %v\n%s", err, out)
 	}

@@ -2,8 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -90,48 +88,4 @@ func (p *platform) objects(t *testing.T) string {
 	t.Helper()
 	const kinds = "namespaces,customresourcedefinitions,clusterroles,clusterrolebindings,deployments,daemonsets,services,configmaps,secrets,serviceaccounts,roles,rolebindings"
 	return p.kubectl(t, "get", kinds, "--all-namespaces", "--no-headers", "--output", `custom-columns=K:.kind,NS:.metadata.namespace,N:.metadata.name,L:.metadata.labels`)
-}
-
-// external gives a platform in the existing cluster a data service that no driver
-// of ours has started, and has a pod speak to it.
-func (p *platform) external(t *testing.T, kubeconfig string) {
-	const name, password = "stranger-redis", "theirs"
-	_ = exec.Command("docker", "rm", "--force", name).Run()
-	p.command(t, "docker", "run", "--detach", "--name", name, "--network", "kind", "redis:7.0.15",
-		"redis-server", "--cluster-enabled", "yes", "--requirepass", password, "--save", "")
-	t.Cleanup(func() { _ = exec.Command("docker", "rm", "--force", name).Run() })
-	address := strings.TrimSpace(p.command(t, "docker", "inspect", "--format", "{{.NetworkSettings.Networks.kind.IPAddress}}", name))
-	cli := []string{"exec", "--env", "REDISCLI_AUTH=" + password, name, "redis-cli", "cluster"}
-	p.command(t, "docker", append(cli, "addslotsrange", "0", "16383")...)
-
-	// As a user builds it from the Dockerfile, without the layers that need a registry.
-	image := host.RegistryHost + "/library/hyaction:e2e"
-	dir := t.TempDir()
-	write := func(file, text string) string {
-		path := filepath.Join(dir, file)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	write("Dockerfile", "FROM scratch\nCOPY hyaction /hyaction\n")
-	p.command(t, "cp", filepath.Join(p.out, "bin", "hyaction"), dir)
-	p.command(t, "docker", "build", "--quiet", "--tag", image, dir)
-	p.command(t, "docker", "push", "--quiet", image)
-
-	args := []string{
-		"setup-platform", "--name", "guest-three", "--profile", "testbed",
-		"--cluster", "existing", "--cluster-kubeconfig", kubeconfig, "--proof-image", "docker.io/library/hyaction:e2e",
-		"--data", "external", "--data-endpoints", write("endpoints.yaml", "endpoints: [{name: redis, hosts: ["+address+"]}]\n"),
-	}
-	out, err := exec.Command(filepath.Join(p.out, "bin", "hyaction"), args...).CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "data-secrets has no redis-password") {
-		t.Errorf("without the password it ended with %v:\n%s", err, out)
-	}
-	out2 := p.hyaction(t, append(args, "--data-secrets", write("secrets.yaml", "redis-password: "+password+"\n"))...)
-	if !strings.Contains(out2, address) || strings.Contains(out2, "redis-cluster-init") {
-		t.Errorf("the proof does not tell of %s:\n%s", address, out2)
-	}
-	p.hyaction(t, "platform", "status", "--name", "guest-three")
-	p.hyaction(t, "platform", "down", "--name", "guest-three")
 }

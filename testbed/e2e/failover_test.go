@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/redis/go-redis/v9"
 )
 
 // takeover is within what time somebody else must lead.
@@ -176,95 +175,5 @@ func (d *dataTier) postgresFailover(t *testing.T) {
 		}
 		got = strings.Replace(got, " true", " t", 1)
 	}
-	if out := d.setup(t, "postgres=ha redis-cluster=ha"); !strings.Contains(out, "\nchanged=false\n") {
-		t.Errorf("after that a run changed something:\n%s", out)
-	}
-}
-
-// redisFailover kills a master under two writers: one takes every answer for an
-// acknowledgement, the other waits for the replica too. Redis replicates after it
-// has answered: what the first one loses is told, the second may lose nothing.
-func (d *dataTier) redisFailover(t *testing.T) {
-	client := redis.NewClusterClient(&redis.ClusterOptions{
-		Addrs: []string{"redis-node-1:6379", "redis-node-2:6379", "redis-node-3:6379", "redis-node-4:6379", "redis-node-5:6379", "redis-node-6:6379"}, Password: d.secret(t, "redis-password"),
-		DialTimeout: time.Second, ReadTimeout: time.Second, MaxRedirects: 1,
-		Dialer: func(ctx context.Context, network, address string) (net.Conn, error) {
-			name, port, _ := net.SplitHostPort(address)
-			if ip := d.address(container("redis-cluster", name)); ip != "" {
-				name = ip
-			}
-			return (&net.Dialer{Timeout: time.Second}).DialContext(ctx, network, net.JoinHostPort(name, port))
-		},
-	})
-	defer client.Close()
-	const tag = "{acknowledged}"
-	master, err := client.MasterForKey(t.Context(), tag)
-	if err != nil {
-		t.Fatal(err)
-	}
-	old, _, _ := net.SplitHostPort(master.Options().Addr)
-	if !strings.HasPrefix(old, "redis-node-") {
-		t.Fatalf("clients are sent to %s, which is no name", old)
-	}
-	one, all := &writer{}, &writer{}
-	ctx, cancel := context.WithCancel(t.Context())
-	var beside sync.WaitGroup
-	beside.Go(func() {
-		one.run(ctx, func(ctx context.Context, n int) error {
-			return client.Set(ctx, tag+"one"+strconv.Itoa(n), n, 0).Err()
-		})
-	})
-	all.through(t, func(ctx context.Context, n int) error {
-		key := tag + "all" + strconv.Itoa(n)
-		node, err := client.MasterForKey(ctx, key)
-		if err != nil {
-			return err
-		}
-		c := node.Conn() // WAIT is for what was written on the same connection
-		defer c.Close()
-		if err := c.Set(ctx, key, n, 0).Err(); err != nil {
-			client.ReloadState(ctx)
-			return err
-		}
-		if copies, err := c.Wait(ctx, 1, 500*time.Millisecond).Result(); err != nil || copies < 1 {
-			return fmt.Errorf("%d replicas have it: %w", copies, err)
-		}
-		return nil
-	}, func() {
-		d.command(t, "docker", "kill", container("redis-cluster", old))
-		// From now on no replica is left that could be waited for: any write counts.
-		before := one.count()
-		for start := time.Now(); one.count() < before+50; time.Sleep(50 * time.Millisecond) {
-			if time.Since(start) > takeover {
-				t.Fatalf("no write to the slots of %s within %s", old, takeover)
-			}
-		}
-		d.command(t, "docker", "start", container("redis-cluster", old))
-	})
-	cancel()
-	beside.Wait()
-	lost := map[string]int{}
-	for name, w := range map[string]*writer{"one": one, "all": all} {
-		for _, n := range w.acknowledged {
-			if got, err := client.Get(t.Context(), tag+name+strconv.Itoa(n)).Int(); err != nil || got != n {
-				lost[name]++
-			}
-		}
-	}
-	t.Logf("%s was killed: no write for %.1f s; of %d that the master acknowledged %d are lost, of %d that its replica has %d",
-		old, one.gap.Seconds(), len(one.acknowledged), lost["one"], len(all.acknowledged), lost["all"])
-	if lost["all"] > 0 {
-		t.Errorf("%d writes are lost that a replica had", lost["all"])
-	}
-	if one.gap > takeover {
-		t.Errorf("clients could not write for %s", one.gap)
-	}
-	// The run waits until every node calls the cluster whole, with all six known.
-	if out := d.setup(t, "postgres=ha redis-cluster=ha"); !strings.Contains(out, "\nchanged=false\n") {
-		t.Errorf("after that a run changed something:\n%s", out)
-	}
-	role := d.command(t, "docker", "exec", container("redis-cluster", old), "sh", "-c", "REDISCLI_AUTH=$(cat /run/secrets/redis-password) redis-cli role")
-	if !strings.HasPrefix(role, "slave") {
-		t.Errorf("%s came back as\n%s", old, role)
-	}
+	d.unchanged(t)
 }

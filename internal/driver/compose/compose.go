@@ -133,6 +133,13 @@ func (d *Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env)
 	if len(before) == 0 {
 		return engine.Created, nil
 	}
+	after, err := containers(ctx, cli, project.Name)
+	if err != nil {
+		return "", err
+	}
+	if same(before, after) { // it was only waited for
+		return engine.Unchanged, nil
+	}
 	return engine.Configured, nil
 }
 

@@ -117,6 +117,7 @@ func testRedisCluster(t *testing.T, c catalog.Component, nodes int) {
 		t.Fatal(err)
 	}
 	apply(engine.Configured)
+	testAllAtOnce(ctx, t, d, cli, c, e, apply)
 
 	if out, err := d.Remove(ctx, c, e); err != nil || out != engine.Removed {
 		t.Fatalf("remove: %s, %v", out, err)
@@ -128,6 +129,36 @@ func testRedisCluster(t *testing.T, c catalog.Component, nodes int) {
 	if err != nil || len(left.Volumes) > 0 {
 		t.Errorf("volumes left: %d, %v", len(left.Volumes), err)
 	}
+}
+
+// Nodes that are all made again may have other addresses, by which alone they know
+// each other. They find together again, with what they hold.
+func testAllAtOnce(ctx context.Context, t *testing.T, d *Driver, cli *client.Client, c catalog.Component, e engine.Env, apply func(engine.Outcome)) {
+	t.Helper()
+	nodes := func() []state {
+		cs, err := containers(ctx, cli, ProjectName(e.Name, c.Name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cs
+	}
+	says := func(command, want string) {
+		t.Helper()
+		script := "REDISCLI_AUTH=$(cat /run/secrets/redis-password) redis-cli -c " + command
+		probe := catalog.Probe{Exec: &catalog.ExecProbe{Services: []string{"redis-node-1"}, Command: []string{"sh", "-c", script}, Expect: []string{want}}}
+		if err := check(ctx, cli, c, e, probe, nodes()); err != nil {
+			t.Error(err)
+		}
+	}
+	says("set kept yes", "OK")
+	for _, s := range nodes() {
+		if err := cli.ContainerRemove(ctx, s.id, forced); err != nil {
+			t.Fatal(err)
+		}
+	}
+	apply(engine.Created)
+	says("get kept", "yes")
+	apply(engine.Unchanged)
 }
 
 // A container that cannot work must fail the run at once, with its own words.
@@ -152,6 +183,48 @@ services:
 	}
 	if !strings.Contains(files["job.log"], "no such topic") || !strings.Contains(files["job.json"], `"ExitCode": 3`) {
 		t.Errorf("diagnostics %v", files)
+	}
+}
+
+// A run that finds a service busy with itself, as PostgreSQL is after a fail-over,
+// waits for it and has changed nothing.
+func TestEngine_WaitingIsNoChange(t *testing.T) {
+	d, cli := onEngine(t, redisImage)
+	c := catalog.Component{
+		Name: "busy",
+		Files: fstest.MapFS{"compose.yaml": {Data: []byte(`
+services:
+  server:
+    image: docker.io/library/redis:7.0.15
+    command: [sh, -c, "echo done >/tmp/state; exec sleep 600"]
+    restart: unless-stopped
+    network_mode: none
+    stop_grace_period: 0s
+`)}},
+		Ready: []catalog.Probe{{Exec: &catalog.ExecProbe{Services: []string{"server"}, Command: []string{"cat", "/tmp/state"}, Expect: []string{"done"}}}},
+	}
+	e := platform(t, d, c)
+	ctx := within(t, time.Minute)
+	if got, err := d.Apply(ctx, c, e); err != nil || got != engine.Created {
+		t.Fatalf("got %s, %v", got, err)
+	}
+	cs, err := containers(ctx, cli, ProjectName(e.Name, c.Name))
+	if err != nil || len(cs) != 1 {
+		t.Fatalf("%d containers, %v", len(cs), err)
+	}
+	run := func(script string) {
+		t.Helper()
+		made, err := cli.ContainerExecCreate(ctx, cs[0].id, container.ExecOptions{Cmd: []string{"sh", "-c", script}})
+		if err == nil {
+			err = cli.ContainerExecStart(ctx, made.ID, container.ExecStartOptions{Detach: true})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	run("echo busy >/tmp/state; sleep 3; echo done >/tmp/state")
+	if got, err := d.Apply(ctx, c, e); err != nil || got != engine.Unchanged {
+		t.Errorf("after a wait: got %s, %v", got, err)
 	}
 }
 

@@ -160,6 +160,11 @@ func asWanted(project *types.Project, cs []state) bool {
 	return true
 }
 
+// same reports that no container was made, started or taken away in between.
+func same(before, after []state) bool {
+	return slices.EqualFunc(before, after, func(a, b state) bool { return a.id == b.id && a.started.Equal(b.started) })
+}
+
 // size is how many containers a project has.
 func size(project *types.Project) int {
 	n := 0

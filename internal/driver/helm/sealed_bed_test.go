@@ -3,13 +3,7 @@ package helm
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net/url"
 	"os"
 	"os/exec"
@@ -27,29 +21,15 @@ import (
 	"github.com/buenhyden/hy-home/internal/catalog"
 	hyengine "github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/sealed"
+	"github.com/buenhyden/hy-home/internal/testkit"
 	"github.com/buenhyden/hy-home/testbed/plain/plaintest"
 )
 
 // sealingKey is a key as somebody keeps it for clusters to come.
 func sealingKey(t *testing.T) sealed.Key {
 	t.Helper()
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "sealed-secret"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := slices.Concat(
-		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private)}),
-	)
-	keys, err := sealed.Parse(text)
+	certificate, private := testkit.SealingKey(t)
+	keys, err := sealed.Parse(slices.Concat(certificate, private))
 	if err != nil || len(keys) != 1 {
 		t.Fatalf("%d keys, %v", len(keys), err)
 	}
@@ -139,7 +119,7 @@ func TestBed_SealedFilesOpenInAFreshCluster(t *testing.T) {
 	})
 	opens := func(key sealed.Key, name string) {
 		t.Helper()
-		bed.Apply(t, apps, seal(t, kubeseal, key, apps, name))
+		bed.Apply(t, apps, testkit.Seal(t, kubeseal, key.Certificate, apps, name))
 		plaintest.Until(t, 30*time.Second, func(ctx context.Context) error {
 			secret, err := client.CoreV1().Secrets(apps).Get(ctx, name, metav1.GetOptions{})
 			if err != nil {
@@ -200,26 +180,4 @@ func startController(t *testing.T, program string, bed *plaintest.Bed, client ku
 		_ = cmd.Wait() // it was killed
 	})
 	return said
-}
-
-// seal does what a user does with the certificate alone.
-func seal(t *testing.T, program string, key sealed.Key, namespace, name string) string {
-	t.Helper()
-	certificate := filepath.Join(t.TempDir(), "tls.crt")
-	if err := os.WriteFile(certificate, []byte(key.Certificate), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), program, "--cert", certificate, "--format", "yaml")
-	cmd.Stdin = strings.NewReader(fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: %s, namespace: %s}\nstringData: {password: of %s}\n", name, namespace, name))
-	cmd.Env = []string{"HOME=" + t.TempDir()}
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("kubeseal: %v\n%s", err, stderr.String())
-	}
-	if strings.Contains(string(out), "of "+name) || !strings.Contains(string(out), "kind: SealedSecret") {
-		t.Fatalf("kubeseal has not sealed it:\n%s", out)
-	}
-	return string(out)
 }

@@ -24,17 +24,18 @@ type Level string
 const (
 	Plain  Level = "plain"
 	Engine Level = "engine"
-	Data   Level = "data" // engine, and the images of the data tier beside Redis
+	Data   Level = "data"   // engine, and the images of the data tier beside Redis
+	Charts Level = "charts" // engine, and the images of what runs through charts
 	Kind   Level = "kind"
 )
 
 // ParseLevel reads a level.
 func ParseLevel(s string) (Level, error) {
 	switch l := Level(s); l {
-	case Plain, Engine, Data, Kind:
+	case Plain, Engine, Data, Charts, Kind:
 		return l, nil
 	}
-	return "", exit.BadInputf("level %q: want plain, engine, data or kind", s)
+	return "", exit.BadInputf("level %q: want plain, engine, data, charts or kind", s)
 }
 
 // Bed is the test bed of this machine.

@@ -59,8 +59,9 @@ func TestUp_BuildsOnlyWhatALevelNeeds(t *testing.T) {
 	b := find(t, nil)
 	for level, want := range map[Level]struct{ has, lacks []string }{
 		Plain:  {[]string{"kubernetes", "kwok", "argo-rollouts", "plain"}, []string{"docker", "coredns", "image-node"}},
-		Engine: {[]string{"docker", "image-node", "fence", "registry", "push redis:7.0.15"}, []string{"kwok", "cluster", "plain", "image-spilo"}},
+		Engine: {[]string{"docker", "image-node", "fence", "registry", "push redis:7.0.15"}, []string{"kwok", "cluster", "plain", "image-spilo", "cert-manager"}},
 		Data:   {[]string{"docker", "image-node", "image-spilo", "load ghcr.io/zalando/spilo-17:4.0-p3"}, []string{"kwok", "cluster", "plain"}},
+		Charts: {[]string{"docker", "image-node", "prometheus", "push quay.io/prometheus/prometheus:v3.14.0-distroless"}, []string{"kwok", "cluster", "plain", "image-spilo"}},
 		Kind:   {[]string{"docker", "image-node", "fence", "registry", "hyaction", "cluster"}, []string{"kwok", "plain"}},
 	} {
 		needs := graph(t, b, level)

@@ -17,8 +17,8 @@ import (
 // contents is everything that can be built.
 type contents struct {
 	parts  map[string]*artifact.Artifact
-	images []imageOf
-	data   []imageOf // those that only the level data has
+	images []imageOf           // of every level with an engine
+	beyond map[Level][]imageOf // what a level has beside them
 }
 
 // imageOf is one image of the engine.
@@ -35,7 +35,7 @@ func plainParts() []string {
 }
 
 func (b *Bed) contents() (*contents, error) {
-	c := &contents{parts: map[string]*artifact.Artifact{}}
+	c := &contents{parts: map[string]*artifact.Artifact{}, beyond: map[Level][]imageOf{}}
 	for _, p := range parts.All() {
 		a, err := p.Artifact(b.runner, b.root)
 		if err != nil {
@@ -43,9 +43,9 @@ func (b *Bed) contents() (*contents, error) {
 		}
 		c.parts[p.Name] = a
 	}
-	nodeRoot := debian.Root(b.runner, "debian-node", debian.Minimal, node.Packages()...)
-	serviceRoot := debian.Root(b.runner, "debian-services", debian.Extract, services.Packages()...)
-	golangRoot := debian.Root(b.runner, "debian-golang", debian.Minimal, services.GolangPackages()...)
+	nodeRoot := debian.Root(b.runner, debian.Bookworm, "debian-node", debian.Minimal, node.Packages()...)
+	serviceRoot := debian.Root(b.runner, debian.Bookworm, "debian-services", debian.Extract, services.Packages()...)
+	golangRoot := debian.Root(b.runner, debian.Bookworm, "debian-golang", debian.Minimal, services.GolangPackages()...)
 	nodeImage, err := node.Image(b.runner, node.Inputs{
 		Debian: nodeRoot, Kubernetes: c.parts["kubernetes"], CoreDNS: c.parts["coredns"],
 		LocalPath: c.parts["local-path-provisioner"], Tools: c.parts["node-tools"],
@@ -72,22 +72,25 @@ func (b *Bed) contents() (*contents, error) {
 		{services.BuildKit, services.BuildKitImage(nodeRoot, c.parts["buildkit"], c.parts["node-tools"]), false},
 	}
 	data := services.Data(services.DataInputs{
-		Debian:        debian.Root(b.runner, "debian-data", debian.Extract, services.DataPackages()...),
-		Spilo:         debian.Root(b.runner, "debian-spilo", debian.Minimal, services.SpiloPackages()...),
+		Debian:        debian.Root(b.runner, debian.Trixie, "debian-data", debian.Extract, services.DataPackages()...),
+		Spilo:         debian.Root(b.runner, debian.Trixie, "debian-spilo", debian.Minimal, services.SpiloPackages()...),
 		Kubernetes:    c.parts["kubernetes"],
 		RedisExporter: c.parts["redis-exporter"],
 	})
 	for _, name := range slices.Sorted(maps.Keys(data)) {
-		c.data = append(c.data, imageOf{name, data[name], false})
+		c.beyond[Data] = append(c.beyond[Data], imageOf{name, data[name], false})
 	}
-	for _, part := range []string{"metrics-server", "metallb", "cert-manager"} {
+	for _, part := range services.ChartParts() {
 		images := services.OfCharts(c.parts[part])
 		for _, name := range slices.Sorted(maps.Keys(images)) {
-			c.images = append(c.images, imageOf{name, images[name], true})
+			c.beyond[Charts] = append(c.beyond[Charts], imageOf{name, images[name], true})
 		}
 	}
 	return c, nil
 }
+
+// of are the images of a level.
+func (c *contents) of(level Level) []imageOf { return slices.Concat(c.images, c.beyond[level]) }
 
 // publish links the programs of the parts that are built into BinDir, under
 // names that stay the same when the parts change.

@@ -78,17 +78,14 @@ func (b *Bed) plainNodes() ([]engine.Node, error) {
 	})), nil
 }
 
-// engineNodes is the graph of the levels engine, data and kind.
+// engineNodes is the graph of the levels engine, data, charts and kind.
 func (b *Bed) engineNodes(ctx context.Context, level Level) ([]engine.Node, error) {
 	c, err := b.contents()
 	if err != nil {
 		return nil, err
 	}
 	docker, _ := b.engine.Client(ctx) // none yet is fine: one is started below
-	missing := c.images
-	if level == Data {
-		missing = slices.Concat(c.images, c.data)
-	}
+	missing := c.of(level)
 	if b.upstream {
 		missing = []imageOf{{name: services.Registry}}
 	}
@@ -205,7 +202,7 @@ func (b *Bed) around(c *contents, level Level, missing []imageOf) []engine.Node 
 	}
 	nodes = append(nodes, step("registry", registryNeeds, b.withDocker(host.StartRegistry)))
 	if !b.upstream {
-		for _, i := range c.images {
+		for _, i := range c.of(level) {
 			if i.mirrored {
 				nodes = append(nodes, step("push "+i.name, after(i, "registry"), b.withDocker(func(ctx context.Context, c *client.Client, _ func(string)) (engine.Outcome, error) {
 					return host.PushImage(ctx, c, i.name)

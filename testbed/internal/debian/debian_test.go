@@ -173,26 +173,25 @@ func TestClosure_NamesTheMissingLibrary(t *testing.T) {
 	}
 }
 
-func TestSources_AreTheHostsOnlyOnTheSameSuite(t *testing.T) {
+func TestSources_AreTheHostsOfTheSuite(t *testing.T) {
 	dir := t.TempDir()
-	file := filepath.Join(dir, "sources.list")
 	release := filepath.Join(dir, "os-release")
 	write := func(name, text string) {
 		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	check := func(want []string) {
+	check := func(want string) {
 		t.Helper()
-		if got, err := hostSources(dir, release); !reflect.DeepEqual(got, want) || err != nil {
+		if got, err := hostSources(dir, release, Trixie); got != want || err != nil {
 			t.Errorf("hostSources = %q, %v, want %q", got, err, want)
 		}
 	}
-	check(nil)
-	write(release, "ID=debian\nVERSION_CODENAME="+Suite+"\n")
-	check(nil)
-	write(file, "deb http://mirror.example/debian "+Suite+" main\n")
-	check([]string{file})
+	check("")
+	write(release, "ID=debian\nVERSION_CODENAME=bookworm\n")
+	check("")
+	write(filepath.Join(dir, "sources.list"), "deb http://mirror.example/debian bookworm bookworm-updates main\n")
+	check("deb http://mirror.example/debian trixie trixie-updates main\n")
 	write(release, "ID=ubuntu\nVERSION_CODENAME=noble\n")
-	check(nil)
+	check("")
 }

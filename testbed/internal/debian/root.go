@@ -5,15 +5,22 @@ package debian
 import (
 	"context"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/buenhyden/hy-home/internal/run"
 	"github.com/buenhyden/hy-home/testbed/internal/artifact"
 )
 
-// Suite is the release of Debian that everything comes from. It is not the
-// newest on purpose: systemd 252 still boots on hosts with cgroup v1, where 256
-// needs a kernel argument and 258 does not boot at all.
-const Suite = "bookworm"
+// Releases of Debian.
+const (
+	// Bookworm is what nodes boot from. It is not the newest on purpose: systemd 252
+	// still boots on hosts with cgroup v1, where 256 needs a kernel argument and 258
+	// does not boot at all.
+	Bookworm = "bookworm"
+	// Trixie has what is nearest to the versions of the data tier; nothing of it boots.
+	Trixie = "trixie"
+)
 
 // tarName is the root's file in its artifact.
 const tarName = "root.tar"
@@ -25,9 +32,9 @@ const (
 )
 
 // Root is a file system of Debian packages as an artifact.
-func Root(runner run.Runner, name, variant string, packages ...string) *artifact.Artifact {
+func Root(runner run.Runner, suite, name, variant string, packages ...string) *artifact.Artifact {
 	var r artifact.Recipe
-	r.Words(Suite, variant).Words(packages...)
+	r.Words(suite, variant).Words(packages...)
 	args := []string{"--quiet", "--variant=" + variant}
 	for _, dir := range []string{"doc", "man", "locale", "info"} {
 		args = append(args, "--dpkgopt=path-exclude=/usr/share/"+dir+"/*")
@@ -39,22 +46,16 @@ func Root(runner run.Runner, name, variant string, packages ...string) *artifact
 		Name: name, Recipe: r.String(), Turn: "debian",
 		Make: func(ctx context.Context, dir string, _ func(*artifact.Artifact) string, progress func(string)) error {
 			progress("mmdebstrap: fetching and unpacking packages")
-			sources, err := sources()
+			cmd := run.Cmd{Name: "mmdebstrap", Args: append(slices.Clone(args), suite, filepath.Join(dir, tarName))}
+			sources, err := hostSources("/etc/apt", "/etc/os-release", suite)
 			if err != nil {
 				return err
 			}
-			_, err = runner.Run(ctx, run.Cmd{
-				Name: "mmdebstrap",
-				Args: append(append(args, Suite, filepath.Join(dir, tarName)), sources...),
-			})
+			if sources != "" {
+				cmd.Args, cmd.Stdin = append(cmd.Args, "-"), strings.NewReader(sources)
+			}
+			_, err = runner.Run(ctx, cmd)
 			return err
 		},
 	}
-}
-
-// sources are this machine's own lists of Debian archives, when it is a Debian
-// of the same suite: they name the mirror that is near, or that works at all.
-// Elsewhere mmdebstrap falls back to its own default mirror.
-func sources() ([]string, error) {
-	return hostSources("/etc/apt", "/etc/os-release")
 }

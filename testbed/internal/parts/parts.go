@@ -28,6 +28,7 @@ type Part struct {
 	Name     string // its directory
 	Programs []Program
 	Version  string // of Kubernetes, put into the programs; "" puts nothing
+	Tags     string // of the build, as the go command takes them
 	Trimmed  bool   // built with -trimpath, as it shares its packages with the main module and not with kubernetes
 }
 
@@ -57,9 +58,16 @@ func All() []Part {
 			{"metallb-controller", "go.universe.tf/metallb/controller"}, {"metallb-speaker", "go.universe.tf/metallb/speaker"},
 		}},
 		{Name: "sealed-secrets", Programs: []Program{
-			{"sealed-secrets-controller", "."}, {"kubeseal", "github.com/bitnami/sealed-secrets/cmd/kubeseal"},
+			{"sealed-secrets-controller", "."}, {"controller", "github.com/bitnami/sealed-secrets/cmd/controller"}, {"kubeseal", "github.com/bitnami/sealed-secrets/cmd/kubeseal"},
 		}, Trimmed: true},
 		{Name: "cert-manager", Programs: []Program{{"cert-manager", "."}}, Trimmed: true},
+		{Name: "prometheus", Programs: []Program{
+			{"prometheus", "github.com/prometheus/prometheus/cmd/prometheus"},
+			{"operator", "github.com/prometheus-operator/prometheus-operator/cmd/operator"},
+			{"prometheus-config-reloader", "github.com/prometheus-operator/prometheus-operator/cmd/prometheus-config-reloader"},
+			{"node_exporter", "github.com/prometheus/node_exporter"},
+			{"kube-state-metrics", "k8s.io/kube-state-metrics/v2"},
+		}, Trimmed: true, Tags: "remove_all_sd,enable_dns_sd,enable_kubernetes_sd"}, // discovery in clouds is half of it
 		{Name: "distribution", Programs: []Program{{"registry", "."}}},
 		{Name: "redis-exporter", Programs: []Program{{"redis_exporter", "github.com/oliver006/redis_exporter"}}},
 		{Name: "s3-server", Programs: []Program{{"s3-server", "."}}},
@@ -81,6 +89,9 @@ func (p Part) Artifact(runner run.Runner, root string) (*artifact.Artifact, erro
 	}
 	if p.Trimmed {
 		r.Words("trimmed")
+	}
+	if p.Tags != "" {
+		r.Words(p.Tags)
 	}
 	if err := r.Files(os.DirFS(dir), decides); err != nil {
 		return nil, fmt.Errorf("part %s: %w", p.Name, err)
@@ -125,7 +136,7 @@ func (p Part) build(ctx context.Context, runner run.Runner, dir, out string, pro
 		progress("go build " + program.Name)
 		_, err := runner.Run(ctx, run.Cmd{
 			Name: "go", Dir: dir, Env: env,
-			Args: []string{"build", "-ldflags", p.ldflags(), "-o", filepath.Join(out, program.Name), program.Package},
+			Args: []string{"build", "-tags", p.Tags, "-ldflags", p.ldflags(), "-o", filepath.Join(out, program.Name), program.Package},
 		})
 		if err != nil {
 			return err

@@ -2,7 +2,9 @@ package services
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"github.com/buenhyden/hy-home/testbed/internal/artifact"
 	"github.com/buenhyden/hy-home/testbed/internal/image"
@@ -32,7 +34,20 @@ var ofCharts = map[string][]program{
 		{"quay.io/jetstack/cert-manager-webhook:v1.21.1", "cert-manager", "/app/cmd/webhook/webhook", "1000"},
 		{"quay.io/jetstack/cert-manager-cainjector:v1.21.1", "cert-manager", "/app/cmd/cainjector/cainjector", "1000"},
 	},
+	"sealed-secrets": {
+		{"docker.io/bitnami/sealed-secrets-controller:0.40.0", "controller", "/usr/local/bin/controller", "1001"},
+	},
+	"prometheus": {
+		{"quay.io/prometheus/prometheus:v3.14.0-distroless", "prometheus", "/bin/prometheus", "65532"},
+		{"quay.io/prometheus-operator/prometheus-operator:v0.93.1", "operator", "/bin/operator", "65534"},
+		{"quay.io/prometheus-operator/prometheus-config-reloader:v0.93.1", "prometheus-config-reloader", "/bin/prometheus-config-reloader", "65534"},
+		{"quay.io/prometheus/node-exporter:v1.12.1-distroless", "node_exporter", "/bin/node_exporter", "65532"},
+		{"registry.k8s.io/kube-state-metrics/kube-state-metrics:v2.20.0", "kube-state-metrics", "/kube-state-metrics", "65534"},
+	},
 }
+
+// ChartParts are the parts whose programs run through charts.
+func ChartParts() []string { return slices.Sorted(maps.Keys(ofCharts)) }
 
 // OfCharts are the images of a part whose programs run through charts, by name.
 func OfCharts(part *artifact.Artifact) map[string]*artifact.Artifact {

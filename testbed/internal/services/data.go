@@ -14,22 +14,24 @@ import (
 // them is older where Debian's is, and Spilo's is a stand-in: Patroni, PostgreSQL
 // and an entrypoint that reads the variables which the catalog sets.
 const (
-	Spilo            = "ghcr.io/zalando/spilo-17:4.0-p3"               // Patroni 3.0.2, PostgreSQL 15
-	Etcd             = "quay.io/coreos/etcd:v3.6.5"                    // 3.6, with the etcdctl of 3.4
-	HAProxy          = "haproxy:3.2.22"                                // 2.6
-	PostgresExporter = "prometheuscommunity/postgres-exporter:v0.20.1" // 0.11.1
+	Spilo            = "ghcr.io/zalando/spilo-17:4.0-p3"               // Patroni 4.0.7, PostgreSQL 17
+	Etcd             = "quay.io/coreos/etcd:v3.6.5"                    // 3.6.4, with the etcdctl of 3.5
+	HAProxy          = "haproxy:3.2.22"                                // 3.0
+	PostgresExporter = "prometheuscommunity/postgres-exporter:v0.20.1" // 0.17.1
 	RedisExporter    = "oliver006/redis_exporter:v1.88.0"              // itself
+	Valkey           = "valkey/valkey:9.1.0"                           // 8.1.1
 )
 
-// DataPackages are the packages of the data tier's small images.
+// DataPackages are the packages of the data tier's small images. base-files brings
+// the links of a merged /usr, which nothing that is only unpacked asks for.
 func DataPackages() []string {
-	return []string{"haproxy", "bash", "etcd-client", "prometheus-postgres-exporter", "busybox"}
+	return []string{"base-files", "bash", "busybox", "etcd-client", "haproxy", "prometheus-postgres-exporter", "valkey-server", "valkey-tools"}
 }
 
 // SpiloPackages are those of the stand-in for Spilo, which is a whole Debian: Patroni
 // is Python.
 func SpiloPackages() []string {
-	return []string{"patroni", "python3-etcd", "postgresql-15", "etcd-server", "curl", "openssl"}
+	return []string{"patroni", "python3-etcd", "postgresql-17", "etcd-server", "curl", "openssl"}
 }
 
 // DataInputs are what the data tier's images are made from.
@@ -59,6 +61,13 @@ func Data(in DataInputs) map[string]*artifact.Artifact {
 			return t.Install(l, "/usr/bin/prometheus-postgres-exporter")
 		}),
 		RedisExporter: redisExporter(in.RedisExporter),
+		Valkey: fromDebian("image-valkey", in.Debian, image.Image{Names: []string{Valkey}, Config: image.Config{
+			Cmd: []string{"valkey-server"}, WorkingDir: "/data",
+		}}, func(t *debian.Tree, l *image.Layer) error {
+			l.Dir("/data", 0o777)
+			l.Link("/usr/bin/redis-cli", "valkey-cli") // as upstream's image has it
+			return t.Install(l, "/usr/bin/valkey-server", "/usr/bin/valkey-cli")
+		}),
 	}
 }
 
@@ -84,7 +93,7 @@ func spilo(root *artifact.Artifact) *artifact.Artifact {
 		}
 		defer t.Close()
 		return save(dir, a.Key(), i, func(l *image.Layer) error {
-			if err := whole(t, l, "/var/lib/postgresql/15/"); err != nil { // what Debian made of its own
+			if err := whole(t, l, "/var/lib/postgresql/17/"); err != nil { // what Debian made of its own
 				return err
 			}
 			l.Bytes("/launch.sh", 0o755, spiloLaunch)

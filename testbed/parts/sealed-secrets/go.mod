@@ -1,10 +1,13 @@
-// The controller of Sealed Secrets, which reads the keys it was given as it
-// starts, and kubeseal, which seals.
+// The controller of Sealed Secrets, which reads the keys it was given as it starts,
+// for pods and to run beside simulated ones, and kubeseal, which seals.
 module github.com/buenhyden/hy-home/testbed/parts/sealed-secrets
 
 go 1.26.8
 
-tool github.com/bitnami/sealed-secrets/cmd/kubeseal
+tool (
+	github.com/bitnami/sealed-secrets/cmd/controller
+	github.com/bitnami/sealed-secrets/cmd/kubeseal
+)
 
 require (
 	github.com/bitnami/sealed-secrets v0.40.0

@@ -80,7 +80,7 @@ config = {
         "listen": "*:" + pgport,
         "connect_address": env.get("PG_CONNECT_ADDRESS", name + ":" + pgport),
         "data_dir": home + "/pgdata/pgroot/data",
-        "bin_dir": "/usr/lib/postgresql/15/bin",
+        "bin_dir": "/usr/lib/postgresql/17/bin",
         "pgpass": "/run/postgresql/pgpass",
         "use_unix_socket": True,
         "parameters": {

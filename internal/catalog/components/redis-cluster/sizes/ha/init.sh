@@ -1,13 +1,16 @@
 #!/bin/sh
 # Joins the six nodes to one cluster, once. It looks at every node first:
 #
-#   whole     all slots, all nodes known everywhere, a replica for each master: nothing to do
+#   whole     all slots, all nodes known and reached everywhere, a replica for each
+#             master: nothing to do
 #   fresh     no node knows another or holds a slot: create the cluster
 #   partial   anything else, as an interrupted run leaves it: if no node holds a
 #             key, reset them all and create; if one does, stop and say so
 #
 # A cluster that was restarted is partial for some seconds, so it gets time to
-# become whole first. Only redis-cli, cat and sleep are used.
+# become whole first. Its nodes know each other by address: where all of them were
+# made again at once, they have to be told the new ones. Only redis-cli, cat and
+# sleep are used.
 set -eu
 
 nodes="redis-node-1 redis-node-2 redis-node-3 redis-node-4 redis-node-5 redis-node-6"
@@ -57,6 +60,10 @@ look() {
 		size=$(field "$info" cluster_size)
 		state=$(field "$info" cluster_state)
 		[ "$state $slots $known $size" = "ok 16384 6 3" ] || whole=0
+		# For some seconds a node goes on to count on those that it cannot reach.
+		case $(ask "$node" cluster nodes) in
+		*fail* | *noaddr* | *handshake* | *disconnected*) whole=0 ;;
+		esac
 		[ "$slots $known" = "0 1" ] || fresh=0
 	done
 	if [ "$whole" = 1 ] && [ "$(replicas)" = 3 ]; then
@@ -86,6 +93,16 @@ address() {
 	echo "${info%:*}" | { read -r laddr _; echo "${laddr%%:*}"; }
 }
 
+# meet tells every node where each other one is now.
+meet() {
+	for other in $nodes; do
+		at=$(address "$other")
+		for node in $nodes; do
+			[ "$node" = "$other" ] || ask "$node" cluster meet "$at" 6379 >/dev/null
+		done
+	done
+}
+
 create() {
 	targets=
 	for node in $nodes; do
@@ -112,8 +129,9 @@ reset() {
 wait_for_all
 state=$(look)
 tries=0
-while [ "$state" = partial ] && [ "$tries" -lt 20 ]; do
+while [ "$state" = partial ] && [ "$tries" -lt 60 ]; do
 	tries=$((tries + 1))
+	[ "$tries" != 4 ] || meet # before they call each other failed, which is after 5 s
 	sleep 0.5
 	state=$(look)
 done
