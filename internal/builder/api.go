@@ -86,15 +86,17 @@ func ended(ctx context.Context, err error) error {
 
 func (b *build) apiOptions() (dockerbuild.ImageBuildOptions, error) {
 	o := b.o
-	auth, err := b.auth(o.Refs[0])
-	if err != nil {
-		return dockerbuild.ImageBuildOptions{}, err
-	}
 	opts := dockerbuild.ImageBuildOptions{
 		Version: dockerbuild.BuilderV1, Tags: o.Refs, Target: o.Target, NoCache: o.NoCache, PullParent: o.Pull,
 		Remove: true, ForceRemove: true, NetworkMode: o.Network, CgroupParent: o.CgroupParent, ExtraHosts: o.AddHosts,
 		BuildArgs: map[string]*string{}, Labels: map[string]string{}, Dockerfile: o.File,
-		AuthConfigs: map[string]registry.AuthConfig{auth.ServerAddress: auth},
+	}
+	if len(o.Refs) > 0 {
+		auth, err := b.auth(o.Refs[0])
+		if err != nil {
+			return opts, err
+		}
+		opts.AuthConfigs = map[string]registry.AuthConfig{auth.ServerAddress: auth}
 	}
 	for _, arg := range o.BuildArgs {
 		name, value, _ := strings.Cut(arg, "=")
@@ -105,9 +107,11 @@ func (b *build) apiOptions() (dockerbuild.ImageBuildOptions, error) {
 		opts.Labels[name] = value
 	}
 	if o.ShmSize != "" {
-		if opts.ShmSize, err = units.RAMInBytes(o.ShmSize); err != nil {
+		size, err := units.RAMInBytes(o.ShmSize)
+		if err != nil {
 			return opts, fmt.Errorf("input shm-size: %w", err)
 		}
+		opts.ShmSize = size
 	}
 	for _, u := range o.Ulimits {
 		limit, err := units.ParseUlimit(u)

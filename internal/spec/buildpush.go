@@ -64,7 +64,7 @@ var BuildPush = Action{
 		{Name: "tags", Description: "Full references by tag, one per line."},
 		{Name: "labels", Description: "Labels of the image as name=value, one per line."},
 		{Name: "annotations", Description: "Annotations as level:name=value, one per line."},
-		{Name: "built", Description: "true if the image was built, false if the registry had the same content and was given the tags alone."},
+		{Name: "built", Description: "true if the image was built, false if the registry had the same content and was given the tags alone, or images were merged."},
 		{Name: "content-key", Description: "Name of the content, 64 hexadecimal digits; the image carries the tag content-<key>. Empty if there is none, or nothing was pushed."},
 		{Name: "size", Description: "Bytes that a machine pulls: configuration and layers, compressed, of the first platform. Empty if it was not pushed."},
 		{Name: "metadata", Description: "What buildx tells of the build, as JSON. Empty without buildx, or if nothing was built."},
