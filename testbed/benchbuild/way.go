@@ -13,6 +13,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/builder"
 	"github.com/buenhyden/hy-home/internal/run"
 	"github.com/buenhyden/hy-home/testbed/internal/bed"
+	"github.com/buenhyden/hy-home/testbed/internal/host"
 	"github.com/buenhyden/hy-home/testbed/internal/services"
 )
 
@@ -73,7 +74,7 @@ func (b *benchmark) fresh() (string, error) {
 	b.n++
 	dir := filepath.Join(b.out, fmt.Sprintf("context-%d", b.n))
 	seed := fmt.Sprint(time.Now().UnixNano())
-	dockerfile := "FROM " + services.Redis + "\nCOPY seed /seed\nRUN head -c 33554432 /dev/urandom > /noise\nRUN sha256sum /noise > /sum\n"
+	dockerfile := "FROM " + host.RegistryHost + "/library/" + services.Redis + "\nCOPY seed /seed\nRUN head -c 33554432 /dev/urandom > /noise\nRUN sha256sum /noise > /sum\n"
 	return dir, errors.Join(
 		os.MkdirAll(dir, 0o755),
 		os.WriteFile(filepath.Join(dir, "seed"), []byte(seed), 0o644),

@@ -129,15 +129,7 @@ func TestRun_Signs(t *testing.T) {
 	cosigned(t, w)
 	t.Setenv("HOME", t.TempDir())
 	w.pushed = both(t, o)
-	dir := t.TempDir()
-	if _, err := w.Run(t.Context(), run.Cmd{Name: "cosign", Args: []string{"generate-key-pair"}, Dir: dir, Env: []string{"COSIGN_PASSWORD=pw"}}); err != nil {
-		t.Fatal(err)
-	}
-	key, err := os.ReadFile(dir + "/cosign.key")
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Sign = &signature.Options{Key: string(key), Password: "pw"}
+	o.Sign = signer(t, w)
 	o.Credentials = registry.Credentials{Username: "me", Password: "secret"}
 	s.Fail(registrytest.Fault{Do: registrytest.Login("me", "secret")})
 	t.Setenv("TMPDIR", t.TempDir())
@@ -157,6 +149,35 @@ func TestRun_Signs(t *testing.T) {
 	o.Sign = &signature.Options{Key: "nonsense"}
 	if _, err := Run(t.Context(), o); exit.Code(err) != exit.BadInput || len(w.builds()) != builds {
 		t.Errorf("%v", err)
+	}
+}
+
+// signer has a key of its own.
+func signer(t *testing.T, w *world) *signature.Options {
+	t.Helper()
+	dir := t.TempDir()
+	_, err := w.Run(t.Context(), run.Cmd{Name: "cosign", Args: []string{"generate-key-pair"}, Dir: dir, Env: []string{"COSIGN_PASSWORD=pw"}})
+	do(t, err)
+	key, err := os.ReadFile(dir + "/cosign.key")
+	do(t, err)
+	return &signature.Options{Key: string(key), Password: "pw"}
+}
+
+func TestRun_SignsWhatItFindsOnce(t *testing.T) {
+	w := newWorld(t)
+	_, o := onRegistry(t, w)
+	cosigned(t, w)
+	t.Setenv("HOME", t.TempDir())
+	o.Sign = signer(t, w)
+	keyless := o
+	keyless.Sign, keyless.Registry = nil, &fakeRegistry{}
+	key := keyed(t, w, keyless).Content
+	digest := registrytest.Push(t, o.Image+":"+key.Tag(), "amd64", map[string]string{contentLabel: key.Value})
+	for _, want := range []string{"by the key", "signed already by the key"} {
+		res, err := Run(t.Context(), o)
+		if last := res.steps[len(res.steps)-1]; err != nil || res.Built || res.Digest != digest || last.name != "sign" || last.detail != want {
+			t.Errorf("%+v, %v, want %q", res, err, want)
+		}
 	}
 }
 
