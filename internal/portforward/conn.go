@@ -58,7 +58,12 @@ func (s *session) connect() (net.Conn, error) {
 	c := &conn{Stream: data, fault: fault, session: s, said: make(chan string, 1)}
 	go func() {
 		text, _ := io.ReadAll(io.LimitReader(fault, 4096))
-		c.said <- strings.TrimSpace(string(text))
+		why := strings.TrimSpace(string(text))
+		if why != "" {
+			// The session outlives its pod: only connections fail. The next one looks for another pod.
+			_ = s.Close()
+		}
+		c.said <- why
 	}()
 	return c, nil
 }

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -183,10 +184,13 @@ func (c *Cluster) Trouble(ctx context.Context, s State) (*Trouble, error) {
 // lastLog is the end of what a crashed container wrote. Permission to read logs
 // is a help, not a need: without it there are no last words.
 func (c *Cluster) lastLog(ctx context.Context, namespace string, t Trouble) string {
-	lines, bytes := int64(5), int64(4096)
-	text, err := c.core.Pods(namespace).GetLogs(t.Pod, &corev1.PodLogOptions{Container: t.Container, Previous: true, TailLines: &lines, LimitBytes: &bytes}).DoRaw(ctx)
+	lines, limit := int64(5), int64(4096)
+	text, err := c.core.Pods(namespace).GetLogs(t.Pod, &corev1.PodLogOptions{Container: t.Container, Previous: !t.ended, TailLines: &lines, LimitBytes: &limit}).DoRaw(ctx)
 	if err != nil {
 		c.log("read the log of a crashed container", "error", err)
+		return ""
+	}
+	if bytes.HasPrefix(text, []byte("unable to retrieve container logs")) { // the kubelet's words, not the container's
 		return ""
 	}
 	return string(text)

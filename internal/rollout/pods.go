@@ -12,6 +12,7 @@ type Trouble struct {
 
 	Pod, Container string // whose log may say more; Container is empty for a pod that has no place
 	Words          string // the container's last words, if its status holds them
+	ended          bool   // it has not been started again since
 }
 
 // troubles maps what the kubelet writes as a container's waiting reason.
@@ -40,7 +41,7 @@ func FindTrouble(pod map[string]any) (Trouble, bool) {
 		waiting, ended := object(object(c, "state"), "waiting"), object(object(c, "state"), "terminated")
 		last := object(object(c, "lastState"), "terminated")
 		if ended != nil {
-			last = ended
+			last, t.ended = ended, true
 		}
 		exit := number(last, "exitCode", 0)
 		t.Words = strings.TrimSpace(text(last, "message"))

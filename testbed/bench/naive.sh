@@ -32,7 +32,12 @@ redis_cluster() {
 	mkdir -p "$WORK/redis-cluster"
 	cp "$BUILTIN/redis-cluster/redis.conf" "$BUILTIN/redis-cluster/sizes/ha/compose.yaml" "$BUILTIN/redis-cluster/sizes/ha/init.sh" "$WORK/redis-cluster"
 	compose "$WORK/redis-cluster"
-	until docker exec "$NAME-redis-cluster-redis-node-1-1" sh -c 'REDISCLI_AUTH=$(cat /run/secrets/redis-password) redis-cli cluster info' | grep -q cluster_state:ok; do sleep 2; done
+	tries=0
+	until docker exec "$NAME-redis-cluster-redis-node-1-1" sh -c 'REDISCLI_AUTH=$(cat /run/secrets/redis-password) redis-cli cluster info' | grep -q cluster_state:ok; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 30 ] || return 1
+		sleep 2
+	done
 }
 
 cluster() {
@@ -65,7 +70,7 @@ chart() { # directory, namespace
 	helm install "$(basename "$1")" "$1/chart" --kubeconfig "$WORK/kubeconfig" --namespace "$2" --values "$1/values.yaml" --wait --timeout 5m
 }
 
-export REDIS_PASSWORD=benchmark INFRA_NET_NAME=infra_net
+export REDIS_PASSWORD=benchmark REDIS_IMAGE=docker.io/library/redis:7.0.15 REDIS_SERVER=redis-server INFRA_NET_NAME=infra_net
 step networks networks
 step redis-cluster redis_cluster
 for name in cache sessions history; do step "$name" compose "$CATALOG/$name"; done

@@ -47,7 +47,7 @@ func TestGate_OnAKubelet(t *testing.T) {
 		}
 	})
 	for _, c := range []struct{ name, tag, arg, reason, words string }{
-		{"ImageThatDoesNotExist", "none", "--log.level=warn", "image_pull", "not found"},
+		{"ImageThatDoesNotExist", "none", "--log.level=warn", "image_pull", "container shop is in "},
 		{"CrashLoop", "v3", "--no-such-flag", "crash_loop", "its last words: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
