@@ -107,9 +107,10 @@ func (rt *Runtime) keep(err error) {
 }
 
 // close joins the command's error with the first fault of a write. The
-// command's own error goes first, and decides the exit code.
+// command's own error goes first, and decides the exit code. A gate that says no
+// has outputs too; bad input has none.
 func (rt *Runtime) close(err error) error {
-	if rt.outputs != nil && err == nil {
+	if rt.outputs != nil && (err == nil || len(rt.outputs) > 0) {
 		enc := json.NewEncoder(rt.program.stdout)
 		enc.SetIndent("", "  ")
 		enc.SetEscapeHTML(false)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -61,26 +62,31 @@ func (s *stage) output(name string) string {
 
 func (s *stage) bareRepository() string { return filepath.Join(s.out, "infra.git") }
 
-// outputLine is how hyaction prints a one-line output outside of Actions.
-var outputLine = regexp.MustCompile(`(?m)^([a-z][a-z0-9-]*)=(.*)$`)
-
-// hyaction runs the binary as on a terminal, with inputs by environment, and
+// action runs one action as on a terminal, with inputs by environment, and
 // returns its outputs.
-func (s *stage) hyaction(ctx context.Context, progress func(string), args []string, inputs map[string]string) (map[string]string, error) {
+func (s *stage) action(ctx context.Context, progress func(string), name string, inputs map[string]string) (map[string]string, error) {
+	stdout, err := s.hyaction(ctx, progress, []string{name, "--output=json"}, inputs)
+	outputs := map[string]string{}
+	if stdout != "" {
+		if jsonErr := json.Unmarshal([]byte(stdout), &outputs); err == nil && jsonErr != nil {
+			err = fmt.Errorf("outputs of %s: %w", name, jsonErr)
+		}
+	}
+	return outputs, err
+}
+
+// hyaction runs the binary and returns what it printed on standard output.
+func (s *stage) hyaction(ctx context.Context, progress func(string), args []string, inputs map[string]string) (string, error) {
 	env := []string{"GITHUB_ACTIONS=", "KUBECONFIG=" + s.output("kubeconfig")}
 	for name, value := range inputs {
 		env = append(env, "INPUT_"+name+"="+value)
 	}
 	res, err := s.start(ctx, progress, run.Cmd{Name: s.bin, Args: args, Env: env})
-	outputs := map[string]string{}
-	for _, m := range outputLine.FindAllStringSubmatch(res.Stdout, -1) {
-		outputs[m[1]] = m[2]
-	}
 	var failed *run.Error
 	if errors.As(err, &failed) && ctx.Err() == nil {
 		err = &refusal{command: strings.Join(args[:1], " "), code: failed.Code, cause: lastCause(failed.Stderr)}
 	}
-	return outputs, err
+	return res.Stdout, err
 }
 
 // refusal is a command of hyaction that ended with another exit code than 0.

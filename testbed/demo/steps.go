@@ -102,7 +102,7 @@ func (s *stage) platform(ctx context.Context, progress func(string)) (engine.Out
 			return "", err
 		}
 	}
-	outputs, err := s.hyaction(ctx, progress, []string{"setup-platform"}, inputs)
+	outputs, err := s.action(ctx, progress, "setup-platform", inputs)
 	if err != nil {
 		return "", err
 	}
@@ -127,7 +127,7 @@ func (s *stage) infraRepository(ctx context.Context, progress func(string)) (eng
 
 func (s *stage) buildPush(v version) work {
 	return func(ctx context.Context, progress func(string)) (engine.Outcome, error) {
-		outputs, err := s.hyaction(ctx, progress, []string{"build-push"}, map[string]string{
+		outputs, err := s.action(ctx, progress, "build-push", map[string]string{
 			"CONTEXT":    filepath.Join(s.root, "examples", "backend"),
 			"IMAGE":      image,
 			"TAGS":       v.name,
@@ -146,7 +146,7 @@ func (s *stage) buildPush(v version) work {
 
 func (s *stage) bumpImage(v version) work {
 	return func(ctx context.Context, progress func(string)) (engine.Outcome, error) {
-		outputs, err := s.hyaction(ctx, progress, []string{"bump-image"}, map[string]string{
+		outputs, err := s.action(ctx, progress, "bump-image", map[string]string{
 			"REPOSITORY": s.bareRepository(),
 			"DIRECTORY":  overlay,
 			"IMAGES":     image + "=" + s.output("image-ref"),
@@ -183,7 +183,7 @@ const query = `(sum(rate(http_requests_total{code=~"5..",revision="{{pod-hash}}"
 
 func (s *stage) canaryGate(v version) work {
 	return func(ctx context.Context, progress func(string)) (engine.Outcome, error) {
-		outputs, err := s.hyaction(ctx, progress, []string{"canary-gate"}, map[string]string{
+		outputs, err := s.action(ctx, progress, "canary-gate", map[string]string{
 			"ROLLOUT":    "apps/backend",
 			"IMAGE":      s.output("image-ref"),
 			"PROMETHEUS": "service:monitoring/prometheus:9090",
