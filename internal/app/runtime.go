@@ -41,17 +41,31 @@ func (rt *Runtime) Output(name, value string) {
 	if rt.outputs != nil {
 		rt.outputs[name] = value
 	}
-	rt.keep(rt.gha.Output(name, value))
+	if !rt.onlyJSON() {
+		rt.keep(rt.gha.Output(name, value))
+	}
 }
 
 // JSON reports whether the outputs are printed as JSON, and nothing else.
 func (rt *Runtime) JSON() bool { return rt.outputs != nil }
 
+// onlyJSON reports that standard output is for the JSON alone. In a job the runner
+// has files for the rest.
+func (rt *Runtime) onlyJSON() bool { return rt.JSON() && !rt.InActions() }
+
 // Summary appends Markdown to the job summary.
-func (rt *Runtime) Summary(markdown string) { rt.keep(rt.gha.Summary(markdown)) }
+func (rt *Runtime) Summary(markdown string) {
+	if !rt.onlyJSON() {
+		rt.keep(rt.gha.Summary(markdown))
+	}
+}
 
 // Setenv sets a variable for the steps that follow. Never give it foreign text.
-func (rt *Runtime) Setenv(name, value string) { rt.keep(rt.gha.Env(name, value)) }
+func (rt *Runtime) Setenv(name, value string) {
+	if !rt.onlyJSON() {
+		rt.keep(rt.gha.Env(name, value))
+	}
+}
 
 // AddPath puts a directory on the PATH of the steps that follow.
 func (rt *Runtime) AddPath(dir string) { rt.keep(rt.gha.Path(dir)) }
