@@ -128,8 +128,8 @@ func (p *platform) apply(t *testing.T, objects string) {
 // get asks the API server for a path until the answer is what is waited for.
 func (p *platform) get(t *testing.T, path string, into any, arrived func() bool) {
 	t.Helper()
-	const within = 2 * time.Minute // discovery and scraping take up to 45 s, on a machine that is idle
-	for deadline := time.Now().Add(within); ; time.Sleep(time.Second) {
+	const within = 2 * time.Minute                                      // discovery and scraping take up to 45 s, on a machine that is idle
+	for deadline := time.Now().Add(within); ; time.Sleep(time.Second) { // between two looks: what is looked at is changed by others
 		answer := p.inCharts(t, "kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "get", "--raw", path)
 		if err := json.Unmarshal([]byte(answer), into); err != nil {
 			t.Fatalf("%s: %v\n%s", path, err, answer)

@@ -56,7 +56,7 @@ func (d *dataTier) valkey(t *testing.T) {
 // they were made again: it counts that this one does.
 func (d *dataTier) master(t *testing.T, client *redis.ClusterClient, key string) *redis.Client {
 	t.Helper()
-	for deadline := time.Now().Add(takeover); ; time.Sleep(500 * time.Millisecond) {
+	for deadline := time.Now().Add(takeover); ; time.Sleep(500 * time.Millisecond) { // the nodes are finding each other
 		node, err := client.MasterForKey(t.Context(), key)
 		if err == nil {
 			err = node.Set(t.Context(), key, "", 0).Err()
@@ -111,7 +111,7 @@ func (d *dataTier) redisFailover(t *testing.T) {
 		d.command(t, "docker", "kill", container("redis-cluster", old))
 		// From now on no replica is left that could be waited for: any write counts.
 		before := one.count()
-		for start := time.Now(); one.count() < before+50; time.Sleep(50 * time.Millisecond) {
+		for start := time.Now(); one.count() < before+50; time.Sleep(50 * time.Millisecond) { // the writer beside counts
 			if time.Since(start) > takeover {
 				t.Fatalf("no write to the slots of %s within %s", old, takeover)
 			}
@@ -138,7 +138,7 @@ func (d *dataTier) redisFailover(t *testing.T) {
 	}
 	// Back again it follows the one that took over.
 	role, deadline := "", time.Now().Add(takeover)
-	for ; !strings.HasPrefix(role, "slave"); time.Sleep(500 * time.Millisecond) {
+	for ; !strings.HasPrefix(role, "slave"); time.Sleep(500 * time.Millisecond) { // it learns of its successor
 		if time.Now().After(deadline) {
 			t.Fatalf("%s came back as\n%s", old, role)
 		}

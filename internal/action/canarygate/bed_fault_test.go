@@ -104,7 +104,7 @@ func TestBed_PrometheusRestarts(t *testing.T) {
 	if err := s.Stop("prometheus"); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2 * time.Second) // measurements fail meanwhile
+	time.Sleep(2 * time.Second) // how long it is away: measurements fail meanwhile
 	if err := s.Start("prometheus"); err != nil {
 		t.Fatal(err)
 	}
