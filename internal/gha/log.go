@@ -79,6 +79,25 @@ func (r *Runner) say(text string) {
 	}
 }
 
+// Text prints what a command was asked for, which may hold what others wrote: in a job
+// without a line that the runner would take for a command, else to the byte.
+func (r *Runner) Text(text string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.actions {
+		lines := strings.SplitAfter(text, "\n")
+		for i, line := range lines {
+			body, ended := strings.CutSuffix(line, "\n")
+			if lines[i] = defuse(body); ended {
+				lines[i] += "\n"
+			}
+		}
+		text = strings.Join(lines, "")
+	}
+	_, err := io.WriteString(r.out, text)
+	return err
+}
+
 // defuse changes a line that the runner would take for a command: one that
 // starts with "::", or has "##[" anywhere (the form before 2019, which is still
 // read). The runner compares as its culture does, which ignores what has no

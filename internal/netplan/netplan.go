@@ -5,6 +5,7 @@
 package netplan
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 
@@ -87,18 +88,11 @@ func Differs(want Network, subnet, gateway, ipRange string) string {
 	}
 	switch {
 	case subnet != want.Subnet.String():
-		return fmt.Sprintf("has subnet %s instead of %s", orNone(subnet), want.Subnet)
+		return fmt.Sprintf("has subnet %s instead of %s", cmp.Or(subnet, "none"), want.Subnet)
 	case gateway != want.Gateway.String():
-		return fmt.Sprintf("has gateway %s instead of %s", orNone(gateway), want.Gateway)
+		return fmt.Sprintf("has gateway %s instead of %s", cmp.Or(gateway, "none"), want.Gateway)
 	case ipRange != wantRange:
-		return fmt.Sprintf("has ip-range %s instead of %s", orNone(ipRange), orNone(wantRange))
+		return fmt.Sprintf("has ip-range %s instead of %s", cmp.Or(ipRange, "none"), cmp.Or(wantRange, "none"))
 	}
 	return ""
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
 }

@@ -14,6 +14,12 @@ import (
 // SIGTERM, so this leaves time to report.
 const Grace = 3 * time.Second
 
+// drain is how long the output of a program that has ended may take to arrive here. It has been
+// written, so that only two things delay it: a process that was left behind holds the pipe open,
+// or this one is not given the time to read, as with fifty programs on a machine that is busy
+// with others, which takes more than [Grace].
+const drain = 15 * time.Second
+
 // Exec runs real processes. Its zero value is ready.
 type Exec struct {
 	// Environ is what processes inherit, in the form of [os.Environ]; nil is this
@@ -36,8 +42,11 @@ func (x Exec) Run(ctx context.Context, c Cmd) (Result, error) {
 	// A group of its own: what the program started (git's ssh, docker's
 	// plugins) ends with it, and a terminal's Ctrl-C reaches us first.
 	ownGroup(cmd)
-	cmd.Cancel = func() error { return endGroup(cmd.Process) }
-	cmd.WaitDelay = Grace
+	cmd.WaitDelay = drain
+	cmd.Cancel = func() error {
+		cmd.WaitDelay = Grace // from here on; exec reads it next
+		return endGroup(cmd.Process)
+	}
 
 	err := cmd.Run()
 	if ctx.Err() != nil && cmd.Process != nil {

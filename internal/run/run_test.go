@@ -5,10 +5,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestExec_KeepsOutputAndCode(t *testing.T) {
@@ -53,24 +54,36 @@ func TestExec_MissingProgram(t *testing.T) {
 
 func TestExec_CancelEndsTheWholeGroup(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	r, w := io.Pipe()
+	defer cancel()
+	held := filepath.Join(t.TempDir(), "held")
+	if out, err := exec.Command("mkfifo", held).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 	done := make(chan error, 1)
 	go func() {
-		// The child holds stdout open: were it left alive, Run would wait for it.
-		_, err := Exec{}.Run(ctx, Cmd{Name: "sh", Args: []string{"-c", "sleep 600 & echo up; wait"}, Stdout: w})
+		_, err := Exec{}.Run(ctx, Cmd{Name: "sh", Args: []string{"-c", `sleep 600 >"$0" & wait`, held}})
 		done <- err
 	}()
-	if _, err := io.ReadFull(r, make([]byte, 3)); err != nil {
+	child, err := os.Open(held) // when the child holds its other end
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer child.Close()
 	cancel()
-	select {
-	case err := <-done:
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("err = %v, want context.Canceled", err)
-		}
-	case <-time.After(2 * Grace):
-		t.Fatal("the process group outlived its context")
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("err = %v, want context.Canceled", err)
+	}
+	if _, err := io.ReadAll(child); err != nil { // which ends with the last process that holds it
+		t.Error(err)
+	}
+}
+
+// What a program has written counts however long it takes to be read: here another holds the
+// pipe for longer than a cancelled one would be waited for.
+func TestExec_ReadsAllOutputOfAProgramThatEnded(t *testing.T) {
+	res, err := Exec{}.Run(t.Context(), Cmd{Name: "sh", Args: []string{"-c", "{ sleep 4; echo late; } & echo first"}}) // 4 s are more than Grace
+	if err != nil || res.Stdout != "first\nlate\n" {
+		t.Errorf("Run = %+v, %v", res, err)
 	}
 }
 
