@@ -11,12 +11,16 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
+// Update reports that golden files are to be written anew, for tests with a form of
+// their own.
+func Update() bool { return *update }
+
 // Compare holds got against the file of that name in testdata; -update writes it.
 func Compare(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name)
 	if *update {
-		if err := errors.Join(os.MkdirAll("testdata", 0o750), os.WriteFile(path, []byte(got), 0o600)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o750), os.WriteFile(path, []byte(got), 0o600)); err != nil {
 			t.Fatal(err)
 		}
 	}
