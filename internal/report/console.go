@@ -1,16 +1,19 @@
 package report
 
 import (
+	"fmt"
 	"io"
 	"sync"
 	"time"
+
+	"github.com/buenhyden/hy-home/internal/engine"
 )
 
 // ConsoleOptions say where a run is shown.
 type ConsoleOptions struct {
-	TTY    bool       // a terminal: a live block that is redrawn in place; else one line per step
-	Colour bool       // ANSI colours; only looked at with TTY
-	Width  func() int // columns of the terminal now; nil or 0 means 100
+	TTY    bool                       // a terminal: a live tree that is redrawn in place; else one line per step
+	Colour bool                       // ANSI colours; only looked at with TTY
+	Size   func() (width, height int) // of the terminal now; nil or 0 means 100 columns and 24 rows
 	// Groups folds what fn prints under a title. With it each step's closing line
 	// is the title of what the step said on its way, and long causes are folded;
 	// nil: causes are indented, and what was said on the way is not shown again.
@@ -21,10 +24,11 @@ type ConsoleOptions struct {
 // Console shows a run while it happens. Give its Observe to the engine and call
 // Close at the end; both are safe for use by several goroutines, as is Print.
 //
-// On a terminal, what is at work and what is left stands in a block at the
-// bottom and finished steps move up above it. Elsewhere every step is one line
+// On a terminal the run is a tree at the bottom, as much of it as there is room
+// for, and stays there in full when it is over. Elsewhere every step is one line
 // when it ends, and a step that takes long says so after 10, 20 and 40 seconds
 // and then every minute: a log that is silent for longer looks like one that hangs.
+// Steps in which nothing was to do are one line together.
 type Console struct {
 	o    ConsoleOptions
 	stop chan struct{}
@@ -32,33 +36,25 @@ type Console struct {
 
 	mu      sync.Mutex
 	w       io.Writer
-	atWork  []*activity // in the order in which they started
+	steps   []*step // in the order of the graph
 	ended   int
 	total   int
 	start   time.Time
-	drawn   int // lines of the live block that stand on the screen
+	now     time.Time // of the last frame or event
+	drawn   string    // the tree that stands on the screen, without colours
 	frame   int
 	spacing int // width of the longest name seen: keeps the columns still
+	quiet   int // plain: steps that ended without a line of their own
 	closed  bool
 }
 
-type activity struct {
-	id    string
-	text  string
-	start time.Time
-	next  time.Duration // plain: when to say again that it is still running
-	said  []string      // all it said on its way, for its group
-}
-
-// saidMost bounds what is kept of a step that talks without end.
-const saidMost = 200
-
 const (
-	redraw    = 100 * time.Millisecond // of the live block: fast enough for a spinner, cheap over SSH
-	firstWord = 10 * time.Second       // plain: when a running step is first mentioned
-	lastWord  = time.Minute            // plain: longest silence about a running step
-	liveMost  = 12                     // steps in the live block: it must fit on a small terminal
-	causeHead = 240                    // columns of a cause that stay outside of a group
+	redraw        = 100 * time.Millisecond // of the tree: fast enough for a spinner, cheap over SSH
+	firstWord     = 10 * time.Second       // plain: when a running step is first mentioned
+	lastWord      = time.Minute            // plain: longest silence about a running step
+	saidMost      = 200                    // lines that are kept of a step that talks without end
+	causeHead     = 240                    // columns of a cause that stay outside of a group
+	defaultHeight = 24                     // rows of a terminal that does not tell
 )
 
 // NewConsole starts a console that writes to w. Errors of w are ignored: a
@@ -74,8 +70,8 @@ func newConsole(w io.Writer, o ConsoleOptions) *Console {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Width == nil {
-		o.Width = func() int { return defaultWidth }
+	if o.Size == nil {
+		o.Size = func() (int, int) { return 0, 0 }
 	}
 	return &Console{o: o, w: w, spacing: 16}
 }
@@ -98,46 +94,54 @@ func (c *Console) tick() {
 	}
 }
 
-// refresh is one tick: the next frame of the live block, or a word about steps
-// that take long.
+// refresh is one tick: the next frame of the tree, or a word about steps that
+// take long.
 func (c *Console) refresh() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return
 	}
+	c.now = c.o.Now()
 	if c.o.TTY {
 		c.frame++
 		c.flush("")
 		return
 	}
-	now := c.o.Now()
-	for _, a := range c.atWork {
-		if ran := now.Sub(a.start); ran >= a.next {
-			for a.next <= ran {
-				a.next += min(a.next, lastWord)
+	for _, s := range c.steps {
+		if ran := c.now.Sub(s.start); s.status == Running && ran >= s.next {
+			for s.next <= ran {
+				s.next += min(s.next, lastWord)
 			}
-			c.flush(c.stillRunning(a, ran))
+			c.flush(c.stillRunning(s, ran))
 		}
 	}
 }
 
-// Print writes one line of text above the live block.
+// Live reports that what others write to the terminal spoils the tree: it has to
+// go through Print.
+func (c *Console) Live() bool { return c.o.TTY }
+
+// Print writes one line of text above the tree.
 func (c *Console) Print(text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.flush(defuse(clean(text)) + "\n")
 }
 
-// Close takes the live block away and stops drawing. It may be called twice.
+// Close draws the tree in full for the last time. It may be called twice.
 func (c *Console) Close() {
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
 		return
 	}
-	c.closed = true
-	c.erase()
+	c.now, c.closed = c.o.Now(), true
+	if c.o.TTY {
+		c.draw("", true)
+	} else if c.quiet > 0 {
+		c.flush(fmt.Sprintf("%s %d %s\n", sign(Passed), c.quiet, engine.Unchanged))
+	}
 	c.mu.Unlock()
 	if c.stop != nil {
 		close(c.stop)

@@ -33,6 +33,19 @@ func runeColumns(r rune) int {
 	return 1
 }
 
+// rows is how many rows a line takes on a terminal of so many columns.
+func rows(line string, width int) int {
+	n, used := 1, 0
+	for _, r := range line {
+		w := runeColumns(r)
+		if used+w > width {
+			n, used = n+1, 0
+		}
+		used += w
+	}
+	return n
+}
+
 // clip shortens the text to n columns; an ellipsis shows that something is gone.
 func clip(s string, n int) string {
 	if columns(s) <= n {
