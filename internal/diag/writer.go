@@ -1,6 +1,7 @@
 package diag
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -44,24 +45,32 @@ const shortestLine = 16
 // hide replaces the secrets' values, also as they look in JSON, in a URL and in
 // the data of a Kubernetes Secret, and the single lines of a longer one.
 func hide(secrets map[string]string) *strings.Replacer {
-	var pairs []string
+	type form struct{ text, name string }
+	var forms []form
 	for name, value := range secrets {
 		if value == "" {
 			continue
 		}
 		quoted, _ := json.Marshal(value) // a string can always be written
-		forms := []string{value, strings.Trim(string(quoted), `"`), url.QueryEscape(value), base64.StdEncoding.EncodeToString([]byte(value))}
+		for _, text := range []string{value, strings.Trim(string(quoted), `"`), url.QueryEscape(value), base64.StdEncoding.EncodeToString([]byte(value))} {
+			forms = append(forms, form{text, name})
+		}
 		if lines := strings.Split(value, "\n"); len(lines) > 1 {
 			// A private key, which may be indented where it is shown.
 			for _, line := range lines {
 				if line = strings.TrimSpace(line); len(line) >= shortestLine {
-					forms = append(forms, line)
+					forms = append(forms, form{line, name})
 				}
 			}
 		}
-		for _, form := range slices.Compact(forms) {
-			pairs = append(pairs, form, "<"+name+">")
-		}
+	}
+	// The longest first: of a secret that begins with another one, the rest would stay.
+	slices.SortFunc(forms, func(a, b form) int {
+		return cmp.Or(cmp.Compare(len(b.text), len(a.text)), strings.Compare(a.name, b.name))
+	})
+	var pairs []string
+	for _, f := range forms {
+		pairs = append(pairs, f.text, "<"+f.name+">")
 	}
 	return strings.NewReplacer(pairs...)
 }

@@ -5,21 +5,23 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
+	endpoints "github.com/docker/cli/cli/context/docker"
 	"github.com/docker/docker/client"
 
 	"github.com/buenhyden/hy-home/internal/exit"
 )
 
 // PlatformLabel is on everything the platform makes in Docker; its value is the
-// platform's name, or * for what several platforms share. What lacks it is
-// somebody else's and is never removed.
+// platform's name, or [Shared]. What lacks it is somebody else's and is never removed.
 const PlatformLabel = "io.github.buenhyden.hyaction.platform"
 
 // DefaultHost is where the engine listens unless told otherwise.
@@ -28,17 +30,27 @@ const DefaultHost = "unix:///var/run/docker.sock"
 // MinAPI is the oldest engine API that works (Docker 20.10).
 const MinAPI = "1.41"
 
-// pingTimeout bounds the first question to the engine: a dead TCP address must
-// not cost more than a person waits for a typing error.
-const pingTimeout = 800 * time.Millisecond
+const (
+	// reachTimeout bounds the way to the engine: a dead TCP address must not cost
+	// more than a person waits for a typing error, nor a busy machine the engine that
+	// it has.
+	reachTimeout = 3 * time.Second
+	// answerTimeout bounds its first answer, which may come through TLS or ssh.
+	answerTimeout = 10 * time.Second
+	// lostTimeout bounds the question whether it is still there, of which a run that
+	// was cancelled has to make do with some.
+	lostTimeout = 2 * time.Second
+)
 
 // Engine is a Docker engine that is connected to when it is first needed, so
 // that commands which need none pay nothing. It is safe for concurrent use.
 type Engine struct {
-	Host string // as in DOCKER_HOST; "" means [DefaultHost]
+	Host   string              // as in DOCKER_HOST; "" means as Getenv says
+	Getenv func(string) string // the environment, which is read as the docker command reads it; nil is an empty one
 
 	mu     sync.Mutex
 	client *client.Client
+	at     string // where it is connected to: of an ssh:// host the client does not know
 }
 
 // Client gives the connection, made at the first call. An engine that does not
@@ -49,29 +61,70 @@ func (e *Engine) Client(ctx context.Context) (*client.Client, error) {
 	if e.client != nil {
 		return e.client, nil
 	}
-	host := e.Host
-	if host == "" {
-		host = DefaultHost
-	}
-	c, err := client.NewClientWithOpts(client.WithHost(host), client.WithAPIVersionNegotiation())
+	found, named, err := e.endpoint()
 	if err != nil {
-		return nil, exit.BadInputf("docker host %q cannot be used: %w", host, err)
+		return nil, exit.BadInputf("%w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	host := found.Host
+	if named != "" {
+		host += " (docker context " + named + ")"
+	}
+	c, err := open(found)
+	if err != nil {
+		return nil, exit.BadInputf("the Docker engine at %s cannot be reached: %w", host, err)
+	}
+	if err := reach(ctx, found.Host); err != nil {
+		return nil, exit.BadInputf("no Docker engine at %s (%w): start it (systemctl start docker), or set DOCKER_HOST or DOCKER_CONTEXT", host, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	if err := reach(ctx, host); err != nil {
-		return nil, exit.BadInputf("no Docker engine at %s (%w): start it (systemctl start docker) or set DOCKER_HOST", host, err)
-	}
 	ping, err := c.Ping(ctx)
 	if err != nil {
-		return nil, exit.BadInputf("the Docker engine at %s does not answer: %w", host, err)
+		return nil, exit.BadInputf("the Docker engine at %s does not answer: %w", host, said(err))
 	}
 	if older(ping.APIVersion, MinAPI) {
 		return nil, exit.BadInputf("the Docker engine at %s speaks API %s: %s (Docker 20.10) or newer is needed", host, ping.APIVersion, MinAPI)
 	}
 	c.NegotiateAPIVersionPing(ping)
-	e.client = c
+	e.client, e.at = c, found.Host
 	return c, nil
+}
+
+// Here refuses an engine behind ssh: what it publishes is on the loopback address of
+// that machine, and cannot be reached from this one.
+func (e *Engine) Here(ctx context.Context) error {
+	if _, err := e.Client(ctx); err != nil {
+		return err
+	}
+	if strings.HasPrefix(e.at, "ssh://") {
+		return exit.BadInputf("the Docker engine at %s is on another machine, where the cluster and the data services would listen on 127.0.0.1: run hyaction there", e.at)
+	}
+	return nil
+}
+
+func open(found endpoints.Endpoint) (*client.Client, error) {
+	o, err := found.ClientOpts()
+	if err != nil {
+		return nil, err
+	}
+	return client.NewClientWithOpts(o...)
+}
+
+// Lost says why an engine that has answered does not any more; nil if it does, or
+// was never asked.
+func (e *Engine) Lost(ctx context.Context) error {
+	e.mu.Lock()
+	c, at := e.client, e.at
+	e.mu.Unlock()
+	if c == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lostTimeout)
+	defer cancel()
+	if _, err := c.Ping(ctx); err != nil {
+		return fmt.Errorf("the Docker engine at %s does not answer any more", at)
+	}
+	return nil
 }
 
 // Close ends the connection, if there is one.
@@ -89,6 +142,8 @@ func (e *Engine) Close() error {
 // reach opens the engine's socket once, as the client's own error for a missing
 // engine is a paragraph that ends in a question.
 func reach(ctx context.Context, host string) error {
+	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
 	u, err := url.Parse(host)
 	if err != nil {
 		return err
@@ -102,7 +157,7 @@ func reach(ctx context.Context, host string) error {
 		}
 	case "tcp", "http", "https":
 	default:
-		return nil // ssh and npipe: the client knows how
+		return nil // ssh and npipe: the docker command's own code knows how
 	}
 	conn, err := new(net.Dialer).DialContext(ctx, network, address)
 	if err != nil {
@@ -120,6 +175,16 @@ func why(err error) error {
 		}
 		err = inner.Unwrap()
 	}
+}
+
+// said is what ssh says of a host, without the advice around it.
+func said(err error) error {
+	_, words, ok := strings.Cut(err.Error(), "stderr=")
+	lines := strings.Split(strings.TrimSpace(words), "\n")
+	if last := strings.TrimSpace(lines[len(lines)-1]); ok && last != "" {
+		return errors.New(last)
+	}
+	return err
 }
 
 func older(have, want string) bool {

@@ -8,11 +8,10 @@ import (
 
 // Facts is what an engine tells of itself.
 type Facts struct {
-	Version string // "20.10.24"
-	CPUs    int
-	Memory  int64  // bytes, all of it
-	Root    string // directory of its data
-	Local   bool   // it runs on this machine: Root is a path here
+	CPUs   int
+	Memory int64  // bytes, all of it
+	Root   string // directory of its data
+	Local  bool   // it runs on this machine: Root is a path here
 }
 
 // Facts asks the engine.
@@ -26,7 +25,7 @@ func (e *Engine) Facts(ctx context.Context) (Facts, error) {
 		return Facts{}, fmt.Errorf("ask the Docker engine about itself: %w", err)
 	}
 	return Facts{
-		Version: info.ServerVersion, CPUs: info.NCPU, Memory: info.MemTotal, Root: info.DockerRootDir,
-		Local: strings.HasPrefix(c.DaemonHost(), "unix://"),
+		CPUs: info.NCPU, Memory: info.MemTotal, Root: info.DockerRootDir,
+		Local: strings.HasPrefix(e.at, "unix://"),
 	}, nil
 }

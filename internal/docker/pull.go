@@ -12,6 +12,8 @@ import (
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/registry"
 	"github.com/docker/docker/client"
+
+	"github.com/buenhyden/hy-home/internal/dns"
 )
 
 // ErrNotInRegistry says that the registry answered and does not give the image out.
@@ -152,6 +154,9 @@ func refusal(text string) error {
 		if strings.Contains(text, final) {
 			return fmt.Errorf("%w: %s", ErrNotInRegistry, text)
 		}
+	}
+	if err := dns.Unknown(text); err != nil {
+		return err
 	}
 	return errors.New(text)
 }

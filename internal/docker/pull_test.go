@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"github.com/buenhyden/hy-home/internal/dns"
 	"github.com/buenhyden/hy-home/internal/testkit"
 )
 
@@ -31,6 +32,11 @@ func TestFollow(t *testing.T) {
 		downloading("a", 10<<20)+downloading("b", 60<<20)+downloading("a", 70<<20)+downloading("b", 64<<20)+`{"status":"Download complete","id":"a"}`), tell)
 	if err != nil || strings.Join(told, ",") != "pulled 70 MiB,pulled 134 MiB" {
 		t.Errorf("told %q, %v", told, err)
+	}
+	// A mistyped registry is no missing image.
+	err = follow(strings.NewReader(`{"error":"Get \"https://ghcr.oi/v2/\": dial tcp: lookup ghcr.oi on 127.0.0.53:53: no such host"}`), tell)
+	if unknown := (*dns.UnknownError)(nil); !errors.As(err, &unknown) || unknown.Host != "ghcr.oi" || errors.Is(err, ErrNotInRegistry) {
+		t.Errorf("got %v", err)
 	}
 	for text, final := range map[string]bool{
 		`{"errorDetail":{"message":"x"},"error":"manifest for redis:8 not found: manifest unknown: manifest unknown"}`: true,
@@ -50,7 +56,7 @@ func TestPull(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: it needs the engine")
 	}
-	e := &Engine{Host: os.Getenv("DOCKER_HOST")}
+	e := &Engine{Getenv: os.Getenv}
 	cli, err := e.Client(t.Context())
 	if err != nil {
 		testkit.Missing(t, "no engine: %v", err)

@@ -7,12 +7,19 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
+
+	"github.com/buenhyden/hy-home/internal/dns"
 )
 
 // budget is how long a passing fault may last. A webhook whose certificate has
 // to be made, or an etcd that elects a leader on a busy machine, has been seen to
 // need a minute; what takes longer does not come back in time for a CI job.
 const budget = 2 * time.Minute
+
+// nameBudget is the one of a name that DNS does not know. It is most likely mistyped,
+// and that is told soon; but Go's resolver says the same where one of its two
+// questions (for IPv4 and IPv6 addresses) had no answer and the other one an empty one.
+const nameBudget = 5 * time.Second
 
 // maxPause between two tries: the end of a fault is noticed no later than this.
 const maxPause = 5 * time.Second
@@ -29,7 +36,7 @@ func (r *runner) work(ctx context.Context, i int) message {
 	backoff := r.o.Backoff
 	var first time.Time // of the failures
 	for try := 1; ; try++ {
-		outcome, err := attempt(ctx, r.nodes[i], progress)
+		outcome, late, err := attempt(ctx, r.nodes[i], progress)
 		if err == nil {
 			return message{node: i, final: true, tries: try, event: Event{Kind: Done, Outcome: outcome}}
 		}
@@ -38,7 +45,7 @@ func (r *runner) work(ctx context.Context, i int) message {
 			first = now
 		}
 		pause := jitter(backoff)
-		if !IsTransient(err) || now.Add(pause).Sub(first) > r.o.Budget || ctx.Err() != nil {
+		if late || !IsTransient(err) || now.Add(pause).Sub(first) > r.budget(err) || ctx.Err() != nil {
 			if try > 1 {
 				err = fmt.Errorf("%w (tried %d times in %s)", err, try, now.Sub(first).Round(time.Second))
 			}
@@ -52,13 +59,23 @@ func (r *runner) work(ctx context.Context, i int) message {
 	}
 }
 
+// budget is how long a fault may last that is thought to pass.
+func (r *runner) budget(err error) time.Duration {
+	if name := (*dns.UnknownError)(nil); errors.As(err, &name) {
+		return min(r.o.Budget, nameBudget)
+	}
+	return r.o.Budget
+}
+
 // jitter is a time between half of d and d: nodes that met the same fault
 // together do not come back together.
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
 
-// attempt runs the node once under its own time limit. A panic in a driver is
-// that node's failure, not the end of the process with everything half done.
-func attempt(parent context.Context, n Node, progress func(string)) (outcome Outcome, err error) {
+// attempt runs the node once under its own time limit. One that is late has had
+// its time, whatever it last met on the way: another try would only double it. A
+// panic in a driver is that node's failure, not the end of the process with
+// everything half done.
+func attempt(parent context.Context, n Node, progress func(string)) (outcome Outcome, late bool, err error) {
 	ctx := parent
 	if n.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -72,9 +89,9 @@ func attempt(parent context.Context, n Node, progress func(string)) (outcome Out
 	}()
 	outcome, err = n.Run(ctx, progress)
 	if err != nil && ctx.Err() != nil && parent.Err() == nil {
-		err = fmt.Errorf("not done after %s: %w", n.Timeout, err)
+		late, err = true, fmt.Errorf("not done after %s: %w", n.Timeout, err)
 	}
-	return outcome, err
+	return outcome, late, err
 }
 
 // interrupted is the error of a run that was ended from outside: why, and what

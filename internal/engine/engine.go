@@ -46,6 +46,7 @@ type EventKind string
 
 // The kinds of events, in the order in which one node can have them.
 const (
+	Waiting  EventKind = "waiting" // it is in the graph: told of each node before the first one starts
 	Started  EventKind = "started"
 	Progress EventKind = "progress"
 	Retrying EventKind = "retrying"
@@ -89,7 +90,7 @@ type Options struct {
 	// one starts, or until it ends: of nodes that could start at the same moment,
 	// the one with the longest chain is not slowed down by all others. 0 means none.
 	HeadStart time.Duration
-	Budget    time.Duration                              // how long after its first [Transient] error a node is tried again; 0 means 2 min, less than 0 never
+	Budget    time.Duration                              // how long after its first [Transient] error a node is tried again, at most 5 s where DNS does not know a name; 0 means 2 min, less than 0 never
 	Backoff   time.Duration                              // longest pause before the second try, doubled for each further one up to 5 s; 0 means 1 s
 	Observe   func(Event)                                // is never called by two goroutines at once
 	Now       func() time.Time                           // for tests; nil means time.Now
