@@ -182,31 +182,6 @@ func wanted(obj *unstructured.Unstructured) map[string]any {
 	return obj.Object
 }
 
-// Delete removes the objects in the opposite order. What is gone already, or is
-// of a kind that the cluster does not know any more, is [Unchanged].
-func (c *Client) Delete(ctx context.Context, objs []*unstructured.Unstructured) ([]Change, error) {
-	sorted := Sort(objs)
-	changes := make([]Change, 0, len(objs))
-	background := metav1.DeletePropagationBackground
-	for i := len(sorted) - 1; i >= 0; i-- {
-		res, obj, err := c.resource(sorted[i])
-		change := Change{Object: Describe(sorted[i]), Action: Unchanged}
-		if err == nil {
-			change.Object = Describe(obj)
-			c.o.Progress("removing " + change.Object)
-			err = res.Delete(ctx, obj.GetName(), metav1.DeleteOptions{PropagationPolicy: &background})
-		}
-		switch {
-		case err == nil:
-			change.Action = Removed
-		case !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err):
-			return changes, fmt.Errorf("remove %s: %w", change.Object, explain(err))
-		}
-		changes = append(changes, change)
-	}
-	return changes, nil
-}
-
 // resource finds where obj is served, and returns obj with its namespace filled in.
 func (c *Client) resource(obj *unstructured.Unstructured) (dynamic.ResourceInterface, *unstructured.Unstructured, error) {
 	gvk := obj.GroupVersionKind()

@@ -102,7 +102,7 @@ items:
 - {apiVersion: v1, kind: Namespace, metadata: {name: shop}}
 `
 
-func decode(t *testing.T, text string) []*unstructured.Unstructured {
+func objects(t *testing.T, text string) []*unstructured.Unstructured {
 	t.Helper()
 	objs, err := Decode(strings.NewReader(text), "example.yaml")
 	if err != nil {
@@ -122,7 +122,7 @@ func actions(changes []Change) []Action {
 func TestApply_OrdersAndSaysWhatChanged(t *testing.T) {
 	c := newCluster(Options{Namespace: "shop"})
 	ctx := context.Background()
-	changes, err := c.client.Apply(ctx, decode(t, example))
+	changes, err := c.client.Apply(ctx, objects(t, example))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestApply_OrdersAndSaysWhatChanged(t *testing.T) {
 			t.Errorf("first apply: %v, want all created", changes)
 		}
 	}
-	changes, err = c.client.Apply(ctx, decode(t, strings.Replace(example, `a: "1"`, `a: "2"`, 1)))
+	changes, err = c.client.Apply(ctx, objects(t, strings.Replace(example, `a: "1"`, `a: "2"`, 1)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,39 +160,17 @@ func TestSame_LooksPastWhatOthersWrite(t *testing.T) {
 	}
 }
 
-func TestDelete_IsInOppositeOrderAndIdempotent(t *testing.T) {
-	c := newCluster(Options{Namespace: "shop"})
-	ctx := context.Background()
-	if _, err := c.client.Apply(ctx, decode(t, example)); err != nil {
-		t.Fatal(err)
-	}
-	changes, err := c.client.Delete(ctx, decode(t, example))
-	if err != nil || changes[0].Object != "deployment shop/web" || changes[3].Object != "namespace shop" {
-		t.Errorf("got %v, %v", changes, err)
-	}
-	unknown := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "example.org/v1", "kind": "Thing", "metadata": map[string]any{"name": "x"}}}
-	changes, err = c.client.Delete(ctx, append(decode(t, example), unknown))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, a := range actions(changes) {
-		if a != Unchanged {
-			t.Errorf("second delete: %v, want all unchanged", changes)
-		}
-	}
-}
-
 func TestApply_ConflictNamesTheField(t *testing.T) {
 	c := newCluster(Options{})
 	c.fail = apierrors.NewApplyConflict([]metav1.StatusCause{{Type: metav1.CauseTypeFieldManagerConflict, Field: ".spec.replicas", Message: `conflict with "argocd"`}}, `conflict with "argocd"`)
-	_, err := c.client.Apply(context.Background(), decode(t, "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}}"))
+	_, err := c.client.Apply(context.Background(), objects(t, "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}}"))
 	if err == nil || !strings.Contains(err.Error(), "apply deployment default/web: field .spec.replicas is owned by another manager") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestApply_UnknownKindIsNamed(t *testing.T) {
-	_, err := newCluster(Options{}).client.Apply(context.Background(), decode(t, "{apiVersion: example.org/v1, kind: Thing, metadata: {name: x}}"))
+	_, err := newCluster(Options{}).client.Apply(context.Background(), objects(t, "{apiVersion: example.org/v1, kind: Thing, metadata: {name: x}}"))
 	if err == nil || !strings.Contains(err.Error(), `apply thing x: no matches for kind "Thing"`) {
 		t.Errorf("got %v", err)
 	}

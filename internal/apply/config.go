@@ -10,6 +10,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/buenhyden/hy-home/internal/decode"
 	"github.com/buenhyden/hy-home/internal/exit"
 )
 
@@ -20,8 +21,11 @@ func Load(kubeconfig string) (*rest.Config, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, exit.BadInputf("kubeconfig %s does not exist: bring the platform up first, or name another file", kubeconfig)
 	}
+	if clientcmd.IsEmptyConfig(err) {
+		return nil, exit.BadInputf("kubeconfig %s names no cluster: name another file", kubeconfig)
+	}
 	if err != nil {
-		return nil, exit.BadInputf("kubeconfig %s cannot be read: %w", kubeconfig, err)
+		return nil, exit.BadInputf("kubeconfig %s cannot be read: %w", kubeconfig, decode.Plain(err))
 	}
 	// The API server's own fairness is the limit; client-go's default of 5
 	// requests a second makes applying 20 objects take 8 s for nothing.

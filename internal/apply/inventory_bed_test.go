@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/buenhyden/hy-home/internal/apply"
 	"github.com/buenhyden/hy-home/internal/exit"
@@ -95,7 +97,7 @@ func TestConverge_RemovesWhatLeftTheManifests(t *testing.T) {
 	if got := h.converge(t, maps("a", "c")); got != "unchanged a, unchanged c" {
 		t.Errorf("a field that is somebody else's: %q", got)
 	}
-	if _, err := h.Delete(t.Context(), objects(t, strings.ReplaceAll(maps("a"), "name: a", "name: a, namespace: "+h.namespace))); err != nil {
+	if err := kubernetes.NewForConfigOrDie(bed.Config).CoreV1().ConfigMaps(h.namespace).Delete(t.Context(), "a", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := h.converge(t, maps("a", "c")); got != "created a, unchanged c" {

@@ -24,7 +24,7 @@ stringData: {password: PW}
 // alike in it, two sets of keys must not.
 func TestDigest_LeavesOutWhatIsInASecret(t *testing.T) {
 	of := func(text string) string {
-		sum, err := digest(decode(t, text))
+		sum, err := digest(objects(t, text))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +56,7 @@ func TestReads(t *testing.T) {
 		"volumes: [{name: login, secret: {secretName: other}}]":                        false,
 		"imagePullSecrets: [{name: login}]":                                            false,
 	} {
-		spec := decode(t, "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {"+text+"}\n")[0].Object["spec"]
+		spec := objects(t, "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {"+text+"}\n")[0].Object["spec"]
 		if got := reads(spec, "login"); got != want {
 			t.Errorf("%s: got %v", text, got)
 		}
@@ -89,7 +89,7 @@ func TestConverge_RestartsTheReadersOfAChangedCredential(t *testing.T) {
 	i := Inventory{Owner: "lab", Part: "web"}
 	run := func(password string) ([]string, error) {
 		c.order = nil
-		_, err := c.client.Converge(t.Context(), i, decode(t, strings.ReplaceAll(login, "PW", password)+deployment("reader", "login")+deployment("other", "another")))
+		_, err := c.client.Converge(t.Context(), i, objects(t, strings.ReplaceAll(login, "PW", password)+deployment("reader", "login")+deployment("other", "another")))
 		return c.order, err
 	}
 	const note, secret, reader, other, restart = "configmap kube-system/hyaction.lab.web", "secret shop/login", "deployment shop/reader", "deployment shop/other", "restart reader"
@@ -117,14 +117,14 @@ func TestConverge_RestartsTheReadersOfAChangedCredential(t *testing.T) {
 
 func TestConverge_ASecretOfTwoPlatforms(t *testing.T) {
 	c := newCluster(Options{Namespace: "shop"})
-	if _, err := c.client.Converge(t.Context(), Inventory{Owner: "one", Part: "web"}, decode(t, login)); err != nil {
+	if _, err := c.client.Converge(t.Context(), Inventory{Owner: "one", Part: "web"}, objects(t, login)); err != nil {
 		t.Fatal(err)
 	}
-	_, err := c.client.Converge(t.Context(), Inventory{Owner: "two", Part: "web"}, decode(t, strings.ReplaceAll(login, "PW", "other")))
+	_, err := c.client.Converge(t.Context(), Inventory{Owner: "two", Part: "web"}, objects(t, strings.ReplaceAll(login, "PW", "other")))
 	if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "secret shop/login belongs to platform one as well, and holds other credentials there") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := c.client.Converge(t.Context(), Inventory{Owner: "two", Part: "web"}, decode(t, login)); err != nil {
+	if _, err := c.client.Converge(t.Context(), Inventory{Owner: "two", Part: "web"}, objects(t, login)); err != nil {
 		t.Errorf("one with the same content: %v", err)
 	}
 }

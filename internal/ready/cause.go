@@ -7,6 +7,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/buenhyden/hy-home/internal/dns"
 )
 
 // Cause is why a pod does not come up.
@@ -22,7 +24,7 @@ type Cause struct {
 // The patience for each class of cause.
 const (
 	patienceFinal   = 0                // trying again cannot help
-	patienceImage   = 10 * time.Second // the registry has answered twice that there is no such image
+	patienceImage   = 10 * time.Second // the registry has answered twice that there is no such image, or DNS that there is no such registry
 	patienceNetwork = time.Minute      // the registry did not answer
 	patienceConfig  = 20 * time.Second // a Secret or ConfigMap applied right after its reader is normal
 	patienceCrash   = 45 * time.Second // one or two crashes while a dependency starts are normal
@@ -69,7 +71,7 @@ func containerCause(pod string, s corev1.ContainerStatus) (Cause, bool) {
 		switch {
 		case full.MatchString(w.Message):
 			cause.Patience = patienceFinal
-		case refused(w.Message):
+		case refused(w.Message), dns.Unknown(w.Message) != nil:
 			cause.Patience = patienceImage
 		}
 	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
@@ -108,6 +110,8 @@ func pullReason(image, message string) string {
 		m = "on its node: " + file // what is before it names the image and its layers
 	} else if i := strings.LastIndex(m, ": "); i >= 0 && refused(m) {
 		m = m[i+2:]
+	} else if unknown := dns.Unknown(m); unknown != nil {
+		m = unknown.Error()
 	} else if i := strings.LastIndex(m, "failed to do request: "); i >= 0 {
 		m = m[i+len("failed to do request: "):] // what is before it names the image three times
 	}

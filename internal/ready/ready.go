@@ -202,11 +202,12 @@ func poll(ctx context.Context, what string, ask func(context.Context) error) err
 		if err == nil {
 			return nil
 		}
-		var final finalError
-		if errors.As(err, &final) {
-			return final.error
-		}
+		// A question that the end of the wait cut short is no answer, and hides none.
 		if ctx.Err() == nil {
+			var final finalError
+			if errors.As(err, &final) {
+				return final.error
+			}
 			last = err
 		}
 		select {

@@ -2,11 +2,13 @@ package ready
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -69,7 +71,7 @@ var webRollout = catalog.Component{Name: "web", Namespace: "shop", Ready: []cata
 
 func TestObject_ReadyTheMomentItIs(t *testing.T) {
 	cluster := over(deployment(0))
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	seen := make(chan struct{}, 1)
 	done := make(chan error, 1)
@@ -102,7 +104,7 @@ func TestObject_NamesTheCauseAtOnce(t *testing.T) {
 	cluster := over(deployment(0), old, now,
 		ownedPod("web-old-1", old, waiting("InvalidImageName", "an old pod may be as broken as it likes")),
 		ownedPod("web-new-1", now, waiting("InvalidImageName", `couldn't parse image name "X"`)))
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	err := cluster.Wait(ctx, webRollout, quiet)
 	want := `deployment shop/web is not ready: web-new-1: InvalidImageName: couldn't parse image name "X"`
@@ -114,23 +116,19 @@ func TestObject_NamesTheCauseAtOnce(t *testing.T) {
 func TestObject_TimeOutTellsWhatWasSeen(t *testing.T) {
 	rs := replicaSet("web-new", "2")
 	cluster := over(deployment(0), rs, ownedPod("web-1", rs, waiting("ErrImagePull", "dial tcp: i/o timeout")))
-	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
-	defer cancel()
-	err := cluster.Wait(ctx, webRollout, quiet)
-	if err == nil || !strings.Contains(err.Error(), "web-1: ErrImagePull: quay.io/x/y:v1: dial tcp: i/o timeout (context deadline exceeded)") {
-		t.Errorf("got %v", err)
-	}
+	runsOut(t, func(d time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), d)
+		defer cancel()
+		return cluster.Wait(ctx, webRollout, quiet)
+	}, "web-1: ErrImagePull: quay.io/x/y:v1: dial tcp: i/o timeout (context deadline exceeded)")
 }
 
 func TestObject_QuotaIsNamed(t *testing.T) {
 	d := deployment(0)
 	d.Status.Conditions = append(d.Status.Conditions, appsv1.DeploymentCondition{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: `pods "web-1" is forbidden: exceeded quota`})
-	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	err := over(d).Wait(ctx, webRollout, quiet)
-	if err == nil || !strings.Contains(err.Error(), `FailedCreate: pods "web-1" is forbidden: exceeded quota`) {
-		t.Errorf("got %v", err)
-	}
+	says(t, over(d).Wait(ctx, webRollout, quiet), `FailedCreate: pods "web-1" is forbidden: exceeded quota`)
 }
 
 func TestHTTP_ThroughTheServiceProxy(t *testing.T) {
@@ -147,7 +145,7 @@ func TestHTTP_ThroughTheServiceProxy(t *testing.T) {
 	defer s.Close()
 	client := kubernetes.NewForConfigOrDie(&rest.Config{Host: s.URL})
 	c := catalog.Component{Namespace: "monitoring", Ready: []catalog.Probe{{HTTP: &catalog.HTTPProbe{Service: "prometheus:9090", Path: "/-/ready"}}}}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := (&Cluster{Client: client}).Wait(ctx, c, quiet); err != nil {
 		t.Error(err)
@@ -180,4 +178,24 @@ func TestEnded_SucceededOrNamed(t *testing.T) {
 	if _, err := c.Ended(context.Background(), "shop", "loki-0", quiet); err == nil || !strings.Contains(err.Error(), "pod shop/loki-0 does not start: loki-0: InvalidImageName: no") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// The end of the wait cuts the second question short: what the first one heard stays.
+func TestPoll_AnswerOutlivesTheQuestionCutShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		asked := 0
+		err := poll(ctx, "webhook", func(ctx context.Context) error {
+			if asked++; asked == 1 {
+				return errors.New("accepts what it must refuse")
+			}
+			<-ctx.Done()
+			return finalError{ctx.Err()}
+		})
+		var late *lateError
+		if !errors.As(err, &late) || late.text != "webhook is not ready: accepts what it must refuse" || asked != 2 {
+			t.Errorf("got %v after %d questions", err, asked)
+		}
+	})
 }

@@ -5,11 +5,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/buenhyden/hy-home/internal/dns"
 )
 
 // dialer opens every connection of a conversation, for the clients too, so that a
@@ -89,10 +92,10 @@ func (d *dialer) resolve(ctx context.Context, host string) (netip.Addr, error) {
 		return ip, nil
 	}
 	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip4", host)
-	var dns *net.DNSError
+	var answer *net.DNSError
 	switch {
-	case errors.As(err, &dns) && dns.IsNotFound:
-		return netip.Addr{}, passing("the name %s is unknown", host)
+	case errors.As(err, &answer) && answer.IsNotFound:
+		return netip.Addr{}, &fault{text: fmt.Sprintf("the name %s is unknown", host), why: &dns.UnknownError{Host: host}}
 	case err != nil:
 		return netip.Addr{}, passing("resolve %s: %v", host, err)
 	}

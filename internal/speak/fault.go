@@ -17,9 +17,11 @@ type fault struct {
 	text    string
 	final   bool // asking again will not change it
 	strange bool // the answer is none of the protocol: it may be TLS
+	why     error
 }
 
 func (f *fault) Error() string { return f.text }
+func (f *fault) Unwrap() error { return f.why }
 
 func refuse(format string, args ...any) error {
 	return &fault{text: fmt.Sprintf(format, args...), final: true}

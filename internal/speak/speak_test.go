@@ -2,16 +2,22 @@ package speak
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"golang.org/x/net/dns/dnsmessage"
+
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/dns"
+	"github.com/buenhyden/hy-home/internal/testkit"
 	"github.com/buenhyden/hy-home/testbed/servers"
 )
 
@@ -32,7 +38,7 @@ func serve(t *testing.T, answer func(net.Conn)) (port int) {
 			}
 			all.Go(func() {
 				defer c.Close()
-				_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+				_ = c.SetDeadline(time.Now().Add(time.Minute))
 				answer(c)
 			})
 		}
@@ -115,7 +121,6 @@ func TestTCP(t *testing.T) {
 		{name: "quiet", port: quiet, said: "open"},
 		{name: "hangs up", port: hangsUp, fault: "closed at once"},
 		{name: "closed", port: servers.Port(t), fault: "connection refused"},
-		{name: "unknown name", port: quiet, target: Target{Name: "nobody.invalid"}, fault: "nobody.invalid"},
 		{name: "TLS to who has none", port: saying(t, "220 smtp.acme.example\r\n"), target: Target{TLS: true}, fault: "it speaks no TLS at this port", final: true},
 	} {
 		c.run(t, catalog.TCP)
@@ -123,31 +128,40 @@ func TestTCP(t *testing.T) {
 	talk{name: "nobody speaks it", port: quiet, fault: "nobody here speaks smtp", final: true}.run(t, "smtp")
 }
 
+// Who tries again has to know how long that makes sense.
+func TestOnce_TellsAnUnknownNameFromOneThatCannotBeLookedUp(t *testing.T) {
+	for code, fault := range map[dnsmessage.RCode]string{
+		dnsmessage.RCodeNameError:     "the name db.acme.example is unknown",
+		dnsmessage.RCodeServerFailure: "resolve db.acme.example: lookup db.acme.example on ",
+	} {
+		testkit.DNS(t, code)
+		a, err := Once(t.Context(), Target{Endpoint: "x", Protocol: catalog.TCP, Name: "db.acme.example", Port: 1}, nil)
+		unknown := (*dns.UnknownError)(nil)
+		if !strings.HasPrefix(a.Fault, fault) || isFinal(err) || errors.As(err, &unknown) != (code == dnsmessage.RCodeNameError) {
+			t.Errorf("%s: %q, %v", code, a.Fault, err)
+		}
+	}
+}
+
 // What passes by itself is asked again; what does not, is not.
 func TestOne_AsksAgainOnlyWhatPasses(t *testing.T) {
-	var mu sync.Mutex
-	calls := 0
+	var calls, asked atomic.Int32
 	port := serve(t, func(c net.Conn) {
-		mu.Lock()
-		defer mu.Unlock()
-		if calls++; calls > 1 {
+		if calls.Add(1) > 1 {
 			_, _ = io.Copy(io.Discard, io.LimitReader(c, 1))
 		}
 	})
 	a := one(context.Background(), Target{Name: "localhost", Protocol: catalog.TCP, Port: port}, time.Minute, make(chan struct{}, 1))
-	if a.Fault != "" || calls < 2 {
-		t.Errorf("fault %q after %d calls", a.Fault, calls)
+	if n := calls.Load(); a.Fault != "" || n < 2 {
+		t.Errorf("fault %q after %d calls", a.Fault, n)
 	}
-	asked := 0
 	port = serve(t, func(c net.Conn) {
-		mu.Lock()
-		defer mu.Unlock()
-		asked++
+		asked.Add(1)
 		_, _ = io.WriteString(c, "220 smtp.acme.example\r\n")
 		_, _ = io.Copy(io.Discard, c)
 	})
-	if a := one(context.Background(), Target{Name: "localhost", Protocol: catalog.TCP, Port: port, TLS: true}, time.Minute, make(chan struct{}, 1)); a.Fault == "" || asked != 1 {
-		t.Errorf("what will not change was asked %d times: %q", asked, a.Fault)
+	if a := one(context.Background(), Target{Name: "localhost", Protocol: catalog.TCP, Port: port, TLS: true}, time.Minute, make(chan struct{}, 1)); a.Fault == "" || asked.Load() != 1 {
+		t.Errorf("what will not change was asked %d times: %q", asked.Load(), a.Fault)
 	}
 }
 
