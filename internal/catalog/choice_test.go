@@ -88,7 +88,7 @@ func TestChoose_AddsWithNeedsAndLeavesOut(t *testing.T) {
 		{"+", "", "", `components has "+"`},
 		{"++web", "", "", `components has "++web"`},
 		{"", "db=ha", "", "db, which is not among the components"},
-		{"+db", "db=huge", "", `no size "huge"; there are: [slim ha other]`},
+		{"+db", "db=huge", "", `no size "huge"; there are: slim, ha, other`},
 		{"", "db", "", `sizes has "db", want component=size`},
 	} {
 		choice, err := ParseChoice(strings.Fields(c.components), strings.Fields(c.sizes))

@@ -7,7 +7,10 @@
 // under profiles/ choose components and their settings.
 package catalog
 
-import "io/fs"
+import (
+	"io/fs"
+	"strings"
+)
 
 // Component is one directory of the catalog, decoded.
 type Component struct {
@@ -88,6 +91,13 @@ type Build struct {
 // that asks for nothing says so with zeros.
 type Budget struct {
 	CPU    MilliCPU `yaml:"cpu"`    // Kubernetes quantity: "250m", "2"
-	Memory Bytes    `yaml:"memory"` // Kubernetes quantity: "128Mi"
+	Memory Bytes    `yaml:"memory"` // resident, and no less than its pods ask for: "128Mi"
+	Limit  Bytes    `yaml:"limit"`  // the most that it is given of memory; 0 where nothing bounds it
 	Disk   Bytes    `yaml:"disk"`   // Kubernetes quantity: "1Gi"
+	// Basis is where Memory is from, and begins with "measured", "sourced" (a figure
+	// of its makers, or one seen elsewhere) or "estimated".
+	Basis string `yaml:"basis"`
 }
+
+// Measured says that Memory has been seen here: it is no estimate, and no figure of others.
+func (b Budget) Measured() bool { return strings.HasPrefix(b.Basis, "measured") }

@@ -1,18 +1,14 @@
 package catalog
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"gopkg.in/yaml.v3"
 )
 
 // The conformance suite: every directory under components/ must pass it. A test
@@ -108,6 +104,19 @@ func TestConformance_Proven(t *testing.T) {
 	})
 }
 
+// What a budget says is known from somewhere, and can be held against what bounds it.
+func TestConformance_Budget(t *testing.T) {
+	each(t, func(t *testing.T, c Component) {
+		word, _, _ := strings.Cut(strings.NewReplacer(",", " ", ";", " ").Replace(c.Budget.Basis), " ")
+		if c.Budget.Memory > 0 && !slices.Contains([]string{"measured", "sourced", "estimated"}, word) {
+			t.Errorf("budget.basis is %q: say where its memory is from: measured, how; sourced, with the address; or estimated, out of what", c.Budget.Basis)
+		}
+		if c.Budget.Limit > 0 && c.Budget.Limit < c.Budget.Memory {
+			t.Errorf("budget.limit is %s, less than its memory (%s)", c.Budget.Limit, c.Budget.Memory)
+		}
+	})
+}
+
 // Whoever uses a component finds it under the same names at every size.
 func TestConformance_SizesOfferTheSame(t *testing.T) {
 	offers := func(c Component) string {
@@ -134,6 +143,34 @@ func TestConformance_SizesOfferTheSame(t *testing.T) {
 	})
 }
 
+// Readiness is declared, but for drivers that see to it themselves, and for objects
+// that are all they can be once the API server has them.
+func TestConformance_Ready(t *testing.T) {
+	kind := regexp.MustCompile(`(?m)^kind: (\S+)`)
+	each(t, func(t *testing.T, c Component) {
+		if len(c.Ready) > 0 || !slices.Contains([]string{"compose", "helm", "manifest"}, c.Driver) {
+			return
+		}
+		waits := c.Driver != "manifest"
+		files, err := fs.Glob(c.Files, "manifests/*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			text, err := fs.ReadFile(c.Files, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range kind.FindAllSubmatch(text, -1) {
+				waits = waits || !slices.Contains([]string{"Namespace", "NetworkPolicy"}, string(m[1]))
+			}
+		}
+		if waits {
+			t.Error("ready is missing: say what is seen when it is up, or what needs it starts too early")
+		}
+	})
+}
+
 func TestConformance_Takes(t *testing.T) {
 	each(t, func(t *testing.T, c Component) {
 		if c.Takes <= 0 || c.Takes > c.Timeout {
@@ -149,28 +186,6 @@ func TestConformance_Namespace(t *testing.T) {
 		}
 		if c.PodSecurity != "" && c.Namespace == "" {
 			t.Error("it has a pod-security level without a namespace")
-		}
-	})
-}
-
-// What a Compose component exposes must be one of its services: nobody else
-// answers to that name.
-func TestConformance_Expose(t *testing.T) {
-	each(t, func(t *testing.T, c Component) {
-		text, err := fs.ReadFile(c.Files, "compose.yaml")
-		if err != nil {
-			return
-		}
-		var file composeFile
-		if err := yaml.Unmarshal(text, &file); err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range c.Expose {
-			for _, host := range e.Hosts {
-				if _, ok := file.Services[host]; !ok {
-					t.Errorf("expose %s: %s is no service of compose.yaml", e.Name, host)
-				}
-			}
 		}
 	})
 }
@@ -203,87 +218,6 @@ func TestConformance_KubernetesSecrets(t *testing.T) {
 			if c.Tier == "cluster" && !slices.ContainsFunc(c.KubernetesSecrets, func(s KubernetesSecret) bool { return slices.Contains(s.Credentials(), name) }) &&
 				!slices.ContainsFunc(c.Expose, func(e Endpoint) bool { return slices.Contains(slices.Collect(maps.Values(e.Secrets)), name) }) {
 				t.Errorf("secret %s reaches nothing: no Kubernetes Secret and no endpoint of the component uses it", name)
-			}
-		}
-	})
-}
-
-// composeFile is as much of compose.yaml as the suite looks at.
-type composeFile struct {
-	Services map[string]struct {
-		Image       string   `yaml:"image"`
-		MemLimit    string   `yaml:"mem_limit"`
-		CPUs        float64  `yaml:"cpus"`
-		Restart     string   `yaml:"restart"`
-		Healthcheck any      `yaml:"healthcheck"`
-		Privileged  bool     `yaml:"privileged"`
-		Ports       []string `yaml:"ports"`
-		Environment any      `yaml:"environment"`
-	} `yaml:"services"`
-	Configs map[string]struct {
-		File string `yaml:"file"`
-	} `yaml:"configs"`
-}
-
-func TestConformance_Compose(t *testing.T) {
-	each(t, func(t *testing.T, c Component) {
-		text, err := fs.ReadFile(c.Files, "compose.yaml")
-		if c.Driver != "compose" {
-			if err == nil {
-				t.Error("it has a compose.yaml, but another driver")
-			}
-			return
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		var file composeFile
-		if err := yaml.Unmarshal(text, &file); err != nil {
-			t.Fatal(err)
-		}
-		used := map[string]bool{}
-		var memory Bytes
-		setting := func(name string) string { // as the driver fills it in
-			text, _ := c.Settings[strings.ToLower(strings.ReplaceAll(name, "_", "-"))].(string)
-			return text
-		}
-		for name, s := range file.Services {
-			s.Image = os.Expand(s.Image, setting)
-			used[s.Image] = true
-			if !slices.Contains(c.Images, s.Image) {
-				t.Errorf("service %s: image %q is not listed in component.yaml", name, s.Image)
-			}
-			if s.MemLimit == "" || s.CPUs == 0 {
-				t.Errorf("service %s: mem_limit and cpus must be set, or one service can starve all others", name)
-			}
-			if s.Restart == "" {
-				t.Errorf(`service %s: restart must say what it is: unless-stopped for a service, "no" for a job`, name)
-			}
-			if s.Restart == "no" && len(c.Ready) == 0 {
-				t.Errorf("service %s: that a job ended well proves nothing of what it should have made: add a probe of that", name)
-			}
-			if s.Restart != "no" && s.Healthcheck == nil {
-				t.Errorf("service %s: a service needs a healthcheck", name)
-			}
-			var limit Bytes
-			if err := limit.UnmarshalText([]byte(strings.TrimSuffix(s.MemLimit, "m") + "Mi")); err == nil {
-				memory += limit
-			}
-		}
-		for _, image := range c.Images {
-			if !used[image] {
-				t.Errorf("image %q is listed and no service uses it", image)
-			}
-		}
-		if c.Budget.Memory > memory {
-			t.Errorf("budget.memory is %s, more than all limits together (%s)", c.Budget.Memory, memory)
-		}
-		for name, config := range file.Configs {
-			if config.File == "" {
-				continue
-			}
-			if _, err := fs.Stat(c.Files, config.File); errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("configs.%s: there is no file %s", name, config.File)
 			}
 		}
 	})

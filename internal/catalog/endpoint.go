@@ -95,6 +95,9 @@ func (e Endpoint) Address(host string, port int) string {
 	return "http://" + address
 }
 
+// At is where the first host is reached, which answers as all of them do.
+func (e Endpoint) At() string { return e.Address(e.Hosts[0], e.Port) }
+
 // Addresses joins the addresses of several hosts, in the form that clients of
 // clustered services take as their list to start from.
 func (e Endpoint) Addresses(hosts []string) string {

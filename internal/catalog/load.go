@@ -1,11 +1,9 @@
 package catalog
 
 import (
-	"bytes"
 	"embed"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -15,6 +13,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/buenhyden/hy-home/internal/decode"
 	"github.com/buenhyden/hy-home/internal/exit"
 )
 
@@ -171,48 +170,22 @@ func decodeFile(fsys fs.FS, file string, into any) error {
 	if err != nil {
 		return fmt.Errorf("catalog: %w", err)
 	}
-	if err := decode(text, into); err != nil {
+	if err := decode.YAML(text, into); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	return nil
 }
 
-// decode reads exactly one YAML document and refuses fields that into lacks.
-func decode(text []byte, into any) error {
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(into); err != nil {
-		if errors.Is(err, io.EOF) {
-			return errors.New("is empty")
-		}
-		return plain(err)
-	}
-	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return errors.New("holds more than one document")
-	}
-	return nil
-}
-
-// plain takes the library's wording out of a YAML error: what is left is
-// "line 7: ...", one fault after the other.
-func plain(err error) error {
-	var te *yaml.TypeError
-	if errors.As(err, &te) {
-		return errors.New(strings.Join(te.Errors, "; "))
-	}
-	return errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
-}
-
 // DecodeSettings reads the component's settings into a driver's own struct
 // (tags: yaml). A setting that the struct lacks is an error, so a misspelt one
-// is never silently ignored.
+// is never silently ignored. What is wrong is bad input.
 func (c Component) DecodeSettings(into any) error {
 	text, err := yaml.Marshal(c.Settings)
 	if err != nil {
-		return fmt.Errorf("component %s: settings: %w", c.Name, err)
+		return exit.BadInputf("component %s: settings: %w", c.Name, err)
 	}
-	if err := decode(text, into); err != nil {
-		return fmt.Errorf("component %s: settings: %w", c.Name, err)
+	if err := decode.YAML(text, into); err != nil {
+		return exit.BadInputf("component %s: settings: %w", c.Name, err)
 	}
 	return nil
 }

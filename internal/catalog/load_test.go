@@ -70,9 +70,9 @@ func TestLoad_NamesFileAndFault(t *testing.T) {
 		files []string
 		want  string
 	}{
-		{"unknown field", swap("timeout", "time-out"), "components/db/component.yaml: line 8: field time-out not found"},
+		{"unknown field", swap("timeout", "time-out"), "components/db/component.yaml: line 8: unknown field \"time-out\""},
 		{"not YAML", []string{file, "a: [b"}, "components/db/component.yaml: line 1:"},
-		{"empty", []string{file, ""}, "components/db/component.yaml: is empty"},
+		{"empty", []string{file, ""}, "components/db/component.yaml: it is empty"},
 		{"two documents", []string{file, good + "---\nname: x\n"}, "holds more than one document"},
 		{"other name", swap("name: db", "name: pg"), `name is "pg", want the directory's name "db"`},
 		{"no reason", swap("why: it lives there", "why: ''"), `needs "net" without saying why`},
@@ -109,7 +109,7 @@ func TestDecodeSettings_IsStrict(t *testing.T) {
 		Size int `yaml:"size"`
 	}
 	err := c.DecodeSettings(&s)
-	if err == nil || !strings.Contains(err.Error(), "component db: settings: line 1: field extra not found") {
+	if err == nil || !strings.Contains(err.Error(), "component db: settings: line 1: unknown field \"extra\"") {
 		t.Errorf("got %v", err)
 	}
 }

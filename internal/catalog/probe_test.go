@@ -5,12 +5,14 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/buenhyden/hy-home/internal/decode"
 )
 
 func TestCheckProbes_WhatWouldHoldThoughNothingIsReady(t *testing.T) {
 	probes := func(text string) []Probe {
 		var c struct{ Ready []Probe }
-		if err := decode([]byte("ready:\n"+text), &c); err != nil {
+		if err := decode.YAML([]byte("ready:\n"+text), &c); err != nil {
 			t.Fatal(err)
 		}
 		return c.Ready

@@ -19,7 +19,7 @@ var Ways = []Way{
 	{"ran", "it was brought up by a platform of the [test bed](../testbed/README.md), or its driver did its work against a real server, and its probes held"},
 	{"accepted", "a real API server took all its objects, with Pod Security enforced; no pod of it ran"},
 	{"rendered", "its chart or manifests were rendered by the real library: every value is one that the chart reads, every image is listed, every object keeps the schema of its kind, what its probes and endpoints name is there"},
-	{"loaded", "its Compose file was loaded by Compose's own library, at every size; its variables are those of the image's documentation"},
+	{"loaded", "its Compose file was loaded by Compose's own library, at every size; its variables and flags were looked up in the image's documentation or source, of that version"},
 }
 
 // checkProof judges a proof that is given. The catalog's own components must have

@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/buenhyden/hy-home/internal/pattern"
 )
 
 // KubernetesSecret is a Secret that a component of the cluster tier finds when
@@ -33,6 +34,23 @@ func (s KubernetesSecret) In(c Component) string {
 		return s.Namespace
 	}
 	return c.Namespace
+}
+
+// SecretsAmong are the component's Secrets with what others of the platform offer
+// filled in; the credentials are not, see [KubernetesSecret.Fill].
+func (c Component) SecretsAmong(o Offers) ([]KubernetesSecret, error) {
+	secrets := slices.Clone(c.KubernetesSecrets)
+	for i, s := range secrets {
+		secrets[i].Data = maps.Clone(s.Data)
+		for key, text := range s.Data {
+			rendered, err := render(key, []byte(text), o)
+			if err != nil {
+				return nil, fmt.Errorf("component %s: kubernetes-secrets %s: %w", c.Name, s.Name, err)
+			}
+			secrets[i].Data[key] = string(rendered)
+		}
+	}
+	return secrets, nil
 }
 
 // Credentials are the names that the Secret's values are made from, sorted.
@@ -62,9 +80,9 @@ func (s KubernetesSecret) Fill(credentials map[string]string) (map[string]string
 }
 
 var (
-	referenceForm = regexp.MustCompile(`\$?\$\{[^}]*\}?`)
-	secretName    = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
-	secretKey     = regexp.MustCompile(`^[-._a-zA-Z0-9]{1,253}$`)
+	referenceForm = pattern.New(`\$?\$\{[^}]*\}?`)
+	secretName    = pattern.New(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
+	secretKey     = pattern.New(`^[-._a-zA-Z0-9]{1,253}$`)
 )
 
 // forms are what ${name:form} makes of a credential.

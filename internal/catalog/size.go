@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/buenhyden/hy-home/internal/exit"
 )
@@ -29,7 +30,7 @@ func (c Component) Sized(size string) (Component, error) {
 	}
 	sized, ok := c.sizes[size]
 	if !ok {
-		return c, exit.BadInputf("component %s has no size %q; there are: %v", c.Name, size, c.Sizes())
+		return c, exit.BadInputf("component %s has no size %q; there are: %s", c.Name, size, strings.Join(c.Sizes(), ", "))
 	}
 	return sized, nil
 }

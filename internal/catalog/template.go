@@ -27,11 +27,34 @@ type Fields struct {
 
 	Namespaces []Namespace // of all components of the platform
 	Components []string    // names of the platform's components, see [Fields.Has]
+	Offers                 // what they expose
+}
+
+// Offers is what the components of a platform expose.
+type Offers []Endpoint
+
+// OffersOf is what components expose.
+func OffersOf(cs []Component) Offers {
+	var o Offers
+	for _, c := range cs {
+		o = append(o, c.Expose...)
+	}
+	return o
+}
+
+// Endpoint finds one by its name, so that no file has to say where a service is:
+// its containers answer by other names than a service that others run.
+func (o Offers) Endpoint(name string) (Endpoint, error) {
+	i := slices.IndexFunc(o, func(e Endpoint) bool { return e.Name == name })
+	if i < 0 {
+		return Endpoint{}, fmt.Errorf("no component of the platform exposes the endpoint %q", name)
+	}
+	return o[i], nil
 }
 
 // FieldsOf is what templates may use in a platform of some components.
 func FieldsOf(name string, values map[string]string, cs []Component) Fields {
-	f := Fields{Name: name, Values: values, Namespaces: Namespaces(cs)}
+	f := Fields{Name: name, Values: values, Namespaces: Namespaces(cs), Offers: OffersOf(cs)}
 	for _, c := range cs {
 		f.Components = append(f.Components, c.Name)
 	}
@@ -53,16 +76,21 @@ func (c Component) Text(file string, f Fields) ([]byte, error) {
 	if text, err = fs.ReadFile(c.Files, name); err != nil {
 		return nil, err
 	}
+	f.Namespace, f.Size = c.Namespace, cmp.Or(c.Size, Slim)
+	if text, err = render(name, text, f); err != nil {
+		return nil, fmt.Errorf("component %s: %w", c.Name, err)
+	}
+	return text, nil
+}
+
+func render(name string, text []byte, fields any) ([]byte, error) {
 	t, err := template.New(name).Option("missingkey=error").Parse(string(text))
 	if err != nil {
-		return nil, fmt.Errorf("component %s: %w", c.Name, err)
+		return nil, err
 	}
-	f.Namespace, f.Size = c.Namespace, cmp.Or(c.Size, Slim)
 	var b bytes.Buffer
-	if err := t.Execute(&b, f); err != nil {
-		return nil, fmt.Errorf("component %s: %w", c.Name, err)
-	}
-	return b.Bytes(), nil
+	err = t.Execute(&b, fields)
+	return b.Bytes(), err
 }
 
 // Glob lists the files of the component that match, without the suffix of those

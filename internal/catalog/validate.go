@@ -2,10 +2,11 @@ package catalog
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/buenhyden/hy-home/internal/pattern"
 )
 
 // The values that component.yaml may use.
@@ -13,8 +14,8 @@ var (
 	tiers       = []string{"docker", "cluster", "bridge"}
 	forCluster  = []string{"", "kind", "existing"}
 	podSecurity = []string{"", "privileged", "baseline", "restricted"}
-	nameForm    = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-	tagged      = regexp.MustCompile(`^[a-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+:[A-Za-z0-9._-]+(@sha256:[0-9a-f]{64})?$`)
+	nameForm    = pattern.New(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	tagged      = pattern.New(`^[a-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+:[A-Za-z0-9._-]+(@sha256:[0-9a-f]{64})?$`)
 )
 
 // maxTimeout of a component: a whole run has to fit into a CI job, and nothing

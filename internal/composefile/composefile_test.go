@@ -1,11 +1,12 @@
 package composefile
 
 import (
-	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/buenhyden/hy-home/internal/testkit"
 )
 
 func TestVariables(t *testing.T) {
@@ -54,20 +55,12 @@ func TestFillExample_KeepsAllButOpenCredentials(t *testing.T) {
 
 func TestCollect_FollowsIncludesAndExtends(t *testing.T) {
 	dir := t.TempDir()
-	for name, text := range map[string]string{
+	testkit.Write(t, dir, map[string]string{
 		"a.yml":     "include: [sub/b.yml, {path: [c.yml]}]\nservices: {x: {extends: {file: sub/d.yml, service: y}}}\n",
 		"sub/b.yml": "include: [../a.yml]\nservices:\n  db:\n    image: x\n", // a circle
 		"c.yml":     "services: {}\n",
 		"sub/d.yml": "a: [\n", // left out
-	} {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 	docs := Collect([]string{filepath.Join(dir, "a.yml")}, func(p string) string { rel, _ := filepath.Rel(dir, p); return rel })
 	var names []string
 	for _, d := range docs {

@@ -1,15 +1,16 @@
 package composefile
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/buenhyden/hy-home/internal/pattern"
 )
 
 var (
-	credential = regexp.MustCompile(`(?i)(^|_)(PASS|PASSWD|PASSWORD|PASSPHRASE|PW|SECRET|TOKEN|SECRET_?KEY|ENCRYPTION_?KEY|FERNET_?KEY|CREDENTIALS?)S?$|(?i)(PASSWORD|PASSWD)$`)
-	assignment = regexp.MustCompile(`^(\s*(?:export\s+)?)([A-Za-z_][A-Za-z0-9_.]*)\s*=\s*(.*)$`)
+	credential = pattern.New(`(?i)(^|_)(PASS|PASSWD|PASSWORD|PASSPHRASE|PW|SECRET|TOKEN|SECRET_?KEY|ENCRYPTION_?KEY|FERNET_?KEY|CREDENTIALS?)S?$|(?i)(PASSWORD|PASSWD)$`)
+	assignment = pattern.New(`^(\s*(?:export\s+)?)([A-Za-z_][A-Za-z0-9_.]*)\s*=\s*(.*)$`)
 	// open is what people write where a credential has to be filled in.
-	open = regexp.MustCompile(`(?i)^$|^<.*>$|^\[.*\]$|change.?(me|this|it)|replace|^your[-_ ]|^(x{3,}|\*{3,}|\.{3}|todo|tbd|secret|password)$`)
+	open = pattern.New(`(?i)^$|^<.*>$|^\[.*\]$|change.?(me|this|it)|replace|^your[-_ ]|^(x{3,}|\*{3,}|\.{3}|todo|tbd|secret|password)$`)
 )
 
 // IsCredential reports whether a variable is named like a password or a token:

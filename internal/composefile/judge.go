@@ -1,7 +1,6 @@
 package composefile
 
 import (
-	"bytes"
 	_ "embed"
 	"fmt"
 	"maps"
@@ -10,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"gopkg.in/yaml.v3"
+	"github.com/buenhyden/hy-home/internal/decode"
 )
 
 // Service is what is judged of a service after its files were merged.
@@ -53,9 +52,7 @@ var imagesText []byte
 
 var images = sync.OnceValues(func() (known, error) {
 	var k known
-	d := yaml.NewDecoder(bytes.NewReader(imagesText))
-	d.KnownFields(true)
-	err := d.Decode(&k)
+	err := decode.YAML(imagesText, &k)
 	return k, err
 })
 

@@ -1,6 +1,9 @@
 package composefile
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Variable is one use of a variable in a text that Compose fills in.
 type Variable struct {
@@ -25,18 +28,18 @@ func Variables(text string) (uses []Variable, bad string) {
 		case strings.HasPrefix(rest, "{"):
 			end := closing(rest)
 			if end < 0 {
-				return uses, first(bad, "${")
+				return uses, cmp.Or(bad, "${")
 			}
 			body := rest[1:end]
 			name := body[:nameLength(body)]
 			v := Variable{Name: name, Text: "$" + rest[:end+1]}
 			v.Operator, v.Default = operator(body[len(name):])
 			if name == "" || v.Operator == "" && len(body) > len(name) {
-				return uses, first(bad, v.Text)
+				return uses, cmp.Or(bad, v.Text)
 			}
 			uses = append(uses, v)
 			inner, wrong := Variables(v.Default)
-			uses, bad = append(uses, inner...), first(bad, wrong)
+			uses, bad = append(uses, inner...), cmp.Or(bad, wrong)
 			i += end + 1
 		default:
 			n := nameLength(rest)
@@ -48,13 +51,6 @@ func Variables(text string) (uses []Variable, bad string) {
 		}
 	}
 	return uses, bad
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // operator takes apart what follows a name between braces.

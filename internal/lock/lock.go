@@ -13,7 +13,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,6 +20,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/decode"
 )
 
 // Lock is the content of a lock file. Its zero value knows nothing and refuses nothing.
@@ -67,13 +67,8 @@ var (
 // Parse reads a lock file; everything in it is checked.
 func Parse(text []byte) (Lock, error) {
 	var l Lock
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(&l); err != nil && !errors.Is(err, io.EOF) {
-		return Lock{}, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
-	}
-	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return Lock{}, errors.New("holds more than one document")
+	if err := decode.YAML(text, &l); err != nil && !errors.Is(err, decode.ErrEmpty) {
+		return Lock{}, err
 	}
 	for line := range strings.Lines(string(text)) {
 		if !strings.HasPrefix(line, "#") {

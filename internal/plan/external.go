@@ -1,21 +1,17 @@
 package plan
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/netip"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
-	"gopkg.in/yaml.v3"
-
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/decode"
 )
 
 // What the data tier is.
@@ -60,10 +56,8 @@ func ParseManaged(text []byte) ([]Managed, error) {
 	var doc struct {
 		Endpoints []Managed `yaml:"endpoints"`
 	}
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "yaml: "))
+	if err := decode.YAML(text, &doc); err != nil && !errors.Is(err, decode.ErrEmpty) {
+		return nil, err
 	}
 	for i, m := range doc.Endpoints {
 		switch {

@@ -99,8 +99,8 @@ func TestParseManaged_Refuses(t *testing.T) {
 		"endpoints: [{name: a, hosts: ['-x']}]":                     "is no DNS name",
 		"endpoints: [{name: a, hosts: [b], port: 70000}]":           "port is 70000",
 		"endpoints: [{name: a, hosts: [b], server-name: 'a b'}]":    `server-name "a b" is no DNS name`,
-		"endpoints: [{name: a, hosts: [b], tls-verify: false}]":     "field tls-verify not found",
-		"endpoints: [{name: a, host: b}]":                           "field host not found",
+		"endpoints: [{name: a, hosts: [b], tls-verify: false}]":     `unknown field "tls-verify"`,
+		"endpoints: [{name: a, host: b}]":                           `unknown field "host"`,
 		"[":                                                         "line 1",
 	} {
 		if _, err := ParseManaged([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {

@@ -67,6 +67,12 @@ func New(cat catalog.Catalog, t Target, m Machine) (Plan, error) {
 	if err != nil {
 		return Plan{}, exit.BadInputf("profile %s: %w", p.Name, err)
 	}
+	offers := catalog.OffersOf(ordered)
+	for i, c := range ordered {
+		if ordered[i].KubernetesSecrets, err = c.SecretsAmong(offers); err != nil {
+			return Plan{}, exit.BadInputf("profile %s: %w", p.Name, err)
+		}
+	}
 	plan := Plan{Profile: p.Name, Components: ordered, Slots: schedule(ordered), Machine: m, Budget: sum(ordered)}
 	plan.Warnings = plan.warn(m)
 	return plan, plan.fits(m)
@@ -144,6 +150,7 @@ func sum(cs []catalog.Component) catalog.Budget {
 	for _, c := range cs {
 		b.CPU += c.Budget.CPU
 		b.Memory += c.Budget.Memory
+		b.Limit += c.Budget.Limit
 		b.Disk += c.Budget.Disk
 	}
 	return b

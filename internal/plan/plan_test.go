@@ -2,18 +2,14 @@ package plan
 
 import (
 	"encoding/json"
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/testkit/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 func component(name string, memory catalog.Bytes, needs ...string) catalog.Component {
 	c := catalog.Component{Name: name, Tier: "docker", Driver: "compose", Budget: catalog.Budget{CPU: 500, Memory: memory, Disk: memory}}
@@ -183,19 +179,7 @@ func TestPlan_Formats(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, got := range map[string]string{"plan.txt": p.Table(), "plan.mmd": p.Mermaid(), "plan.json": string(js) + "\n"} {
-		path := filepath.Join("testdata", name)
-		if *update {
-			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got != string(want) {
-			t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
-		}
+		golden.Compare(t, name, got)
 	}
 }
 

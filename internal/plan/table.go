@@ -29,7 +29,7 @@ func (p Plan) Table() string {
 		fmt.Fprintf(&b, "\n* critical path, %s without pulls: %s\n", p.Takes(), strings.Join(path, " -> "))
 	}
 	if images := p.Images(); len(images) > 0 {
-		fmt.Fprintf(&b, "\nImages, the most urgent first:\n")
+		fmt.Fprintf(&b, "\n%d pulls at most, the most urgent first:\n", len(images))
 		for _, i := range images {
 			fmt.Fprintf(&b, "  %s (%s)\n", i.Ref, i.Component)
 		}

@@ -57,7 +57,14 @@ func (c Chart) unreadBelow(n *yaml.Node, defaults map[string]any, above string) 
 		known, isKnown := defaults[key.Value]
 		below, isMap := known.(map[string]any)
 		switch {
-		case above == "" && (key.Value == "global" || key.Tag == "!!merge"):
+		case above == "" && key.Tag == "!!merge":
+		case above == "" && key.Value == "global":
+			below, _ := defaults["global"].(map[string]any)
+			for _, u := range c.unreadBelow(value, below, full) {
+				if !c.partReads(u.Path) { // it is every subchart's as well
+					out = append(out, u)
+				}
+			}
 		case above == "" && isPart && len(part.Defaults) > 0:
 			for _, u := range part.unread(value) {
 				// A chart may look into the values of its subcharts itself.
@@ -84,13 +91,40 @@ func (c Chart) unreadBelow(n *yaml.Node, defaults map[string]any, above string) 
 
 // reads reports that a template names the value, or one below it.
 func (c Chart) reads(path string) bool {
-	return regexp.MustCompile(`\.Values\.` + regexp.QuoteMeta(path) + `\b`).MatchString(c.Templates)
+	return regexp.MustCompile(`\.Values\.`+regexp.QuoteMeta(path)+`\b`).MatchString(c.Templates) || c.picks(path)
+}
+
+// partReads reports that a subchart reads it, or all that it is among, or has it among
+// its defaults. One that is not at hand may read anything.
+func (c Chart) partReads(path string) bool {
+	for _, part := range c.Parts {
+		if len(part.Defaults) == 0 && part.Templates == "" && len(part.Parts) == 0 {
+			return true
+		}
+		var value any = part.Defaults
+		for name := range strings.SplitSeq(path, ".") {
+			below, _ := value.(map[string]any)
+			value = below[name]
+		}
+		above := path[:strings.LastIndex(path, ".")]
+		if value != nil || part.reads(path) || part.wholesale(above) || part.partReads(path) {
+			return true
+		}
+	}
+	return false
+}
+
+// picks reports that a template takes the value out of all of them by its name, as
+// in: pick .Values "cni" "env".
+func (c Chart) picks(path string) bool {
+	top, _, _ := strings.Cut(path, ".")
+	return regexp.MustCompile(`\bpick \$?\.Values( "[^"]+")* "` + regexp.QuoteMeta(top) + `"`).MatchString(c.Templates)
 }
 
 // wholesale reports that a template takes a mapping as a whole: whatever is in it
 // may be read.
 func (c Chart) wholesale(path string) bool {
-	return regexp.MustCompile(`\.Values\.` + regexp.QuoteMeta(path) + `([^\w.]|$)`).MatchString(c.Templates)
+	return regexp.MustCompile(`\.Values\.`+regexp.QuoteMeta(path)+`([^\w.]|$)`).MatchString(c.Templates) || c.picks(path)
 }
 
 // near reports that two names differ by case or by a slip of two letters at most.

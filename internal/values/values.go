@@ -3,11 +3,12 @@
 package values
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/buenhyden/hy-home/internal/decode"
 )
 
 // Parse reads values by way of JSON, as Helm does, so that a date stays the text
@@ -15,11 +16,10 @@ import (
 func Parse(text []byte) (map[string]any, error) {
 	var values map[string]any
 	if err := yaml.UnmarshalStrict(text, &values); err != nil {
-		said := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "error converting YAML to JSON: "), "yaml: ")
-		if strings.Contains(said, "cannot unmarshal") {
-			return nil, fmt.Errorf("it must be a mapping of values: %s", said)
+		if strings.Contains(err.Error(), "cannot unmarshal") {
+			return nil, fmt.Errorf("it must be a mapping of values: %w", decode.Plain(err))
 		}
-		return nil, errors.New(said)
+		return nil, decode.Plain(err)
 	}
 	return values, nil
 }

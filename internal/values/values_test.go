@@ -58,3 +58,28 @@ func TestUnread_BelowTheNameOfASubchart(t *testing.T) {
 		t.Errorf("got %v, %v, want crds.migrations alone", unread, err)
 	}
 }
+
+// What is global is every subchart's as well, and no more free of slips than the rest.
+func TestUnread_Globals(t *testing.T) {
+	chart := Chart{
+		Defaults:  map[string]any{"global": map[string]any{"domain": ""}},
+		Templates: "{{ .Values.global.hub }}",
+		Parts: map[string]Chart{
+			"part":  {Templates: "{{ .Values.global.image.registry }}", Defaults: map[string]any{"global": map[string]any{"pull": "Always"}}},
+			"other": {Parts: map[string]Chart{"library": {Templates: "{{ ((.Values.global.tls).on) }}"}}},
+		},
+	}
+	unread, err := chart.Unread([]byte("global: {domain: a, hub: b, image: {registry: c}, pull: Never, tls: {on: true}, domian: d}"))
+	if err != nil || len(unread) != 1 || unread[0].Path != "global.domian" || unread[0].Meant() != " (is global.domain meant?)" {
+		t.Errorf("got %+v, %v; want global.domian alone", unread, err)
+	}
+}
+
+// Istio's chart takes some of its values out of all by their names.
+func TestUnread_PickedByName(t *testing.T) {
+	chart := Chart{Templates: `{{ $v := pick .Values "cni" "env" -}}`}
+	unread, err := chart.Unread([]byte("cni: {enabled: true}\nenv: {A: b}\nenvs: {}\n"))
+	if err != nil || len(unread) != 1 || unread[0].Path != "envs" {
+		t.Errorf("got %+v, %v; want envs alone", unread, err)
+	}
+}
