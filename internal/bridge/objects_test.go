@@ -2,10 +2,7 @@ package bridge
 
 import (
 	"context"
-	"flag"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,9 +12,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/testkit/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 var exposed = []catalog.Endpoint{
 	{Name: "kafka", Protocol: catalog.Kafka, Hosts: []string{"kafka-1", "kafka-2"}, Port: 9092, Clustered: true},
@@ -26,7 +22,7 @@ var exposed = []catalog.Endpoint{
 	{Name: "s3", Protocol: catalog.S3, Hosts: []string{"s3"}, Port: 9000},
 }
 
-func golden(t *testing.T, name string, objs []*unstructured.Unstructured) {
+func compare(t *testing.T, name string, objs []*unstructured.Unstructured) {
 	t.Helper()
 	var text strings.Builder
 	for _, obj := range objs {
@@ -36,19 +32,7 @@ func golden(t *testing.T, name string, objs []*unstructured.Unstructured) {
 		}
 		text.WriteString("---\n" + string(b))
 	}
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(text.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if text.String() != string(want) {
-		t.Errorf("%s:\n%s", file, text.String())
-	}
+	golden.Compare(t, name, text.String())
 }
 
 func TestServices(t *testing.T) {
@@ -60,7 +44,7 @@ func TestServices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "services.yaml", objs)
+	compare(t, "services.yaml", objs)
 
 	delete(at, "kafka-2")
 	_, err = Services("platform", exposed, at)
@@ -71,7 +55,7 @@ func TestServices(t *testing.T) {
 
 func TestPolicies(t *testing.T) {
 	network := netip.MustParsePrefix("172.19.0.0/16")
-	golden(t, "policies.yaml", Policies([]string{"apps", "jobs"}, network, append(exposed, exposed[0])))
+	compare(t, "policies.yaml", Policies([]string{"apps", "jobs"}, network, append(exposed, exposed[0])))
 	if objs := Policies([]string{"apps"}, network, nil); objs != nil {
 		t.Errorf("a policy for no endpoint: %v", objs)
 	}

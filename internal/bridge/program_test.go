@@ -111,7 +111,7 @@ func TestRun_OnTheEngine(t *testing.T) {
 		t.Skip("-short: starting containers takes seconds")
 	}
 	const image = "docker.io/library/redis:7.0.15"
-	e := &docker.Engine{Host: os.Getenv("DOCKER_HOST")}
+	e := &docker.Engine{Getenv: os.Getenv}
 	api, err := e.Client(t.Context())
 	if err != nil {
 		testkit.Missing(t, "no engine: %v", err)

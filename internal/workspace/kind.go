@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/buenhyden/hy-home/internal/exit"
 )
@@ -21,6 +22,9 @@ func kindConfig(e *Extended, profile string, f Files) error {
 	text, err := os.ReadFile(files[0])
 	if err != nil {
 		return fmt.Errorf("kind-config: %w", err)
+	}
+	if strings.TrimSpace(string(text)) == "" {
+		return exit.BadInputf("kind-config %s: it is empty", f.rel(files[0]))
 	}
 	for i, c := range e.Catalog.Components {
 		if c.Driver != "cluster" || !slices.Contains(e.chosen(profile), c.Name) {

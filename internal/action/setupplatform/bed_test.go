@@ -13,7 +13,9 @@ import (
 	"testing/fstest"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 
@@ -97,13 +99,41 @@ func snapshot(ctx context.Context, c dynamic.Interface, platform string, namespa
 	return out, nil
 }
 
-// settled is a snapshot that stays as it is for a second: the controllers of the
-// cluster have said all that they have to say of what was made.
+// complete reports what the controllers of the cluster have yet to say of what was
+// made in a namespace: a Deployment's rollout is told as its last, and each namespace
+// gets a ConfigMap.
+func complete(ctx context.Context, c dynamic.Interface, namespace string) error {
+	if _, err := c.Resource(kept[0]).Namespace(namespace).Get(ctx, "kube-root-ca.crt", metav1.GetOptions{}); err != nil {
+		return err
+	}
+	list, err := c.Resource(kept[3]).Namespace(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	for _, o := range list.Items {
+		var d appsv1.Deployment
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &d); err != nil {
+			return err
+		}
+		if d.Status.ObservedGeneration != d.Generation || !slices.ContainsFunc(d.Status.Conditions, func(c appsv1.DeploymentCondition) bool { return c.Reason == "NewReplicaSetAvailable" }) {
+			return fmt.Errorf("deployment %s/%s is not rolled out: %+v", namespace, d.Name, d.Status)
+		}
+	}
+	return nil
+}
+
+// settled is a snapshot in which everything is complete, and that stays as it is for a
+// second.
 func settled(t *testing.T, c dynamic.Interface, platform string, namespaces ...string) map[string]string {
 	t.Helper()
 	var last map[string]string
 	var since time.Time
 	plaintest.Until(t, time.Minute, func(ctx context.Context) error {
+		for _, ns := range namespaces {
+			if err := complete(ctx, c, ns); err != nil {
+				return err
+			}
+		}
 		now, err := snapshot(ctx, c, platform, namespaces...)
 		if err != nil {
 			return err
@@ -174,10 +204,7 @@ func TestBed_ChangingOneValueTouchesThatComponentAlone(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	client, err := dynamic.NewForConfig(bed.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := bed.DynamicClient(t)
 
 	write("middle")
 	if out := outcomes(); out["alpha"] != engine.Created || out["beta"] != engine.Created || out["gamma"] != engine.Created {

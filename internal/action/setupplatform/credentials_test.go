@@ -15,6 +15,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/plan"
 	"github.com/buenhyden/hy-home/internal/pull"
+	"github.com/buenhyden/hy-home/internal/report"
 	"github.com/buenhyden/hy-home/internal/sealed"
 )
 
@@ -183,13 +184,56 @@ func TestRun_OneSecretOfTwoComponentsIsBadInput(t *testing.T) {
 	}
 }
 
-func TestReport_NamesWhatTheUsersFilesAskFor(t *testing.T) {
-	res := Result{Plan: plan.Plan{Components: []catalog.Component{
-		{Name: "db", Secrets: []string{"db-password"}},
-		{Name: "user-manifests", Secrets: []string{"redis-password", "shop-key"}},
-		{Name: "user-compose", Secrets: []string{"redis-password", "API_TOKEN"}},
+func TestReport_NamesEndpointsAndCredentials(t *testing.T) {
+	res := Result{
+		Env: engine.Env{
+			Name: "lab", StateDir: "/state",
+			Generated: map[string]string{"redis-password": "hunter2", "shop-key": "hunter2"},
+			Secrets:   map[string]string{"redis-password": "hunter2", "shop-key": "hunter2", "s3-key": "hunter2"},
+		},
+		Plan: plan.Plan{Components: []catalog.Component{
+			{Name: "redis", Tier: "docker", Secrets: []string{"redis-password"}, Expose: []catalog.Endpoint{{Name: "redis", Protocol: catalog.Redis, Hosts: []string{"redis-1"}, Port: 6379, Published: 16379}}},
+			{Name: "user-manifests", Tier: "cluster", Secrets: []string{"redis-password", "s3-key", "shop-key"}},
+			{Name: "infra-bridge", Tier: "bridge", Driver: "bridge"},
+		}},
+	}
+	text := report.Markdown(res.Report(nil))
+	for _, want := range []string{
+		"| redis | redis | redis-1:6379 | redis-1:6379 | 127.0.0.1:16379 |",
+		"/state/secrets.json",
+		"| redis-password | generated | redis, user-manifests |", "| s3-key | given | user-manifests |", "| shop-key | generated | user-manifests |",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the summary lacks %q:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "hunter2") {
+		t.Error("the summary shows a credential")
+	}
+	if text := report.Markdown(res.Report(errors.New("no"))); strings.Contains(text, "Endpoints") || !strings.Contains(text, "shop-key") {
+		t.Errorf("after a failure:\n%s", text)
+	}
+}
+
+// What others of the platform log in with cannot be made up either, also where the
+// endpoint itself is asked with a credential of another name.
+func TestGiven_WhatManagedServicesAreLoggedInWith(t *testing.T) {
+	store := catalog.Component{Name: "store", Secrets: []string{"s3-key", "aws-key"}, Expose: []catalog.Endpoint{{
+		Name: "s3", External: true, Secrets: map[string]string{catalog.AccessKey: "aws-key"},
 	}}}
-	if got := strings.Join(res.generated(), " "); got != "API_TOKEN redis-password shop-key" {
-		t.Errorf("got %q", got)
+	p := plan.Plan{Components: []catalog.Component{store, {Name: "loki", Secrets: []string{"s3-key"}}}}
+	for want, have := range map[string]map[string]string{
+		"data-secrets has no aws-key: it is the access-key of endpoint s3": {"s3-key": "a"},
+		"data-secrets has no s3-key: loki logs in to store with it":        {"aws-key": "a"},
+		"": {"aws-key": "a", "s3-key": "b"},
+	} {
+		err := given(p, have)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || exit.Code(err) != exit.BadInput) {
+			t.Errorf("with %v: got %v, want %q", have, err, want)
+		}
+	}
+	p.Components[0].Expose[0].External = false
+	if err := given(p, nil); err != nil {
+		t.Errorf("of its own: %v", err)
 	}
 }

@@ -32,7 +32,11 @@ func Down(ctx context.Context, o Options) (Result, error) {
 		return res, err
 	}
 	cs := recorded(o.Catalog, rec)
+	var l later
+	tell := o.Warn
+	o.Warn = l.warn
 	res.Steps, err = engine.Run(ctx, o.down(cs), engine.Options{Observe: o.Observe})
+	l.tell(tell)
 	res.End = time.Now()
 	if err != nil {
 		return res, err

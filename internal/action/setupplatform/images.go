@@ -149,17 +149,10 @@ func (r *run) prefetch(driver engine.Prefetcher, c catalog.Component, ref string
 		case errors.Is(err, engine.ErrMismatch):
 			return "", err
 		default:
-			r.warn(fmt.Sprintf("prefetch %s: %v: the nodes pull it when they need it", short(ref), err))
+			r.later.warn(fmt.Sprintf("prefetch %s: %v: the nodes pull it when they need it", short(ref), err))
 		}
 		return engine.Checked, nil
 	}
-}
-
-// warn keeps a warning until the run is over: the console is the engine's until then.
-func (r *run) warn(text string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.warnings = append(r.warnings, text)
 }
 
 // locked says how many of the images are pulled by digest, and which are not.
@@ -202,7 +195,7 @@ func (r *run) account(ctx context.Context) []engine.Table {
 		}
 		t, err := a.Account(ctx, c, r.env)
 		if err != nil {
-			r.warn(fmt.Sprintf("figures of %s: %v", c.Name, err))
+			r.later.warn(fmt.Sprintf("figures of %s: %v", c.Name, err))
 			continue
 		}
 		if len(t.Rows) > 0 { // none: the component was never reached

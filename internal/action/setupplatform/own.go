@@ -39,11 +39,3 @@ func withFiles(ctx context.Context, o Options) (Options, error) {
 	}
 	return o, nil
 }
-
-// generated are the names of the credentials that the user's files lack or ask
-// for, sorted.
-func (r Result) generated() []string {
-	services, _ := r.Plan.Find(workspace.Compose)
-	objects, _ := r.Plan.Find(workspace.Manifests)
-	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(services.Secrets, objects.Secrets))))
-}

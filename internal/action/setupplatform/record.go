@@ -97,6 +97,9 @@ func load(dir string) (record, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
 	}
+	if info, statErr := os.Stat(dir); err != nil && statErr == nil && !info.IsDir() {
+		return r, exit.BadInputf("state-dir %q is a file: name a directory, or none to take the default", dir)
+	}
 	if err != nil {
 		return r, fmt.Errorf("read the platform's record: %w", err)
 	}

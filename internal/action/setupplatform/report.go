@@ -2,11 +2,14 @@ package setupplatform
 
 import (
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/report"
+	"github.com/buenhyden/hy-home/internal/secrets"
 )
 
 // Report tells a run for people. failure is the error it ended with, if any.
@@ -42,9 +45,10 @@ func (r Result) Report(failure error) report.Report {
 	for _, t := range r.Tables {
 		out.Sections = append(out.Sections, report.Section{Title: t.Title, Table: report.Table{Header: t.Header, Rows: t.Rows}})
 	}
-	if names := r.generated(); len(names) > 0 {
-		out.Sections = append(out.Sections, report.Section{Title: "Generated credentials", Table: report.Table{Header: []string{"name"}, Rows: rows(names)}})
+	if failure == nil { // else nobody knows what can be reached
+		out.Sections = append(out.Sections, r.endpoints()...)
 	}
+	out.Sections = append(out.Sections, r.credentialNames()...)
 	if len(r.Warnings) > 0 {
 		out.Sections = append(out.Sections, report.Section{Title: "Warnings", Table: report.Table{Header: []string{"what will bite"}, Rows: rows(r.Warnings)}})
 	}
@@ -73,6 +77,42 @@ func (r Result) speed() []report.Fact {
 		facts = append(facts, report.Fact{Name: "requests to the API server", Value: fmt.Sprintf("%d, %.1f a second", r.Requests, float64(r.Requests)/took.Seconds())})
 	}
 	return facts
+}
+
+// endpoints say where what the platform offers is reached from each side.
+func (r Result) endpoints() []report.Section {
+	t := report.Table{Header: []string{"endpoint", "protocol", "from pods", "from containers", "from this machine"}}
+	for _, e := range r.Plan.Endpoints(r.Env.Name) {
+		t.Rows = append(t.Rows, []string{e.Name, string(e.Protocol), e.Cluster, e.Docker, e.Host})
+	}
+	if len(t.Rows) == 0 {
+		return nil
+	}
+	return []report.Section{{Title: "Endpoints", Table: t}}
+}
+
+// credentialNames say which credentials there are, and where their values are, which
+// are never shown.
+func (r Result) credentialNames() []report.Section {
+	t := report.Table{Header: []string{"credential", "", "of"}}
+	for _, name := range r.Plan.Secrets() {
+		origin := "given"
+		if _, ours := r.Env.Generated[name]; ours {
+			origin = "generated"
+		}
+		var of []string
+		for _, c := range r.Plan.Components {
+			if slices.Contains(c.Secrets, name) {
+				of = append(of, c.Name)
+			}
+		}
+		t.Rows = append(t.Rows, []string{name, origin, strings.Join(of, ", ")})
+	}
+	if len(t.Rows) == 0 {
+		return nil
+	}
+	text := "What was generated is in " + filepath.Join(r.Env.StateDir, secrets.File) + ", for its owner alone."
+	return []report.Section{{Title: "Credentials", Text: text, Table: t}}
 }
 
 func rows(texts []string) [][]string {

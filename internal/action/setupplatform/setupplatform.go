@@ -63,7 +63,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err := r.credentials(ctx); err != nil {
 		return res, err
 	}
-	r.env.Warn = r.warn // the console is the engine's until the run is over
+	r.env.Warn = r.later.warn
 	res.Env = r.env
 	res.Env.Secrets = r.hidden()
 	before := apply.Requests()
@@ -73,9 +73,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	})
 	res.Requests = apply.Requests() - before
 	res.Tables = r.account(ctx)
-	for _, w := range r.warnings {
-		o.Warn(w)
-	}
+	r.later.tell(o.Warn)
 	res.End = time.Now()
 	return res, err
 }
@@ -86,9 +84,25 @@ type run struct {
 	plan   plan.Plan
 	record record
 	env    engine.Env
+	later  later
+}
 
-	mu       sync.Mutex
-	warnings []string // to be told at the end
+// later keeps warnings until a run is over: the console is the engine's until then.
+type later struct {
+	mu    sync.Mutex
+	texts []string
+}
+
+func (l *later) warn(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.texts = append(l.texts, text)
+}
+
+func (l *later) tell(warn func(string)) {
+	for _, text := range l.texts {
+		warn(text)
+	}
 }
 
 // prepare decides what is to be done. It changes nothing.

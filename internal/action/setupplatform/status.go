@@ -8,6 +8,7 @@ import (
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/plan"
 	"github.com/buenhyden/hy-home/internal/secrets"
 )
 
@@ -47,7 +48,12 @@ func Status(ctx context.Context, o Options) ([]State, error) {
 			states = append(states, State{Component: c})
 		}
 	}
-	env := o.env(cs, nil)
+	// What the files of a component are filled with, as far as the record tells.
+	known, err := values(plan.Plan{Components: cs}, o)
+	if err != nil {
+		return nil, err
+	}
+	env := o.env(cs, known)
 	if env.Secrets, err = secrets.Stored(o.StateDir, o.Mask); err != nil {
 		return nil, err
 	}

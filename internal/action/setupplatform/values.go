@@ -3,13 +3,14 @@ package setupplatform
 import (
 	"maps"
 	"net/url"
-	"regexp"
+	"slices"
 	"strconv"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/lock"
 	"github.com/buenhyden/hy-home/internal/netplan"
+	"github.com/buenhyden/hy-home/internal/pattern"
 	"github.com/buenhyden/hy-home/internal/plan"
 	"github.com/buenhyden/hy-home/internal/pull"
 )
@@ -107,6 +108,18 @@ func given(p plan.Plan, given map[string]string) error {
 				}
 			}
 		}
+		if !slices.ContainsFunc(c.Expose, func(e catalog.Endpoint) bool { return e.External }) {
+			continue
+		}
+		// An endpoint that is logged in to by a credential of another name leaves those
+		// who know it by the catalog's.
+		for _, other := range p.Components {
+			for _, name := range other.Secrets {
+				if other.Name != c.Name && slices.Contains(c.Secrets, name) && given[name] == "" {
+					return exit.BadInputf("data-secrets has no %s: %s logs in to %s with it", name, other.Name, c.Name)
+				}
+			}
+		}
 	}
 	return nil
 }
@@ -129,10 +142,10 @@ const clusterDriver = "cluster"
 const existingDriver = "existing"
 
 var (
-	imageForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._/-]*(:[0-9]+/[a-zA-Z0-9._/-]+)?(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[0-9a-f]{64})$`)
+	imageForm = pattern.New(`^[a-zA-Z0-9][a-zA-Z0-9._/-]*(:[0-9]+/[a-zA-Z0-9._/-]+)?(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[0-9a-f]{64})$`)
 	// A platform's name becomes the name of a kind cluster, a Compose project and
 	// the nodes' host names; with "-control-plane-2" these must fit 63 characters.
-	platformName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,38}[a-z0-9]$`)
+	platformName = pattern.New(`^[a-z][a-z0-9-]{0,38}[a-z0-9]$`)
 )
 
 func checkName(name string) error {

@@ -25,37 +25,36 @@ type Settings struct {
 	Network string `yaml:"network"` // the data tier's Docker network
 }
 
-func (d Driver) open(ctx context.Context, c catalog.Component, env engine.Env) (bridge.Bridge, Settings, error) {
+// open reads a component's settings and finds the nodes of the cluster.
+func (d Driver) open(ctx context.Context, c catalog.Component, env engine.Env) (bridge.Bridge, []string, error) {
 	var s Settings
 	if err := c.DecodeSettings(&s); err != nil {
-		return bridge.Bridge{}, s, err
+		return bridge.Bridge{}, nil, err
 	}
 	if s.Network == "" {
-		return bridge.Bridge{}, s, exit.BadInputf("component %s: settings.network is empty: name the data tier's Docker network", c.Name)
+		return bridge.Bridge{}, nil, exit.BadInputf("component %s: settings.network is empty: name the data tier's Docker network", c.Name)
 	}
 	api, err := d.Docker(ctx)
 	if err != nil {
-		return bridge.Bridge{}, s, err
+		return bridge.Bridge{}, nil, err
 	}
-	return bridge.Bridge{Docker: api, Cluster: env.Name, Network: s.Network}, s, nil
+	b := bridge.Bridge{Docker: api, Cluster: env.Name, Network: s.Network}
+	nodes, err := b.Nodes(ctx)
+	return b, nodes, err
 }
 
 // Apply joins every node to the network.
 func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
-	b, s, err := d.open(ctx, c, env)
-	if err != nil {
-		return "", err
-	}
-	nodes, err := b.Nodes(ctx)
+	b, nodes, err := d.open(ctx, c, env)
 	if err != nil {
 		return "", err
 	}
 	if len(nodes) == 0 {
-		return "", fmt.Errorf("cluster %s has no running node to join to docker network %s", env.Name, s.Network)
+		return "", fmt.Errorf("cluster %s has no running node to join to docker network %s", env.Name, b.Network)
 	}
 	joined := 0
 	for _, node := range nodes {
-		env.Progress("joining " + node + " to " + s.Network)
+		env.Progress("joining " + node + " to " + b.Network)
 		changed, err := b.Join(ctx, node)
 		if err != nil {
 			return "", err
@@ -76,11 +75,7 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 
 // Remove takes the nodes off the network.
 func (d Driver) Remove(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
-	b, _, err := d.open(ctx, c, env)
-	if err != nil {
-		return "", err
-	}
-	nodes, err := b.Nodes(ctx)
+	b, nodes, err := d.open(ctx, c, env)
 	if err != nil {
 		return "", err
 	}
@@ -99,11 +94,7 @@ func (d Driver) Remove(ctx context.Context, c catalog.Component, env engine.Env)
 
 // Status names the nodes that are not on the network.
 func (d Driver) Status(ctx context.Context, c catalog.Component, env engine.Env) (string, error) {
-	b, _, err := d.open(ctx, c, env)
-	if err != nil {
-		return "", err
-	}
-	nodes, err := b.Nodes(ctx)
+	b, nodes, err := d.open(ctx, c, env)
 	if err != nil {
 		return "", err
 	}

@@ -34,7 +34,7 @@ const (
 )
 
 // memoryLimit of one cache: 23 MiB were resident at the peak of three images at once.
-const memoryLimit = 256 << 20
+const memoryLimit = 128 << 20
 
 // wanted is one cache as it should be.
 type wanted struct {

@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/containerd/errdefs"
-	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/client"
 	"golang.org/x/sync/errgroup"
 
@@ -60,7 +59,7 @@ type Settings struct {
 func settings(c catalog.Component) (Settings, error) {
 	var s Settings
 	if err := c.DecodeSettings(&s); err != nil {
-		return s, exit.BadInputf("%w", err)
+		return s, err
 	}
 	if s.Network == "" || len(s.Upstreams) == 0 || len(c.Images) != 1 {
 		return s, exit.BadInputf("component %s: it needs settings.network, settings.upstreams and exactly one image", c.Name)
@@ -73,15 +72,21 @@ func settings(c catalog.Component) (Settings, error) {
 	return s, nil
 }
 
+// open reads a component's settings and connects to the engine.
+func (d *Driver) open(ctx context.Context, c catalog.Component) (Settings, *client.Client, error) {
+	s, err := settings(c)
+	if err != nil {
+		return s, nil, err
+	}
+	cli, err := d.docker.Client(ctx)
+	return s, cli, err
+}
+
 func (s Settings) hosts() []string { return slices.Sorted(maps.Keys(s.Upstreams)) }
 
 // Apply starts a cache for each upstream.
 func (d *Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
-	s, err := settings(c)
-	if err != nil {
-		return "", err
-	}
-	cli, err := d.docker.Client(ctx)
+	s, cli, err := d.open(ctx, c)
 	if err != nil {
 		return "", err
 	}
@@ -187,76 +192,10 @@ func (d *Driver) settle(ctx context.Context, cli *client.Client, w wanted, env e
 	}
 }
 
-// Remove takes the caches away, and their volumes unless they are to be kept.
-func (d *Driver) Remove(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
-	s, err := settings(c)
-	if err != nil {
-		return "", err
-	}
-	cli, err := d.docker.Client(ctx)
-	if err != nil {
-		return "", err
-	}
-	removed := make([]bool, len(s.Upstreams))
-	g, ctx := errgroup.WithContext(ctx)
-	for i, host := range s.hosts() {
-		g.Go(func() (err error) {
-			removed[i], err = removeCache(ctx, cli, pull.CacheName(env.Name, host), env)
-			return err
-		})
-	}
-	err = g.Wait()
-	if slices.Contains(removed, true) {
-		return engine.Removed, err
-	}
-	return engine.Unchanged, err
-}
-
-func removeCache(ctx context.Context, cli *client.Client, name string, env engine.Env) (bool, error) {
-	removed := false
-	have, err := cli.ContainerInspect(ctx, name)
-	switch {
-	case errdefs.IsNotFound(err):
-	case err != nil:
-		return false, fmt.Errorf("inspect container %s: %w", name, err)
-	case have.Config.Labels[docker.PlatformLabel] == env.Name:
-		if err := remove(ctx, cli, have.ID); err != nil {
-			return false, err
-		}
-		removed = true
-	}
-	if env.Values[pull.KeepValue] == "true" {
-		return removed, nil
-	}
-	volume, err := cli.VolumeInspect(ctx, name)
-	if errdefs.IsNotFound(err) || err == nil && volume.Labels[docker.PlatformLabel] != env.Name {
-		return removed, nil
-	}
-	if err == nil {
-		err = cli.VolumeRemove(ctx, name, false)
-	}
-	if err != nil && !errdefs.IsNotFound(err) {
-		return removed, fmt.Errorf("remove volume %s: %w", name, err)
-	}
-	return true, nil
-}
-
-func remove(ctx context.Context, cli *client.Client, id string) error {
-	err := cli.ContainerRemove(ctx, id, container.RemoveOptions{Force: true})
-	if err != nil && !errdefs.IsNotFound(err) {
-		return fmt.Errorf("remove container %s: %w", id, err)
-	}
-	return nil
-}
-
 // Status says "ready" when every cache runs, or is started again and again
 // because its upstream does not answer.
 func (d *Driver) Status(ctx context.Context, c catalog.Component, env engine.Env) (string, error) {
-	s, err := settings(c)
-	if err != nil {
-		return "", err
-	}
-	cli, err := d.docker.Client(ctx)
+	s, cli, err := d.open(ctx, c)
 	if err != nil {
 		return "", err
 	}

@@ -104,11 +104,7 @@ func get(ctx context.Context, cli *client.Client, name string, serve bool) ([]by
 
 // Account tells what each cache did in this run.
 func (d *Driver) Account(ctx context.Context, c catalog.Component, env engine.Env) (engine.Table, error) {
-	s, err := settings(c)
-	if err != nil {
-		return engine.Table{}, err
-	}
-	cli, err := d.docker.Client(ctx)
+	s, cli, err := d.open(ctx, c)
 	if err != nil {
 		return engine.Table{}, err
 	}

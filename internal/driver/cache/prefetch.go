@@ -23,7 +23,7 @@ func (d *Driver) Prefetch(ctx context.Context, c catalog.Component, image string
 		return err
 	}
 	host := pull.Host(image)
-	err = d.prefetch(ctx, s, c, image, env)
+	err = d.prefetch(ctx, s, image, env)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err != nil && d.refused[host] && !errors.Is(err, engine.ErrMismatch) {
@@ -32,7 +32,7 @@ func (d *Driver) Prefetch(ctx context.Context, c catalog.Component, image string
 	return err
 }
 
-func (d *Driver) prefetch(ctx context.Context, s Settings, c catalog.Component, image string, env engine.Env) error {
+func (d *Driver) prefetch(ctx context.Context, s Settings, image string, env engine.Env) error {
 	host := pull.Host(image)
 	if s.Upstreams[host] == "" {
 		return nil

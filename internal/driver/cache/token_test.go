@@ -43,7 +43,7 @@ func newHub(t *testing.T, cli *client.Client, image, net_ string) *hub {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http.Server{ReadHeaderTimeout: time.Second, Handler: h.Tokens}
+	s := &http.Server{ReadHeaderTimeout: time.Minute, Handler: h.Tokens}
 	go func() { _ = s.Serve(l) }()
 	t.Cleanup(func() { _ = s.Close() })
 	files := map[string][]byte{
@@ -87,7 +87,7 @@ auth:
 	// Its address is good for containers and for this machine, where the driver asks
 	// whether the credentials are.
 	h.url = "http://" + have.NetworkSettings.Networks[net_].IPAddress + ":5000"
-	for deadline := time.Now().Add(startLimit); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) { // its start tells nobody that it listens
 		if h.local, err = address(t.Context(), cli, made.ID, servePort); err == nil {
 			var res *http.Response
 			if res, err = http.Get("http://" + h.local + "/v2/"); err == nil {

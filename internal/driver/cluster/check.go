@@ -64,7 +64,7 @@ func (k *kind) check(ctx context.Context, api inspector, s Settings, have []node
 			return fmt.Errorf("inspect node %s: %w", n, err)
 		}
 		if !c.State.Running {
-			return fmt.Errorf("kind cluster %s: node %s is %s (exit code %d): %s", k.name, n, c.State.Status, c.State.ExitCode, cure)
+			return fmt.Errorf("kind cluster %s: node %s is %s (exit code %d): start it (docker start %s), or %s", k.name, n, c.State.Status, c.State.ExitCode, n, cure)
 		}
 		if c.Config.Image != want {
 			return fmt.Errorf("kind cluster %s: node %s runs %s, want %s: %s", k.name, n, c.Config.Image, want, cure)

@@ -1,23 +1,15 @@
 package cluster
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
 	"errors"
-	"flag"
-	"io"
 	"log/slog"
-	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/containerd/errdefs"
-	"github.com/docker/docker/api/types/container"
 	dockernet "github.com/docker/docker/api/types/network"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,36 +20,15 @@ import (
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/testkit/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs; run with -update if this is wanted:\n%s", file, got)
-	}
-}
 
 func TestConfig_Golden(t *testing.T) {
 	got, err := yaml.Marshal(config(Settings{Image: "kindest/node:v1.34.4", ControlPlanes: 1, Workers: 2}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "kind.yaml", got)
+	golden.Compare(t, "kind.yaml", string(got))
 }
 
 func TestSettings_OfTheComponentAreSound(t *testing.T) {
@@ -85,90 +56,6 @@ func TestSettings_BadInput(t *testing.T) {
 		if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: got %v", name, err)
 		}
-	}
-}
-
-func TestHosts_MirrorFirstThenUpstream(t *testing.T) {
-	s := Settings{Registry: "http://hy-registry:5000", Mirrors: []string{"docker.io", "quay.io"}}
-	if got := slices.Collect(maps.Keys(hosts(s, nil))); len(got) != 1 || got[0] != "localhost:5001/hosts.toml" {
-		t.Errorf("without a mirror: %v", got)
-	}
-	files := hosts(s, map[string]string{"registry-mirror": "http://hy-registry:5000", "cache-quay-io": "http://hy-home-cache-quay-io:5000"})
-	var all strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		all.WriteString("# " + name + "\n" + files[name] + "\n")
-	}
-	golden(t, "hosts.toml", []byte(all.String()))
-}
-
-// containers keeps what is copied into them.
-type containers struct {
-	mu    sync.Mutex
-	files map[string]map[string]string // container -> path -> text
-	wrote int
-}
-
-func (c *containers) CopyToContainer(_ context.Context, id, dir string, content io.Reader, _ container.CopyToContainerOptions) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.wrote++
-	if c.files[id] == nil {
-		c.files[id] = map[string]string{}
-	}
-	r := tar.NewReader(content)
-	for {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if h.Typeflag == tar.TypeReg {
-			text, _ := io.ReadAll(r)
-			c.files[id][filepath.Join(dir, h.Name)] = string(text)
-		}
-	}
-}
-
-func (c *containers) CopyFromContainer(_ context.Context, id, dir string) (io.ReadCloser, container.PathStat, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.files[id] == nil {
-		return nil, container.PathStat{}, errdefs.ErrNotFound
-	}
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for name, text := range c.files[id] {
-		rel, _ := filepath.Rel(filepath.Dir(dir), name)
-		_ = w.WriteHeader(&tar.Header{Name: rel, Size: int64(len(text)), Mode: 0o644})
-		_, _ = io.WriteString(w, text)
-	}
-	_ = w.Close()
-	return io.NopCloser(&b), container.PathStat{}, nil
-}
-
-func TestConfigureRegistries_WritesOnceAndRepairs(t *testing.T) {
-	api := &containers{files: map[string]map[string]string{}}
-	nodes := []string{"lab-control-plane", "lab-worker"}
-	files := hosts(Settings{Registry: "http://hy-registry:5000", Mirrors: []string{"quay.io"}}, map[string]string{"registry-mirror": "http://hy-registry:5000"})
-	ctx := context.Background()
-	for _, step := range []struct {
-		name    string
-		changed bool
-		wrote   int
-	}{{"first", true, 2}, {"second", false, 2}} {
-		changed, err := configureRegistries(ctx, api, nodes, files)
-		if err != nil || changed != step.changed || api.wrote != step.wrote {
-			t.Errorf("%s: changed %v, wrote %d, %v", step.name, changed, api.wrote, err)
-		}
-	}
-	if got := api.files["lab-worker"]["/etc/containerd/certs.d/quay.io/hosts.toml"]; got != files["quay.io/hosts.toml"] {
-		t.Errorf("the worker has %q", got)
-	}
-	delete(api.files["lab-worker"], "/etc/containerd/certs.d/quay.io/hosts.toml")
-	if changed, err := configureRegistries(ctx, api, nodes, files); err != nil || !changed || api.wrote != 3 {
-		t.Errorf("repair: changed %v, wrote %d, %v", changed, api.wrote, err)
 	}
 }
 

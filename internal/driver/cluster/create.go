@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/kind/pkg/cluster/nodes"
 
 	"github.com/buenhyden/hy-home/internal/disk"
+	"github.com/buenhyden/hy-home/internal/engine"
 )
 
 // kubeletPatch lets the kubelet start on a host with cgroup v1: from Kubernetes
@@ -98,9 +99,17 @@ func (k *kind) await(ctx context.Context, work func() error) error {
 	}
 }
 
+// delete removes the nodes. The docker commands of a run that was killed outlive it
+// by some seconds and may be removing them as well ("already in progress"): the
+// next try finds fewer of them.
 func (k *kind) delete(ctx context.Context) error {
-	if err := k.await(ctx, func() error { return k.provider.Delete(k.name, k.kubeconfig) }); err != nil {
-		return fmt.Errorf("delete kind cluster %s: %w", k.name, err)
+	err := k.await(ctx, func() error { return k.provider.Delete(k.name, k.kubeconfig) })
+	if err == nil {
+		return nil
 	}
-	return nil
+	err = fmt.Errorf("delete kind cluster %s: %w", k.name, plain(err))
+	if ctx.Err() == nil {
+		err = engine.Transient(err)
+	}
+	return err
 }

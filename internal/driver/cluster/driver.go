@@ -1,10 +1,11 @@
 // Package cluster makes the platform's Kubernetes cluster with kind, as a
 // library. It is the only package that imports kind.
 //
-// A cluster is ours when this platform's name is its name. It is half made when
-// the marker file of its creation is still in the state directory: then it is
-// taken away and made anew. Any other cluster that is not healthy is left alone
-// and named, as somebody may want to look at it.
+// A cluster is ours when this platform's name is its name and its nodes say that
+// we made them (see [ownerDir]): one of somebody else's is refused, and never
+// deleted. It is half made when the marker file of its creation is still in the
+// state directory: then it is taken away and made anew. Any other cluster that is
+// not healthy is left alone and named, as somebody may want to look at it.
 package cluster
 
 import (
@@ -13,27 +14,18 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/docker/docker/client"
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
-	"sigs.k8s.io/kind/pkg/cluster"
-	"sigs.k8s.io/kind/pkg/cluster/nodes"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
-	"github.com/buenhyden/hy-home/internal/disk"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
 )
 
 // network is the Docker network that kind puts its nodes on. The name is fixed in kind.
 const network = "kind"
-
-// markerFile in the state directory says that a creation has begun and not ended.
-const markerFile = "kind-creating"
 
 // Driver is the [engine.Driver] for kind clusters.
 type Driver struct {
@@ -92,7 +84,7 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 		return "", err
 	}
 	k := newKind(env)
-	have, err := k.nodes()
+	have, err := k.own(ctx, api)
 	if err != nil {
 		return "", err
 	}
@@ -117,6 +109,9 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 		if err != nil {
 			return "", err
 		}
+		if err := sign(ctx, api, env.Name, names(have)); err != nil {
+			return "", err
+		}
 	} else if err := k.check(ctx, api, s, have); err != nil {
 		return "", err
 	}
@@ -136,11 +131,16 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 
 // Remove deletes the cluster and its kubeconfig.
 func (d Driver) Remove(ctx context.Context, _ catalog.Component, env engine.Env) (engine.Outcome, error) {
-	if _, err := d.Docker(ctx); err != nil {
+	api, err := d.Docker(ctx)
+	if err != nil {
 		return "", err
 	}
 	k := newKind(env)
-	have, err := k.nodes()
+	have, err := k.own(ctx, api)
+	if other := (*strangerError)(nil); errors.As(err, &other) {
+		env.Warn(other.Error())
+		return engine.Unchanged, nil
+	}
 	if err != nil {
 		return "", err
 	}
@@ -169,7 +169,10 @@ func (d Driver) Status(ctx context.Context, c catalog.Component, env engine.Env)
 		return "", err
 	}
 	k := newKind(env)
-	have, err := k.nodes()
+	have, err := k.own(ctx, api)
+	if other := (*strangerError)(nil); errors.As(err, &other) {
+		return other.Error(), nil
+	}
 	if err != nil {
 		return "", err
 	}
@@ -183,68 +186,4 @@ func (d Driver) Status(ctx context.Context, c catalog.Component, env engine.Env)
 		return fault.Error(), nil //nolint:nilerr // what is wrong with the cluster is the answer here
 	}
 	return "ready", nil
-}
-
-// kind is one cluster of kind's provider, with where this platform keeps its files.
-type kind struct {
-	name       string
-	provider   *cluster.Provider
-	kubeconfig string
-	marker     string
-	env        engine.Env
-}
-
-func newKind(env engine.Env) *kind {
-	return &kind{
-		name:       env.Name,
-		provider:   cluster.NewProvider(cluster.ProviderWithDocker(), cluster.ProviderWithLogger(logger{env})),
-		kubeconfig: env.Kubeconfig,
-		marker:     filepath.Join(env.StateDir, markerFile),
-		env:        env,
-	}
-}
-
-// nodes lists the cluster's node containers, by name, whatever state they are in.
-func (k *kind) nodes() ([]nodes.Node, error) {
-	list, err := k.provider.ListNodes(k.name)
-	if err != nil {
-		return nil, fmt.Errorf("list the nodes of kind cluster %s: %w", k.name, err)
-	}
-	slices.SortFunc(list, func(a, b nodes.Node) int {
-		if a.String() < b.String() {
-			return -1
-		}
-		return 1
-	})
-	return list, nil
-}
-
-func names(list []nodes.Node) []string {
-	out := make([]string, len(list))
-	for i, n := range list {
-		out[i] = n.String()
-	}
-	return out
-}
-
-func (k *kind) halfMade() bool {
-	_, err := os.Stat(k.marker)
-	return err == nil
-}
-
-func (k *kind) begun() error {
-	if err := os.MkdirAll(filepath.Dir(k.marker), 0o700); err != nil {
-		return fmt.Errorf("state directory: %w", err)
-	}
-	if err := disk.WriteFile(k.marker, []byte(time.Now().UTC().Format(time.RFC3339)+"\n")); err != nil {
-		return fmt.Errorf("state directory: %w", err)
-	}
-	return nil
-}
-
-func (k *kind) finished() error {
-	if err := os.Remove(k.marker); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("state directory: %w", err)
-	}
-	return nil
 }

@@ -14,11 +14,12 @@ import (
 // Recall reads the platform's credentials from the cluster of an earlier run, if
 // that is there and was made to its end: a half made one will be made anew.
 func (d Driver) Recall(ctx context.Context, _ catalog.Component, env engine.Env) (map[string]string, error) {
-	if _, err := d.Docker(ctx); err != nil {
+	api, err := d.Docker(ctx)
+	if err != nil {
 		return nil, err
 	}
 	k := newKind(env)
-	have, err := k.nodes()
+	have, err := k.own(ctx, api)
 	if err != nil || len(have) == 0 || k.halfMade() {
 		return nil, err
 	}

@@ -75,6 +75,16 @@ func hostsTOML(server, mirror string) string {
 // configureRegistries writes the files on every node that lacks one of them,
 // and reports whether one did.
 func configureRegistries(ctx context.Context, api copier, nodes []string, files map[string]string) (bool, error) {
+	changed, err := writeFiles(ctx, api, nodes, certsDir, files)
+	if err != nil {
+		err = fmt.Errorf("registry configuration: %w", err)
+	}
+	return changed, err
+}
+
+// writeFiles writes files below dir on every node that lacks one of them, and
+// reports whether one did.
+func writeFiles(ctx context.Context, api copier, nodes []string, dir string, files map[string]string) (bool, error) {
 	if len(files) == 0 {
 		return false, nil
 	}
@@ -82,13 +92,13 @@ func configureRegistries(ctx context.Context, api copier, nodes []string, files 
 	g, ctx := errgroup.WithContext(ctx)
 	for i, node := range nodes {
 		g.Go(func() error {
-			have, err := readFiles(ctx, api, node)
+			have, err := readFiles(ctx, api, node, dir)
 			if err == nil && !contains(have, files) {
 				changed[i] = true
-				err = api.CopyToContainer(ctx, node, "/", archive(files), container.CopyToContainerOptions{})
+				err = api.CopyToContainer(ctx, node, "/", archive(dir, files), container.CopyToContainerOptions{})
 			}
 			if err != nil {
-				return fmt.Errorf("node %s: registry configuration in %s: %w", node, certsDir, err)
+				return fmt.Errorf("node %s: files in %s: %w", node, dir, err)
 			}
 			return nil
 		})
@@ -106,17 +116,17 @@ func contains(have, want map[string]string) bool {
 	return true
 }
 
-// archive is a tar of the files with their directories, rooted at /.
-func archive(files map[string]string) io.Reader {
+// archive is a tar of the files below dir with their directories, rooted at /.
+func archive(dir string, files map[string]string) io.Reader {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	dirs := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		full := strings.TrimPrefix(path.Join(certsDir, name), "/")
-		if dir := path.Dir(full); !dirs[dir] {
-			dirs[dir] = true
+		full := strings.TrimPrefix(path.Join(dir, name), "/")
+		if parent := path.Dir(full); !dirs[parent] {
+			dirs[parent] = true
 			// Writes to memory cannot fail, and the headers are ours.
-			_ = w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755})
+			_ = w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: parent + "/", Mode: 0o755})
 		}
 		_ = w.WriteHeader(&tar.Header{Name: full, Mode: 0o644, Size: int64(len(files[name]))})
 		_, _ = io.WriteString(w, files[name])
@@ -125,9 +135,9 @@ func archive(files map[string]string) io.Reader {
 	return &b
 }
 
-// readFiles returns the files of [certsDir] on a node, by their path under it.
-func readFiles(ctx context.Context, api copier, node string) (map[string]string, error) {
-	rc, _, err := api.CopyFromContainer(ctx, node, certsDir)
+// readFiles returns the files below dir on a node, by their path under it.
+func readFiles(ctx context.Context, api copier, node, dir string) (map[string]string, error) {
+	rc, _, err := api.CopyFromContainer(ctx, node, dir)
 	if errdefs.IsNotFound(err) {
 		return nil, nil
 	}
@@ -153,6 +163,6 @@ func readFiles(ctx context.Context, api copier, node string) (map[string]string,
 			return nil, err
 		}
 		// The names begin with the directory's own: "certs.d/docker.io/hosts.toml".
-		files[strings.TrimPrefix(path.Clean(h.Name), path.Base(certsDir)+"/")] = string(text)
+		files[strings.TrimPrefix(path.Clean(h.Name), path.Base(dir)+"/")] = string(text)
 	}
 }

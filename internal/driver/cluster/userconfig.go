@@ -2,20 +2,15 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"gopkg.in/yaml.v3"
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
-	"sigs.k8s.io/kind/pkg/cluster/nodes"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/decode"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
 )
@@ -28,17 +23,8 @@ var (
 // parseConfig reads a kind configuration of the user's as kind does: strictly.
 func parseConfig(s Settings) (*v1alpha4.Cluster, error) {
 	c := &v1alpha4.Cluster{}
-	d := yaml.NewDecoder(strings.NewReader(s.Config))
-	d.KnownFields(true)
-	if err := d.Decode(c); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, exit.BadInputf("kind-config %s is empty", s.ConfigFile)
-		}
-		var te *yaml.TypeError
-		if errors.As(err, &te) {
-			return nil, exit.BadInputf("kind-config %s: %s", s.ConfigFile, strings.ReplaceAll(strings.Join(te.Errors, "; "), " in type v1alpha4.", " in "))
-		}
-		return nil, exit.BadInputf("kind-config %s: %s", s.ConfigFile, strings.TrimPrefix(err.Error(), "yaml: "))
+	if err := decode.YAML([]byte(s.Config), c); err != nil {
+		return nil, exit.BadInputf("kind-config %s: %w", s.ConfigFile, err)
 	}
 	if c.Kind != "Cluster" || c.APIVersion != "kind.x-k8s.io/v1alpha4" {
 		return nil, exit.BadInputf("kind-config %s is a %q of %q: it must be a Cluster of kind.x-k8s.io/v1alpha4", s.ConfigFile, c.Kind, c.APIVersion)
@@ -134,127 +120,6 @@ func merged(s Settings) *v1alpha4.Cluster {
 		}
 	}
 	return c
-}
-
-// balancer is the end of the name of the container that kind puts before several
-// control planes; it is no node.
-const balancer = "-external-load-balancer"
-
-// members are the nodes that run Kubernetes.
-func members(have []nodes.Node) []nodes.Node {
-	return slices.DeleteFunc(slices.Clone(have), func(n nodes.Node) bool { return strings.HasSuffix(n.String(), balancer) })
-}
-
-// images gives the wanted image of each node, by the name that kind gives it.
-func images(name string, s Settings) map[string]string {
-	wanted, count := map[string]string{}, map[v1alpha4.NodeRole]int{}
-	for _, n := range config(s).Nodes {
-		count[n.Role]++
-		node := name + "-" + string(n.Role)
-		if count[n.Role] > 1 {
-			node += fmt.Sprint(count[n.Role])
-		}
-		wanted[node] = n.Image
-	}
-	return wanted
-}
-
-// Preflight checks what a configuration of the user's asks for against the
-// platform's networks, and warns of what will bite.
-func (d Driver) Preflight(_ context.Context, cs []catalog.Component, env engine.Env) error {
-	for _, c := range cs {
-		s, err := settings(c)
-		if err != nil {
-			return err
-		}
-		if s.user == nil {
-			continue
-		}
-		if err := s.checkMounts(); err != nil {
-			return err
-		}
-		if err := s.checkSubnets(env.Values); err != nil {
-			return err
-		}
-		for _, w := range s.warnings(env.Name) {
-			env.Warn("kind-config " + s.ConfigFile + ": " + w)
-		}
-	}
-	return nil
-}
-
-// checkMounts looks for what would be mounted and is not there.
-func (s Settings) checkMounts() error {
-	for i, n := range s.user.Nodes {
-		for j, m := range n.ExtraMounts {
-			if _, err := os.Stat(m.HostPath); err != nil {
-				return exit.BadInputf("kind-config %s: nodes[%d].extraMounts[%d]: hostPath %s is not there, and Docker would make it as root: make it before", s.ConfigFile, i, j, m.HostPath)
-			}
-		}
-	}
-	return nil
-}
-
-// checkSubnets looks for subnets of pods and services that are those of a
-// network: what is there could not be reached from a pod.
-func (s Settings) checkSubnets(values map[string]string) error {
-	type named struct{ name, subnet string }
-	all := []named{
-		{"networking.podSubnet", orDefault(s.user.Networking.PodSubnet, "10.244.0.0/16")},
-		{"networking.serviceSubnet", orDefault(s.user.Networking.ServiceSubnet, "10.96.0.0/16")},
-	}
-	own := len(all)
-	for key, subnet := range values {
-		if net, ok := strings.CutSuffix(key, "-subnet"); ok {
-			all = append(all, named{"the platform's network " + orDefault(values[net+"-name"], net), subnet})
-		}
-	}
-	slices.SortFunc(all[own:], func(a, b named) int { return strings.Compare(a.name, b.name) })
-	for i, a := range all[:own] {
-		subnet, err := netip.ParsePrefix(a.subnet)
-		if err != nil || !subnet.Addr().Is4() {
-			return exit.BadInputf("kind-config %s: %s %q is no IPv4 subnet such as 10.244.0.0/16", s.ConfigFile, a.name, a.subnet)
-		}
-		for _, b := range all[i+1:] {
-			if other, err := netip.ParsePrefix(b.subnet); err == nil && subnet.Overlaps(other) {
-				return exit.BadInputf("kind-config %s: %s %s overlaps %s (%s): choose another", s.ConfigFile, a.name, a.subnet, b.name, b.subnet)
-			}
-		}
-	}
-	return nil
-}
-
-func orDefault(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
-}
-
-// warnings are what will bite, each with its cure.
-func (s Settings) warnings(platform string) []string {
-	var out []string
-	if s.user.Name != "" && s.user.Name != platform {
-		out = append(out, fmt.Sprintf("name %q is not used: the cluster is called %s, by the input name", s.user.Name, platform))
-	}
-	var kinds []string
-	for _, n := range config(s).Nodes {
-		if !slices.Contains(kinds, n.Image) {
-			kinds = append(kinds, n.Image)
-		}
-		if !strings.Contains(n.Image, "@") && (!strings.Contains(n.Image[strings.LastIndex(n.Image, "/")+1:], ":") || strings.HasSuffix(n.Image, ":latest")) {
-			out = append(out, fmt.Sprintf("image %s has no fixed version: name a tag, and best its digest", n.Image))
-		}
-	}
-	if len(kinds) > 1 {
-		out = append(out, fmt.Sprintf("the nodes have different images (%s): Kubernetes wants a control plane that is not older than its workers, and each image is pulled on its own; name one", strings.Join(kinds, ", ")))
-	}
-	if a := s.user.Networking.APIServerAddress; a != "" {
-		if addr, err := netip.ParseAddr(a); err == nil && !addr.IsLoopback() {
-			out = append(out, fmt.Sprintf("networking.apiServerAddress %s opens the API server to whoever reaches this machine: leave it out for 127.0.0.1", a))
-		}
-	}
-	return out
 }
 
 // What a node takes when idle, measured with three of them.

@@ -13,6 +13,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/testkit/golden"
 )
 
 // ofConfig is the cluster's component with a user's configuration.
@@ -52,7 +53,7 @@ func TestUserConfig_Golden(t *testing.T) {
 					got = append(got, "# warning: "+w+"\n"...)
 				}
 			}
-			golden(t, filepath.Join("merged", filepath.Base(file)), got)
+			golden.Compare(t, filepath.Join("merged", filepath.Base(file)), string(got))
 		})
 	}
 }
@@ -79,10 +80,10 @@ func TestUserConfig_WhatCannotWorkIsToldInOneSentence(t *testing.T) {
 	const head = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n"
 	for _, tt := range []struct{ name, text, want string }{
 		{"empty", "", ""},
-		{"comment", "# nothing\n", "kind-config kind.yaml is empty"},
+		{"comment", "# nothing\n", "kind-config kind.yaml: it is empty"},
 		{"no YAML", "kind: [\n", "kind-config kind.yaml: line 1: did not find expected node content"},
 		{"other kind", "kind: Pod\napiVersion: v1\n", `kind-config kind.yaml is a "Pod" of "v1": it must be a Cluster of kind.x-k8s.io/v1alpha4`},
-		{"unknown field", head + "nodez: []\n", "kind-config kind.yaml: line 3: field nodez not found in Cluster"},
+		{"unknown field", head + "nodez: []\n", `kind-config kind.yaml: line 3: unknown field "nodez"`},
 		{"role", head + "nodes: [{role: boss}]\n", `nodes[0]: role "boss" must be control-plane or worker`},
 		{"no control plane", head + "nodes: [{role: worker}]\n", "nodes has no control-plane"},
 		{"mount", head + "nodes: [{role: control-plane, extraMounts: [{hostPath: ./gone, containerPath: /x}]}]\n", "hostPath "},
@@ -96,7 +97,10 @@ func TestUserConfig_WhatCannotWorkIsToldInOneSentence(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			env := engine.Env{Name: "hy", Values: map[string]string{"infra-net-name": "infra_net", "infra-net-subnet": "172.19.0.0/16"}, Warn: func(string) {}}
-			err := Driver{}.Preflight(t.Context(), []catalog.Component{ofConfig(t, tt.text)}, env)
+			s, err := settings(ofConfig(t, tt.text))
+			if err == nil {
+				err = s.checkConfigured(env)
+			}
 			if tt.want == "" && err != nil || tt.want != "" && (exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("got %v, want bad input with %q", err, tt.want)
 			}

@@ -25,7 +25,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/compose/v2/pkg/api"
@@ -76,6 +75,11 @@ func (d *Driver) Preflight(ctx context.Context, cs []catalog.Component, env engi
 	cli, err := d.docker.Client(ctx)
 	if err != nil {
 		return err
+	}
+	for _, name := range sortedKeys(projects) {
+		if err := checkTaken(ctx, cli, name, projects[name], env.Name); err != nil {
+			return err
+		}
 	}
 	for _, c := range cs {
 		if isUsers(c) {
@@ -178,77 +182,6 @@ func (d *Driver) probe(ctx context.Context, cli *client.Client, c catalog.Compon
 		}
 	}
 	return nil
-}
-
-// stopTimeout is what a container gets to stop before it is killed: the data
-// goes with it, so there is nothing to flush.
-const stopTimeout = 2 * time.Second
-
-// Remove takes the project's containers, volumes and the images that were built
-// under names of ours away.
-func (d *Driver) Remove(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
-	cli, err := d.docker.Client(ctx)
-	if err != nil {
-		return "", err
-	}
-	name := ProjectName(env.Name, c.Name)
-	there, err := exists(ctx, cli, name, env.Name)
-	if err != nil {
-		return "", err
-	}
-	if !there {
-		out := engine.Unchanged
-		if removed, err := removeImages(ctx, cli, name, env.Name, env.Progress); err != nil {
-			return "", err
-		} else if removed {
-			out = engine.Removed
-		}
-		return out, forgetMade(env, c)
-	}
-	env.Progress("remove containers and volumes")
-	service, err := newService(cli, env)
-	if err != nil {
-		return "", err
-	}
-	timeout := stopTimeout
-	// Without the project's file: what an older version of it made goes too.
-	if err := service.Down(ctx, name, api.DownOptions{RemoveOrphans: true, Volumes: true, Timeout: &timeout}); err != nil {
-		return "", fmt.Errorf("compose down %s: %w", name, err)
-	}
-	if err := removeVolumes(ctx, cli, name, env.Name); err != nil {
-		return "", err
-	}
-	if _, err := removeImages(ctx, cli, name, env.Name, env.Progress); err != nil {
-		return "", err
-	}
-	return engine.Removed, forgetMade(env, c)
-}
-
-// Status says in a few words how the project is: "ready", "absent", or the
-// first thing that is not as it should be.
-func (d *Driver) Status(ctx context.Context, c catalog.Component, env engine.Env) (string, error) {
-	cli, err := d.docker.Client(ctx)
-	if err != nil {
-		return "", err
-	}
-	cs, err := containers(ctx, cli, ProjectName(env.Name, c.Name))
-	if err != nil {
-		return "", err
-	}
-	if len(cs) == 0 {
-		return "absent", nil
-	}
-	for _, s := range cs {
-		if ok, why := s.up(time.Now()); !ok {
-			return why, nil
-		}
-	}
-	for _, p := range c.Ready {
-		if fault := check(ctx, cli, c, env, p, cs); fault != nil {
-			return fault.Error(), nil //nolint:nilerr // the fault is the answer
-		}
-	}
-	return "ready", nil
 }
 
 func up(ctx context.Context, cli *client.Client, project *types.Project, env engine.Env) error {

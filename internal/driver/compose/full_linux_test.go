@@ -58,7 +58,7 @@ services:
 `)}}}
 	e := platform(t, d, c)
 	start := time.Now()
-	_, err := d.Apply(within(t, time.Minute), c, e)
+	_, err := d.Apply(within(t, 5*time.Minute), c, e)
 	if err == nil || !disk.IsFull(err) || engine.IsTransient(err) || !strings.HasPrefix(err.Error(), "db ") {
 		t.Fatalf("got %v", err)
 	}

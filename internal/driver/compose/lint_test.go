@@ -1,14 +1,12 @@
 package compose
 
 import (
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+	"github.com/buenhyden/hy-home/internal/testkit/golden"
+)
 
 // A data tier as a design document has it, taken as it is.
 func TestLint_DesignGolden(t *testing.T) {
@@ -36,17 +34,5 @@ func TestLint_DesignGolden(t *testing.T) {
 	for _, f := range findings {
 		b.WriteString(f.String() + "\n")
 	}
-	golden := filepath.Join("testdata", "design.txt")
-	if *update {
-		if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if b.String() != string(want) {
-		t.Errorf("got\n%swant\n%s", b.String(), want)
-	}
+	golden.Compare(t, "design.txt", b.String())
 }

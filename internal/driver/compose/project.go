@@ -35,6 +35,9 @@ func load(ctx context.Context, c catalog.Component, env engine.Env) (*types.Proj
 		}
 		return u.Project, nil
 	}
+	if c.Files == nil {
+		return nil, misconfigured(c, fs.ErrNotExist)
+	}
 	text, err := fs.ReadFile(c.Files, "compose.yaml")
 	if err != nil {
 		return nil, misconfigured(c, err)

@@ -13,10 +13,7 @@ import (
 	"github.com/docker/compose/v2/pkg/compose"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
-	"github.com/docker/docker/api/types/volume"
 	"github.com/docker/docker/client"
-
-	"github.com/buenhyden/hy-home/internal/docker"
 )
 
 // state is one container of a project as the engine reports it.
@@ -160,6 +157,20 @@ func asWanted(project *types.Project, cs []state) bool {
 	return true
 }
 
+// withoutContainer is the first service that has fewer containers than it should, "" for none.
+func withoutContainer(project *types.Project, cs []state) string {
+	have := map[string]int{}
+	for _, s := range cs {
+		have[s.service]++
+	}
+	for _, name := range project.ServiceNames() {
+		if service := project.Services[name]; have[name] < service.GetScale() {
+			return name
+		}
+	}
+	return ""
+}
+
 // same reports that no container was made, started or taken away in between.
 func same(before, after []state) bool {
 	return slices.EqualFunc(before, after, func(a, b state) bool { return a.id == b.id && a.started.Equal(b.started) })
@@ -177,35 +188,4 @@ func size(project *types.Project) int {
 // ofProject reports that labels are those of a project's container.
 func ofProject(labels map[string]string, project string) bool {
 	return labels[api.ProjectLabel] == project
-}
-
-// exists reports that containers or volumes of a project are there which the
-// platform made.
-func exists(ctx context.Context, cli *client.Client, project, platform string) (bool, error) {
-	ours := filters.NewArgs(filters.Arg("label", api.ProjectLabel+"="+project), filters.Arg("label", docker.PlatformLabel+"="+platform))
-	cs, err := cli.ContainerList(ctx, container.ListOptions{All: true, Filters: ours})
-	if err != nil {
-		return false, fmt.Errorf("list the containers of %s: %w", project, err)
-	}
-	vs, err := cli.VolumeList(ctx, volume.ListOptions{Filters: ours})
-	if err != nil {
-		return false, fmt.Errorf("list the volumes of %s: %w", project, err)
-	}
-	return len(cs)+len(vs.Volumes) > 0, nil
-}
-
-// removeVolumes removes what Compose's Down leaves: it learns of volumes from
-// the containers, so without containers it finds none.
-func removeVolumes(ctx context.Context, cli *client.Client, project, platform string) error {
-	vs, err := cli.VolumeList(ctx, volume.ListOptions{Filters: filters.NewArgs(
-		filters.Arg("label", api.ProjectLabel+"="+project), filters.Arg("label", docker.PlatformLabel+"="+platform))})
-	if err != nil {
-		return fmt.Errorf("list the volumes of %s: %w", project, err)
-	}
-	for _, v := range vs.Volumes {
-		if err := cli.VolumeRemove(ctx, v.Name, false); err != nil && !errdefs.IsNotFound(err) {
-			return fmt.Errorf("remove volume %s: %w", v.Name, err)
-		}
-	}
-	return nil
 }

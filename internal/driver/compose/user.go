@@ -94,10 +94,19 @@ func (u *userProject) dir() string { return filepath.Dir(u.given.Files[0]) }
 // at is where a thing of the project stands.
 func (u *userProject) at(path ...string) composefile.Pos { return composefile.Find(u.docs, path...) }
 
-// plain shortens the paths in an error of the loader.
+// plain shortens the paths in an error of the loader, and names the files where it
+// names none.
 func (u *userProject) plain(err error) string {
 	text := strings.ReplaceAll(err.Error(), u.given.Root+string(filepath.Separator), "")
-	return strings.Join(strings.Fields(text), " ")
+	text = strings.Join(strings.Fields(text), " ")
+	var files []string
+	for _, file := range u.given.Files {
+		files = append(files, u.show(file))
+	}
+	if !slices.ContainsFunc(files, func(f string) bool { return strings.Contains(text, f) }) {
+		return strings.Join(files, ", ") + ": " + text
+	}
+	return text
 }
 
 func (u *userProject) noService() error {
@@ -201,6 +210,15 @@ func (u *userProject) end(s types.ServiceConfig) string {
 		return endsMaybe
 	}
 	return endsNever
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 func mapped[A, B any](items []A, f func(A) B) func(func(B) bool) {

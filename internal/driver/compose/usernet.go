@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -145,94 +144,4 @@ func unfit(addr netip.Addr, n netplan.Network) string {
 		return fmt.Sprintf("%s is for LoadBalancer Services: choose an address of %s outside of that", n.Pool, n.Subnet)
 	}
 	return ""
-}
-
-// checkNames looks for services that would answer to a name that a service of
-// the catalog has on the same network: each request would go to either.
-func (u *userProject) checkNames(component string, other *types.Project) error {
-	theirs := map[string]map[string]bool{} // network's name: names on it
-	for name, s := range other.Services {
-		for key := range s.Networks {
-			on := other.Networks[key].Name
-			if theirs[on] == nil {
-				theirs[on] = map[string]bool{}
-			}
-			for _, n := range []string{name, s.Hostname, s.ContainerName} {
-				theirs[on][n] = n != ""
-			}
-		}
-	}
-	for _, name := range u.ServiceNames() {
-		s := u.Services[name]
-		for _, key := range sortedKeys(s.Networks) {
-			names := []string{name, s.ContainerName}
-			if s.Networks[key] != nil {
-				names = append(names, s.Networks[key].Aliases...)
-			}
-			for _, n := range names {
-				if on := u.Networks[key].Name; theirs[on][n] {
-					return exit.BadInputf("%s: service %s answers to %q on network %s, and so does component %s: leave one of them out, or rename it", u.at("services", name), name, n, on, component)
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// checkContainerNames looks for fixed names of containers that are taken.
-func (u *userProject) checkContainerNames(ctx context.Context, cli client.ContainerAPIClient) error {
-	owner := map[string]string{}
-	for _, name := range u.ServiceNames() {
-		fixed := u.Services[name].ContainerName
-		if fixed == "" {
-			continue
-		}
-		pos := u.at("services", name, "container_name")
-		if other, twice := owner[fixed]; twice {
-			return exit.BadInputf("%s: service %s has the container_name %s of service %s: give it another", pos, name, fixed, other)
-		}
-		owner[fixed] = name
-		c, err := cli.ContainerInspect(ctx, fixed)
-		switch {
-		case errdefs.IsNotFound(err):
-		case err != nil:
-			return fmt.Errorf("look for container %s: %w", fixed, err)
-		case strings.TrimPrefix(c.Name, "/") == fixed && !ofProject(c.Config.Labels, u.Name):
-			return exit.BadInputf("%s: container_name %s of service %s is taken by a container that this platform did not make (image %s): remove or rename that one (docker rename %s …), or leave container_name out", pos, fixed, name, c.Config.Image, fixed)
-		}
-	}
-	return nil
-}
-
-// checkOrder looks for services that wait for what never comes.
-func (u *userProject) checkOrder() error {
-	for _, name := range u.ServiceNames() {
-		for _, need := range sortedKeys(u.Services[name].DependsOn) {
-			other, ok := u.Services[need]
-			if !ok {
-				continue
-			}
-			pos := u.at("services", name, "depends_on", need)
-			switch u.Services[name].DependsOn[need].Condition {
-			case types.ServiceConditionHealthy:
-				if other.HealthCheck != nil && other.HealthCheck.Disable {
-					return exit.BadInputf("%s: service %s waits until %s is healthy, whose health check is disabled: wait for service_started", pos, name, need)
-				}
-			case types.ServiceConditionCompletedSuccessfully:
-				if r := other.Restart; r != "" && r != types.RestartPolicyNo && !strings.HasPrefix(r, types.RestartPolicyOnFailure) {
-					return exit.BadInputf("%s: service %s waits until %s has ended, which restarts for ever (restart: %s): set restart: \"no\" on it", pos, name, need, r)
-				}
-			}
-		}
-	}
-	return nil
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/composefile"
 	"github.com/buenhyden/hy-home/internal/engine"
+	"github.com/buenhyden/hy-home/internal/exit"
 )
 
 // preflightUser finds what cannot work in the user's files, and warns of what
@@ -50,6 +51,30 @@ func preflightUser(ctx context.Context, cli *client.Client, c catalog.Component,
 		return err
 	}
 	return u.checkOrder()
+}
+
+// checkOrder looks for services that wait for what never comes.
+func (u *userProject) checkOrder() error {
+	for _, name := range u.ServiceNames() {
+		for _, need := range sortedKeys(u.Services[name].DependsOn) {
+			other, ok := u.Services[need]
+			if !ok {
+				continue
+			}
+			pos := u.at("services", name, "depends_on", need)
+			switch u.Services[name].DependsOn[need].Condition {
+			case types.ServiceConditionHealthy:
+				if other.HealthCheck != nil && other.HealthCheck.Disable {
+					return exit.BadInputf("%s: service %s waits until %s is healthy, whose health check is disabled: wait for service_started", pos, name, need)
+				}
+			case types.ServiceConditionCompletedSuccessfully:
+				if r := other.Restart; r != "" && r != types.RestartPolicyNo && !strings.HasPrefix(r, types.RestartPolicyOnFailure) {
+					return exit.BadInputf("%s: service %s waits until %s has ended, which restarts for ever (restart: %s): set restart: \"no\" on it", pos, name, need, r)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // lint lists what will bite, in the order of the files' lines.

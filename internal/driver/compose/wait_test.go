@@ -18,6 +18,7 @@ func TestPassing(t *testing.T) {
 		`unexpected status from HEAD request to https://quay.io/v2/a/b/manifests/v1: 502 Bad Gateway`:                                           true,
 		`read tcp 10.1.0.4:41228->104.18.125.25:443: read: connection reset by peer`:                                                            true,
 		`failed to copy: httpReadSeeker: failed open: unexpected EOF`:                                                                           true,
+		`Get "https://quay.oi/v2/": dial tcp: lookup quay.oi on 127.0.0.53:53: no such host`:                                                    false,
 		`manifest for redis:nope not found: manifest unknown: manifest unknown`:                                                                 false,
 		`failed to resolve reference "docker.io/library/redis:nope": docker.io/library/redis:nope: not found`:                                   false,
 		`pull access denied for acme/secret, repository does not exist or may require 'docker login'`:                                           false,

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/credential"
@@ -32,10 +31,7 @@ func TestRemove_WithoutAClusterIsUnchanged(t *testing.T) {
 // Two platforms in one cluster keep their own; each is found again, and goes.
 func TestBed_KeepsWhatEachPlatformHasGenerated(t *testing.T) {
 	bed := plaintest.Start(t)
-	client, err := kubernetes.NewForConfig(bed.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := bed.Clientset(t)
 	d := Driver{}
 	apply := func(name string, generated map[string]string, want engine.Outcome) {
 		t.Helper()

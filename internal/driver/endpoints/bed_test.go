@@ -14,7 +14,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/buenhyden/hy-home/internal/bridge"
 	"github.com/buenhyden/hy-home/internal/catalog"
@@ -68,10 +67,7 @@ spec:
     metadata: {labels: {k8s-app: kube-dns}}
     spec: {containers: [{name: coredns, image: coredns}]}
 `)
-	client, err := kubernetes.NewForConfig(bed.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := bed.Clientset(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	get := metav1.GetOptions{}
@@ -95,7 +91,15 @@ spec:
 	converge(engine.Created, db, cache)
 	converge(engine.Unchanged, db, cache)
 
+	status := func(want string) {
+		t.Helper()
+		if got, err := d.Status(ctx, c, env); err != nil || got != want {
+			t.Errorf("status %q, %v; want %q", got, err, want)
+		}
+	}
+	status("ready")
 	tier.address = "172.19.0.9" // the container was made again
+	status("Service cache-external leads to 172.19.0.2, and the data tier is at 172.19.0.9")
 	converge(engine.Configured, db, cache)
 	slice, err := client.DiscoveryV1().EndpointSlices(ns).Get(ctx, "db-external", get)
 	if err != nil || slice.Endpoints[0].Addresses[0] != "172.19.0.9" {
@@ -122,9 +126,14 @@ spec:
 	if err != nil || !strings.HasPrefix(cm.Data["Corefile"], corefile) || !strings.Contains(cm.Data["Corefile"], "infra.local:53 {") {
 		t.Errorf("Corefile %q, %v", cm.Data["Corefile"], err)
 	}
-	if status, err := d.Status(ctx, c, env); err != nil || status != "ready" {
-		t.Errorf("status %s, %v", status, err)
+	status("ready")
+	theirs := cm.DeepCopy()
+	theirs.Data["Corefile"] = corefile // somebody put it back
+	if _, err := client.CoreV1().ConfigMaps("kube-system").Update(ctx, theirs, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
 	}
+	status("the cluster's DNS does not serve the zone infra.local")
+	converge(engine.Configured, db)
 	for _, want := range []engine.Outcome{engine.Removed, engine.Unchanged} {
 		if got, err := d.Remove(ctx, c, env); err != nil || got != want {
 			t.Errorf("remove: got %s, %v; want %s", got, err, want)

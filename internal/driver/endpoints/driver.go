@@ -126,26 +126,6 @@ func (d Driver) Remove(ctx context.Context, c catalog.Component, env engine.Env)
 	return engine.Removed, nil
 }
 
-// Status compares the cluster with the inventory.
-func (d Driver) Status(ctx context.Context, c catalog.Component, env engine.Env) (string, error) {
-	cl, err := connect(c, env)
-	if err != nil {
-		return "", err
-	}
-	held, missing, err := cl.objects.Missing(ctx, cl.inventory)
-	switch {
-	case err != nil:
-		return "", err
-	case held == 0 && !slices.ContainsFunc(bridge.Exposed(env.Components), func(e catalog.Endpoint) bool { return !e.External || !e.Clustered }):
-		return "ready", nil // there is nothing to publish
-	case held == 0, held == len(missing):
-		return "absent", nil
-	case len(missing) > 0:
-		return fmt.Sprintf("%d of %d objects are missing: %s", len(missing), held, missing[0]), nil
-	}
-	return "ready", nil
-}
-
 func settings(c catalog.Component, env engine.Env) (Settings, netip.Prefix, error) {
 	var s Settings
 	if err := c.DecodeSettings(&s); err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -28,8 +29,9 @@ const (
 	corefileKey  = "Corefile"
 )
 
-// corefileAnnotation on the pods of CoreDNS is the digest of the Corefile that
-// they started with.
+// corefileAnnotation on the pods of CoreDNS says which Corefile they started with:
+// its digest, and the version of its ConfigMap, as the same text may come back after
+// another.
 const corefileAnnotation = "hyaction.buenhyden.github.io/corefile"
 
 type zone struct {
@@ -50,7 +52,7 @@ func (cl cluster) zone(s Settings, env engine.Env) zone {
 // answers all the time.
 func (z zone) ensure(ctx context.Context, progress func(string)) (changed bool, err error) {
 	progress("adding the zone " + z.Name + " to the cluster's DNS")
-	cm, err := z.edit(ctx, func(text string) (string, error) {
+	cm, edited, err := z.edit(ctx, func(text string) (string, error) {
 		text, err := z.Add(text)
 		if err != nil {
 			return "", exit.BadInputf("%w: give the component external-services another zone", err)
@@ -67,9 +69,9 @@ func (z zone) ensure(ctx context.Context, progress func(string)) (changed bool, 
 	if err != nil {
 		return false, fmt.Errorf("read deployment %s/%s: %w", dnsNamespace, dnsName, err)
 	}
-	if dns.Spec.Template.Annotations[corefileAnnotation] != digest {
+	if edited || !strings.HasPrefix(dns.Spec.Template.Annotations[corefileAnnotation], digest) {
 		progress("restarting CoreDNS with the zone " + z.Name)
-		patch := fmt.Sprintf(`{"spec":{"template":{"metadata":{"annotations":{%q:%q}}}}}`, corefileAnnotation, digest)
+		patch := fmt.Sprintf(`{"spec":{"template":{"metadata":{"annotations":{%q:%q}}}}}`, corefileAnnotation, digest+"-"+cm.ResourceVersion)
 		if _, err := deployments.Patch(ctx, dnsName, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: apply.FieldManager}); err != nil {
 			return false, fmt.Errorf("restart deployment %s/%s: %w", dnsNamespace, dnsName, err)
 		}
@@ -85,31 +87,37 @@ func (z zone) ensure(ctx context.Context, progress func(string)) (changed bool, 
 	}, progress)
 }
 
+// served reports whether the zone is in the Corefile as it should be.
+func (z zone) served(ctx context.Context) (bool, error) {
+	cm, err := z.client.CoreV1().ConfigMaps(dnsNamespace).Get(ctx, dnsName, metav1.GetOptions{})
+	if err != nil {
+		return false, fmt.Errorf("read configmap %s/%s: %w", dnsNamespace, dnsName, err)
+	}
+	want, err := z.Add(cm.Data[corefileKey])
+	return err == nil && want == cm.Data[corefileKey], nil
+}
+
 // drop takes the zone out again. CoreDNS may notice when it does.
 func (z zone) drop(ctx context.Context) (changed bool, err error) {
-	_, err = z.edit(ctx, func(text string) (string, error) {
-		bare := z.Drop(text)
-		changed = bare != text
-		return bare, nil
-	})
+	_, changed, err = z.edit(ctx, func(text string) (string, error) { return z.Drop(text), nil })
 	if apierrors.IsNotFound(err) {
 		return false, nil
 	}
-	return changed && err == nil, err
+	return changed, err
 }
 
 // edit changes the Corefile and nothing else, on the version that was read: what
 // another hand wrote in between is not lost, as the API server then refuses.
-func (z zone) edit(ctx context.Context, change func(string) (string, error)) (*corev1.ConfigMap, error) {
+func (z zone) edit(ctx context.Context, change func(string) (string, error)) (cm *corev1.ConfigMap, changed bool, err error) {
 	maps := z.client.CoreV1().ConfigMaps(dnsNamespace)
 	for {
 		cm, err := maps.Get(ctx, dnsName, metav1.GetOptions{})
 		if err != nil {
-			return nil, fmt.Errorf("read configmap %s/%s: %w", dnsNamespace, dnsName, err)
+			return nil, false, fmt.Errorf("read configmap %s/%s: %w", dnsNamespace, dnsName, err)
 		}
 		text, err := change(cm.Data[corefileKey])
 		if err != nil || text == cm.Data[corefileKey] {
-			return cm, err
+			return cm, false, err
 		}
 		cm.Data[corefileKey] = text
 		cm, err = maps.Update(ctx, cm, metav1.UpdateOptions{FieldManager: apply.FieldManager})
@@ -117,8 +125,8 @@ func (z zone) edit(ctx context.Context, change func(string) (string, error)) (*c
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("write configmap %s/%s: %w", dnsNamespace, dnsName, err)
+			return nil, false, fmt.Errorf("write configmap %s/%s: %w", dnsNamespace, dnsName, err)
 		}
-		return cm, nil
+		return cm, true, nil
 	}
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/apply"
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/credential"
+	"github.com/buenhyden/hy-home/internal/decode"
 	"github.com/buenhyden/hy-home/internal/disk"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
@@ -133,10 +134,13 @@ func load(c catalog.Component) ([]byte, *rest.Config, error) {
 	}
 	whole, err := clientcmd.LoadFromFile(s.Kubeconfig)
 	if err != nil {
-		return nil, nil, exit.BadInputf("cluster-kubeconfig %s cannot be read: %w", s.Kubeconfig, err)
+		return nil, nil, exit.BadInputf("cluster-kubeconfig %s cannot be read: %w", s.Kubeconfig, decode.Plain(err))
 	}
 	if s.Context != "" {
 		whole.CurrentContext = s.Context
+	}
+	if len(whole.Contexts) == 0 {
+		return nil, nil, exit.BadInputf("cluster-kubeconfig %s holds no context, and so no cluster: name another file", s.Kubeconfig)
 	}
 	if whole.Contexts[whole.CurrentContext] == nil {
 		return nil, nil, exit.BadInputf("cluster-kubeconfig %s has no context %q: cluster-context must be one of %s",

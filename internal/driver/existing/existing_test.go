@@ -142,7 +142,8 @@ func TestBed_Recall(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if _, err := client.Delete(context.WithoutCancel(t.Context()), store); err != nil {
+		secrets := kubernetes.NewForConfigOrDie(bed.Config).CoreV1().Secrets(store[0].GetNamespace())
+		if err := secrets.Delete(context.WithoutCancel(t.Context()), store[0].GetName(), metav1.DeleteOptions{}); err != nil {
 			t.Error(err)
 		}
 	})

@@ -36,18 +36,23 @@ func TestBed_AllThatThePlatformBringsIsAccepted(t *testing.T) {
 	for _, p := range []struct {
 		profile string
 		choice  catalog.Choice
+		data    string
 	}{
 		{profile: "testbed"}, // the smallest first: what one brings, the next ones have
 		{profile: "observability"},
 		{profile: "full-ha"},
-		{profile: "full", choice: catalog.Choice{Add: inNoProfile(cat)}},
+		{profile: "full", choice: catalog.Choice{Add: inNoProfile(cat)}, data: plan.External},
 	} {
 		t.Run(p.profile, func(t *testing.T) {
 			chosen, err := cat.Choose(p.profile, p.choice)
 			if err != nil {
 				t.Fatal(err)
 			}
-			of, err := plan.New(chosen, plan.Target{Profile: p.profile}, plan.Machine{})
+			target := plan.Target{Profile: p.profile, Data: p.data}
+			if p.data == plan.External {
+				target.Managed, _ = elsewhere(t, cat)
+			}
+			of, err := plan.New(chosen, target, plan.Machine{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -14,7 +14,6 @@ import (
 
 	"helm.sh/helm/v3/pkg/release"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 	hyengine "github.com/buenhyden/hy-home/internal/engine"
@@ -67,10 +66,7 @@ spec:
 func TestBed_KilledInTheMiddleOfAnInstall(t *testing.T) {
 	bed := plaintest.Start(t)
 	ns := bed.Namespace(t)
-	client, err := kubernetes.NewForConfig(bed.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := bed.Clientset(t)
 	status := func(ctx context.Context) (string, error) {
 		list, err := client.CoreV1().Secrets(ns).List(ctx, metav1.ListOptions{LabelSelector: "owner=helm,name=web"})
 		if err != nil || len(list.Items) == 0 {
@@ -99,7 +95,7 @@ func TestBed_KilledInTheMiddleOfAnInstall(t *testing.T) {
 			}
 		}
 	}()
-	plaintest.Until(t, 30*time.Second, func(ctx context.Context) error {
+	plaintest.Until(t, time.Minute, func(ctx context.Context) error {
 		jobs, err := client.BatchV1().Jobs(ns).List(ctx, metav1.ListOptions{})
 		if err == nil && len(jobs.Items) == 0 {
 			err = fmt.Errorf("the hook has not begun")

@@ -72,7 +72,7 @@ func applied(t *testing.T, c catalog.Component, env hyengine.Env) (objects []*un
 		objects = append(objects, bridge.Policies([]string{catalog.Applications}, netip.MustParsePrefix(sample["infra-net-subnet"]), exposed)...)
 	case "credentials":
 		objects = credential.Store(env.Name, env.Secrets)
-	case "bridge", "cache", "cluster", "compose", "network", "provision", "registry":
+	case "bridge", "cache", "cluster", "compose", "external", "network", "provision", "registry":
 		// They bring nothing to the cluster.
 	case "proof":
 		// Its pod lives as long as a run: that runs judge it.

@@ -173,7 +173,7 @@ func (j *judge) enforced(t *testing.T) {
 		} {
 			tt.pod.Containers = []corev1.Container{{Name: "a", Image: "b:1"}}
 			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "judged"}, Spec: tt.pod}
-			plaintest.Until(t, 30*time.Second, func(ctx context.Context) error {
+			plaintest.Until(t, time.Minute, func(ctx context.Context) error {
 				_, err := j.client.CoreV1().Pods(namespace).Create(ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 				refused := err != nil && strings.Contains(err.Error(), "violates PodSecurity")
 				if passed := err == nil; passed != tt.passes || refused == tt.passes {

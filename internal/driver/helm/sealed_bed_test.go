@@ -62,16 +62,10 @@ func TestBed_SealedFilesOpenInAFreshCluster(t *testing.T) {
 	bed := plaintest.Start(t)
 	for _, program := range []string{controller, kubeseal} {
 		if _, err := os.Stat(program); err != nil {
-			if os.Getenv("HY_TESTBED") == "required" {
-				t.Fatal(err)
-			}
-			t.Skipf("%v: run `go run ./testbed up plain` first", err)
+			testkit.Missing(t, "%v: run `go run ./testbed up plain` first", err)
 		}
 	}
-	client, err := kubernetes.NewForConfig(bed.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := bed.Clientset(t)
 	ns, apps := bed.Namespace(t), bed.Namespace(t)
 
 	cat, err := catalog.Embedded()
@@ -120,7 +114,7 @@ func TestBed_SealedFilesOpenInAFreshCluster(t *testing.T) {
 	opens := func(key sealed.Key, name string) {
 		t.Helper()
 		bed.Apply(t, apps, testkit.Seal(t, kubeseal, key.Certificate, apps, name))
-		plaintest.Until(t, 30*time.Second, func(ctx context.Context) error {
+		plaintest.Until(t, time.Minute, func(ctx context.Context) error {
 			secret, err := client.CoreV1().Secrets(apps).Get(ctx, name, metav1.GetOptions{})
 			if err != nil {
 				return fmt.Errorf("%w; the controller says:\n%s", err, said)
@@ -136,7 +130,7 @@ func TestBed_SealedFilesOpenInAFreshCluster(t *testing.T) {
 	// A later run brings another key, and the controller takes it as it is.
 	hand(two)
 	apply(hyengine.Configured)
-	plaintest.Until(t, 30*time.Second, func(context.Context) error {
+	plaintest.Until(t, time.Minute, func(context.Context) error {
 		if !strings.Contains(said.String(), two.Name()) {
 			return fmt.Errorf("the controller has not read the second key:\n%s", said)
 		}

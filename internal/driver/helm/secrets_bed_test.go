@@ -62,10 +62,7 @@ spec:
 func TestBed_SecretsAreThereBeforeTheChartAndNowhereElse(t *testing.T) {
 	bed := plaintest.Start(t)
 	ns := bed.Namespace(t)
-	client, err := kubernetes.NewForConfig(bed.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := bed.Clientset(t)
 	env := bedEnv(bed.Kubeconfig)
 	env.Name = "credits"
 	apply := func(c catalog.Component, password string, want hyengine.Outcome) {
@@ -100,7 +97,7 @@ func TestBed_SecretsAreThereBeforeTheChartAndNowhereElse(t *testing.T) {
 
 	// The new password reaches the pods, by a new one of them.
 	apply(grafana(ns), "battery", hyengine.Configured)
-	plaintest.Until(t, 30*time.Second, func(context.Context) error {
+	plaintest.Until(t, time.Minute, func(context.Context) error {
 		if now := pod(); now == "" || now == first {
 			return fmt.Errorf("the pod is still %q", now)
 		}
@@ -135,7 +132,7 @@ func TestBed_SecretsAreThereBeforeTheChartAndNowhereElse(t *testing.T) {
 	if _, err := client.CoreV1().Secrets(ns).Get(t.Context(), "grafana-admin", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("after the removal: %v", err)
 	}
-	plaintest.Until(t, 30*time.Second, func(ctx context.Context) error { // it goes after its objects
+	plaintest.Until(t, time.Minute, func(ctx context.Context) error { // it goes after its objects
 		_, err := client.RESTClient().Get().AbsPath("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets." + ns + ".example.org").DoRaw(ctx)
 		switch {
 		case err == nil:

@@ -18,13 +18,16 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-containerregistry/pkg/registry"
+	"golang.org/x/net/dns/dnsmessage"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chartutil"
 	helmregistry "helm.sh/helm/v3/pkg/registry"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/internal/dns"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/lock"
+	"github.com/buenhyden/hy-home/internal/testkit"
 )
 
 // packaged is a chart "web" with one template, as a repository serves it.
@@ -177,6 +180,17 @@ func TestFetch_TellsWhatPassesFromWhatDoesNot(t *testing.T) {
 	}
 	if _, err := (Driver{}).Fetch(t.Context(), remote("http://127.0.0.1:1", "1.2.3"), quiet(t)); !engine.IsTransient(err) || !strings.Contains(err.Error(), "http://127.0.0.1:1") {
 		t.Errorf("nobody there: %v", err)
+	}
+	for code, want := range map[dnsmessage.RCode]string{
+		dnsmessage.RCodeNameError:     ": DNS knows no host charts.acme.example: is the name right?",
+		dnsmessage.RCodeServerFailure: "server misbehaving",
+	} {
+		testkit.DNS(t, code)
+		_, err := (Driver{}).Fetch(t.Context(), remote("https://charts.acme.example", "1.2.3"), quiet(t))
+		unknown := (*dns.UnknownError)(nil)
+		if !engine.IsTransient(err) || !strings.Contains(err.Error(), want) || errors.As(err, &unknown) != (code == dnsmessage.RCodeNameError) {
+			t.Errorf("%s: %v", code, err)
+		}
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -28,10 +28,7 @@ import (
 // the others do not. That Kyverno itself runs is not.
 func TestBed_PoliciesOfApplications(t *testing.T) {
 	bed := plaintest.Start(t)
-	client, err := kubernetes.NewForConfig(bed.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := bed.Clientset(t)
 	applications, platform := bed.Namespace(t), bed.Namespace(t)
 	label := []byte(`{"metadata":{"labels":{"hyaction.buenhyden.github.io/policies":"enforced"}}}`)
 	if _, err := client.CoreV1().Namespaces().Patch(t.Context(), applications, types.MergePatchType, label, metav1.PatchOptions{}); err != nil {
@@ -157,7 +154,7 @@ func asAdmissionPolicies(t *testing.T, client kubernetes.Interface, applications
 	}
 	for spec, word := range map[string]string{`{containers: [{name: a, image: "b:1"}]}`: "root", nonRoot("b"): "day to day"} {
 		// The API server learns of them by watching itself.
-		plaintest.Until(t, 30*time.Second, func(ctx context.Context) error {
+		plaintest.Until(t, time.Minute, func(ctx context.Context) error {
 			err := dryRun(ctx, client, applications, podOf(t, "asked", spec))
 			if err == nil || !strings.Contains(err.Error(), word) {
 				return errors.Join(fmt.Errorf("nobody refuses it for %q", word), err)

@@ -8,11 +8,11 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/testkit"
 	"github.com/buenhyden/hy-home/testbed/plain/plaintest"
 )
 
@@ -30,10 +30,7 @@ spec:
 // is defined beside it, a namespace that nobody made, and what leaves it again.
 func TestBed_UsersDirectory(t *testing.T) {
 	bed := plaintest.Start(t)
-	client, err := kubernetes.NewForConfig(bed.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := bed.Clientset(t)
 	c := users(t, map[string]string{
 		"m/1-thing.yaml": "apiVersion: files.example.org/v1\nkind: Thing\nmetadata: {name: t, namespace: shop}\n",
 		"m/9-crd.yaml":   crd,
@@ -64,7 +61,7 @@ func TestBed_UsersDirectory(t *testing.T) {
 	if s, err := d.Status(t.Context(), c, env); s != "ready" {
 		t.Errorf("status %q, %v", s, err)
 	}
-	write(t, root, map[string]string{"m/a.yaml": named("a") + "---\n" + named("c")})
+	testkit.Write(t, root, map[string]string{"m/a.yaml": named("a") + "---\n" + named("c")})
 	apply(engine.Configured)
 	if got := configMaps(); got != "a c kube-root-ca.crt" {
 		t.Errorf("config maps %q: b has left the directory", got)
@@ -82,10 +79,7 @@ func TestBed_UsersDirectory(t *testing.T) {
 // A namespace of the platform keeps the labels that its component gave it.
 func TestBed_NamespacesOfThePlatformStayAsTheyAre(t *testing.T) {
 	bed := plaintest.Start(t)
-	client, err := kubernetes.NewForConfig(bed.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := bed.Clientset(t)
 	env := engine.Env{Name: "owners", Kubeconfig: bed.Kubeconfig, Progress: func(string) {}, Log: slog.New(slog.DiscardHandler)}
 	const theirs = "apiVersion: v1\nkind: Namespace\nmetadata: {name: watched, labels: {pod-security.kubernetes.io/enforce: baseline}}\n"
 	platform := users(t, map[string]string{"m/ns.yaml": theirs})
@@ -100,7 +94,7 @@ func TestBed_NamespacesOfThePlatformStayAsTheyAre(t *testing.T) {
 	if err != nil || ns.Labels["pod-security.kubernetes.io/enforce"] != "baseline" {
 		t.Errorf("labels %v, %v", ns.Labels, err)
 	}
-	write(t, c.Settings["root"].(string), map[string]string{"m/ns.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: watched}\n"})
+	testkit.Write(t, c.Settings["root"].(string), map[string]string{"m/ns.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: watched}\n"})
 	_, err = Driver{}.Apply(t.Context(), c, env)
 	if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "manifests-dir defines namespace watched, which is that of component namespaces") {
 		t.Errorf("got %v", err)
@@ -117,10 +111,7 @@ func TestBed_NamespacesOfThePlatformStayAsTheyAre(t *testing.T) {
 func TestBed_UsersSecretGetsCredentials(t *testing.T) {
 	bed := plaintest.Start(t)
 	ns := bed.Namespace(t)
-	client, err := kubernetes.NewForConfig(bed.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := bed.Clientset(t)
 	c := users(t, map[string]string{
 		"m/secret.yaml": strings.ReplaceAll(asking, "namespace: shop", "namespace: "+ns),
 		"m/app.yaml": `apiVersion: apps/v1
@@ -134,7 +125,8 @@ spec:
 `,
 	})
 	d := Driver{}
-	if c, err = d.Describe(t.Context(), c, engine.Env{}); err != nil {
+	c, err := d.Describe(t.Context(), c, engine.Env{})
+	if err != nil {
 		t.Fatal(err)
 	}
 	env := engine.Env{Name: "asking", Kubeconfig: bed.Kubeconfig, Progress: func(string) {}, Log: slog.New(slog.DiscardHandler)}

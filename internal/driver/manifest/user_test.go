@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,27 +9,15 @@ import (
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/testkit"
 )
 
 // users is the component of a directory with these files (path: text).
 func users(t *testing.T, files map[string]string) catalog.Component {
 	t.Helper()
 	root := t.TempDir()
-	write(t, root, files)
+	testkit.Write(t, root, files)
 	return catalog.Component{Name: "user-manifests", Driver: "manifest", Namespace: "default", Settings: map[string]any{"root": root, "dir": filepath.Join(root, "m")}}
-}
-
-func write(t *testing.T, root string, files map[string]string) {
-	t.Helper()
-	for name, text := range files {
-		path := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 const configMap = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: NAME, namespace: shop}\n"

@@ -1,5 +1,7 @@
 // Package network is the driver of Docker networks: it makes a bridge with a
-// fixed subnet before anything else could take it.
+// fixed subnet before anything else could take it. The networks of a machine are
+// shared by the platforms on it, each of which holds them; the last one to go
+// takes them away.
 //
 // Settings of a component:
 //
@@ -13,10 +15,13 @@ package network
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/client"
 
@@ -50,7 +55,7 @@ type settings struct {
 func Wanted(c catalog.Component) (netplan.Network, error) {
 	var s settings
 	if err := c.DecodeSettings(&s); err != nil {
-		return netplan.Network{}, exit.BadInputf("%w", err)
+		return netplan.Network{}, err
 	}
 	n, err := netplan.Parse(s.Network, s.Subnet, s.Gateway, s.IPRange)
 	if err != nil || s.Pool == "" {
@@ -61,89 +66,6 @@ func Wanted(c catalog.Component) (netplan.Network, error) {
 		return n, exit.BadInputf("network %s: pool %q is not a part of the subnet %s beside the ip-range", n.Name, s.Pool, n.Subnet)
 	}
 	return n, nil
-}
-
-// Preflight checks the wanted subnets against each other, against every other
-// Docker network and against the machine's own interfaces: Docker would take a
-// subnet that a VPN uses, and cut the machine off from it.
-func (d *Driver) Preflight(ctx context.Context, cs []catalog.Component, _ engine.Env) error {
-	var wanted []netplan.Network
-	own := map[string]bool{}
-	for _, c := range cs {
-		w, err := Wanted(c)
-		if err != nil {
-			return err
-		}
-		wanted = append(wanted, w)
-		own[w.Name] = true
-	}
-	if len(wanted) == 0 {
-		return nil
-	}
-	cli, err := d.docker.Client(ctx)
-	if err != nil {
-		return err
-	}
-	existing, err := cli.NetworkList(ctx, network.ListOptions{})
-	if err != nil {
-		return fmt.Errorf("list the Docker networks: %w", err)
-	}
-	var taken []netplan.Taken
-	gateways := map[netip.Addr]bool{}
-	for _, n := range existing {
-		for _, c := range n.IPAM.Config {
-			subnet, err := netip.ParsePrefix(c.Subnet)
-			if err != nil {
-				continue // a network without addresses takes none
-			}
-			if gw, err := netip.ParseAddr(c.Gateway); err == nil {
-				gateways[gw] = true
-			}
-			if !own[n.Name] {
-				taken = append(taken, netplan.Taken{Name: fmt.Sprintf("Docker network %q", n.Name), Subnet: subnet.Masked()})
-			}
-		}
-	}
-	interfaces, err := interfaceSubnets(gateways)
-	if err != nil {
-		return err
-	}
-	if err := netplan.Check(wanted, append(taken, interfaces...)); err != nil {
-		return err
-	}
-	for _, w := range wanted {
-		for _, n := range existing {
-			if n.Name == w.Name {
-				if err := fits(w, n); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// interfaceSubnets lists the machine's IPv4 subnets without Docker's own
-// bridges, which are known by their gateway address.
-func interfaceSubnets(gateways map[netip.Addr]bool) ([]netplan.Taken, error) {
-	interfaces, err := net.Interfaces()
-	if err != nil {
-		return nil, fmt.Errorf("list the network interfaces: %w", err)
-	}
-	var taken []netplan.Taken
-	for _, i := range interfaces {
-		addrs, err := i.Addrs()
-		if err != nil {
-			continue // an interface that went away in between
-		}
-		for _, a := range addrs {
-			p, err := netip.ParsePrefix(a.String())
-			if err == nil && p.Addr().Is4() && !gateways[p.Addr()] {
-				taken = append(taken, netplan.Taken{Name: "interface " + i.Name, Subnet: p.Masked()})
-			}
-		}
-	}
-	return taken, nil
 }
 
 // fits reports as bad input that an existing network is not as wanted. It is
@@ -167,20 +89,24 @@ func fits(want netplan.Network, n network.Inspect) error {
 
 // Apply makes the network, or finds that it is there as wanted.
 func (d *Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
-	want, err := Wanted(c)
-	if err != nil {
-		return "", err
-	}
-	cli, err := d.docker.Client(ctx)
-	if err != nil {
-		return "", err
-	}
-	existing, err := find(ctx, cli, want.Name)
+	want, cli, existing, err := d.find(ctx, c)
 	if err != nil {
 		return "", err
 	}
 	if existing != nil {
-		return engine.Unchanged, fits(want, *existing)
+		if err := fits(want, *existing); err != nil {
+			return "", err
+		}
+		if !ours(*existing) {
+			return engine.Unchanged, nil
+		}
+	}
+	// Noted first: whoever goes at this moment then leaves it.
+	if err := docker.Hold(ctx, cli, env.Name, held(want)); err != nil {
+		return "", err
+	}
+	if existing != nil {
+		return engine.Unchanged, nil
 	}
 	pool := network.IPAMConfig{Subnet: want.Subnet.String(), Gateway: want.Gateway.String()}
 	if want.Range.IsValid() {
@@ -190,7 +116,7 @@ func (d *Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env)
 	_, err = cli.NetworkCreate(ctx, want.Name, network.CreateOptions{
 		Driver: "bridge",
 		IPAM:   &network.IPAM{Config: []network.IPAMConfig{pool}},
-		Labels: map[string]string{docker.PlatformLabel: env.Name},
+		Labels: map[string]string{docker.PlatformLabel: docker.Shared},
 		Options: map[string]string{
 			// kind sets it on the network it makes itself: pods leave through the node's address.
 			"com.docker.network.bridge.enable_ip_masquerade": "true",
@@ -202,56 +128,67 @@ func (d *Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env)
 	return engine.Created, nil
 }
 
-// find looks a network up by its exact name; nil means there is none. The
-// engine allows several networks of one name, which nothing could tell apart.
-func find(ctx context.Context, cli client.NetworkAPIClient, name string) (*network.Inspect, error) {
-	list, err := cli.NetworkList(ctx, network.ListOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("list the Docker networks: %w", err)
-	}
-	var found []network.Inspect
-	for _, n := range list {
-		if n.Name == name {
-			found = append(found, n)
-		}
-	}
-	switch len(found) {
-	case 0:
-		return nil, nil
-	case 1:
-		return &found[0], nil
-	default:
-		return nil, exit.BadInputf("there are %d Docker networks named %q: remove all but one by id (docker network ls)", len(found), name)
-	}
-}
-
-// Remove removes the network if this platform made it and nobody is left on
-// it; anything else stays as it is.
-func (d *Driver) Remove(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
+// find reads what a component asks for and looks its network up by the exact name;
+// nil means there is none. The engine allows several networks of one name, which
+// nothing could tell apart.
+func (d *Driver) find(ctx context.Context, c catalog.Component) (netplan.Network, *client.Client, *network.Inspect, error) {
 	want, err := Wanted(c)
 	if err != nil {
-		return "", err
+		return want, nil, nil, err
 	}
 	cli, err := d.docker.Client(ctx)
 	if err != nil {
+		return want, nil, nil, err
+	}
+	list, err := cli.NetworkList(ctx, network.ListOptions{})
+	if err != nil {
+		return want, nil, nil, fmt.Errorf("list the Docker networks: %w", err)
+	}
+	list = slices.DeleteFunc(list, func(n network.Inspect) bool { return n.Name != want.Name })
+	switch len(list) {
+	case 0:
+		return want, cli, nil, nil
+	case 1:
+		return want, cli, &list[0], nil
+	}
+	return want, nil, nil, exit.BadInputf("there are %d Docker networks named %q: remove all but one by id (docker network ls)", len(list), want.Name)
+}
+
+// ours reports that a platform made the network: this one, or another that shares it.
+func ours(n network.Inspect) bool { return n.Labels[docker.PlatformLabel] != "" }
+
+// held is the network's name among all that platforms hold.
+func held(n netplan.Network) string { return "network-" + n.Name }
+
+// Remove removes the network if a platform made it and nobody needs it any more:
+// no other platform holds it, and no container is on it, be it a stopped one.
+// Else it stays as it is, which is no failure, as it is not this platform's alone.
+func (d *Driver) Remove(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
+	want, cli, existing, err := d.find(ctx, c)
+	if err != nil {
 		return "", err
 	}
-	existing, err := find(ctx, cli, want.Name)
+	_, others, err := docker.Release(ctx, cli, env.Name, held(want))
 	if err != nil || existing == nil {
 		return engine.Unchanged, err
 	}
-	if owner := existing.Labels[docker.PlatformLabel]; owner != env.Name {
-		env.Log.Debug("network stays: not made by this platform", "network", want.Name, "owner", owner)
+	if !ours(*existing) {
+		env.Log.Debug("network stays: no platform made it", "network", want.Name)
 		return engine.Unchanged, nil
 	}
-	full, err := cli.NetworkInspect(ctx, existing.ID, network.InspectOptions{})
-	if err != nil && !errdefs.IsNotFound(err) {
-		return "", fmt.Errorf("inspect Docker network %s: %w", want.Name, err)
+	if len(others) > 0 {
+		env.Warn(fmt.Sprintf("Docker network %s stays: platform %s uses it", want.Name, others[0]))
+		return engine.Unchanged, nil
 	}
-	if n := len(full.Containers); n > 0 {
-		for _, guest := range full.Containers {
-			return "", fmt.Errorf("remove Docker network %s: %d containers that this platform did not make are on it, such as %s: stop them or disconnect them first", want.Name, n, guest.Name)
-		}
+	guests, err := cli.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(
+		filters.Arg("network", existing.ID), filters.Arg("network", want.Name), // one that never ran knows the name alone
+	)})
+	if err != nil {
+		return "", fmt.Errorf("list who is on Docker network %s: %w", want.Name, err)
+	}
+	if len(guests) > 0 {
+		env.Warn(fmt.Sprintf("Docker network %s stays: container %s, which this platform did not make, is on it", want.Name, strings.TrimPrefix(guests[0].Names[0], "/")))
+		return engine.Unchanged, nil
 	}
 	env.Progress("remove network " + want.Name)
 	if err := cli.NetworkRemove(ctx, existing.ID); err != nil && !errdefs.IsNotFound(err) {
@@ -262,15 +199,7 @@ func (d *Driver) Remove(ctx context.Context, c catalog.Component, env engine.Env
 
 // Status says in a word how the network is: "ready", "absent", or what differs.
 func (d *Driver) Status(ctx context.Context, c catalog.Component, _ engine.Env) (string, error) {
-	want, err := Wanted(c)
-	if err != nil {
-		return "", err
-	}
-	cli, err := d.docker.Client(ctx)
-	if err != nil {
-		return "", err
-	}
-	existing, err := find(ctx, cli, want.Name)
+	want, _, existing, err := d.find(ctx, c)
 	switch {
 	case err != nil:
 		return "", err

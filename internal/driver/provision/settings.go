@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/engine"
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/pattern"
 	"github.com/buenhyden/hy-home/internal/speak"
 )
 
@@ -49,9 +49,9 @@ type Topic struct {
 }
 
 var (
-	roleForm   = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,62}$`)
-	topicForm  = regexp.MustCompile(`^[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,248}$`)
-	bucketForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
+	roleForm   = pattern.New(`^[a-z_][a-z0-9_-]{0,62}$`)
+	topicForm  = pattern.New(`^[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,248}$`)
+	bucketForm = pattern.New(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
 )
 
 // settings are the component's, checked, and the endpoint that they name.

@@ -11,10 +11,8 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/network"
-	"github.com/docker/docker/api/types/volume"
 	"github.com/docker/docker/client"
 	"github.com/docker/go-connections/nat"
 
@@ -27,26 +25,6 @@ const servePort = nat.Port("5000/tcp")
 
 // memoryLimit is far above what pushes of several images at once were seen to take.
 const memoryLimit = 256 << 20
-
-// holdLabel is on the volumes that note which platforms use a registry; its value
-// is the container's name.
-const holdLabel = "io.github.buenhyden.hyaction.holds"
-
-// note writes down that a platform uses the registry.
-func (s settings) note(ctx context.Context, cli *client.Client, platform string) error {
-	_, err := cli.VolumeCreate(ctx, volume.CreateOptions{
-		Name: s.hold(platform), Labels: map[string]string{docker.PlatformLabel: platform, holdLabel: s.Container},
-	})
-	if err != nil {
-		return fmt.Errorf("note that platform %s uses %s: %w", platform, s.Container, err)
-	}
-	return nil
-}
-
-func (s settings) held(ctx context.Context, cli *client.Client, platform string) bool {
-	_, err := cli.VolumeInspect(ctx, s.hold(platform))
-	return err == nil
-}
 
 // same reports that a container of ours is as wanted.
 func (s settings) same(ctx context.Context, cli *client.Client, ref string, have container.InspectResponse) (bool, error) {
@@ -121,28 +99,20 @@ func archive() io.Reader {
 // Remove takes the registry away with what it holds, unless it is somebody else's
 // or other platforms use it: then only the note of this one goes.
 func (d *Driver) Remove(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
-	s, err := read(c)
+	s, cli, err := d.open(ctx, c)
 	if err != nil {
 		return "", err
 	}
-	cli, err := d.docker.Client(ctx)
+	held, others, err := docker.Release(ctx, cli, env.Name, s.Container)
 	if err != nil {
 		return "", err
 	}
 	outcome := engine.Unchanged
-	switch err := cli.VolumeRemove(ctx, s.hold(env.Name), false); {
-	case errdefs.IsNotFound(err):
-	case err != nil:
-		return "", fmt.Errorf("remove volume %s: %w", s.hold(env.Name), err)
-	default:
+	if held {
 		outcome = engine.Removed
 	}
-	holders, err := cli.VolumeList(ctx, volume.ListOptions{Filters: filters.NewArgs(filters.Arg("label", holdLabel+"="+s.Container))})
-	if err != nil {
-		return "", fmt.Errorf("list who uses %s: %w", s.Container, err)
-	}
-	if len(holders.Volumes) > 0 {
-		env.Progress(fmt.Sprintf("%s stays: platform %s uses it", s.Container, holders.Volumes[0].Labels[docker.PlatformLabel]))
+	if len(others) > 0 {
+		env.Warn(fmt.Sprintf("container %s stays: platform %s uses it", s.Container, others[0]))
 		return outcome, nil
 	}
 	have, err := cli.ContainerInspect(ctx, s.Container)

@@ -53,7 +53,7 @@ type settings struct {
 func read(c catalog.Component) (settings, error) {
 	var s settings
 	if err := c.DecodeSettings(&s); err != nil {
-		return s, exit.BadInputf("%w", err)
+		return s, err
 	}
 	if s.Network == "" || s.Container == "" || s.Port < 1 || s.Port > 65535 || len(c.Images) != 1 {
 		return s, exit.BadInputf("component %s: it needs settings.network, settings.container, settings.port and exactly one image", c.Name)
@@ -61,24 +61,23 @@ func read(c catalog.Component) (settings, error) {
 	return s, nil
 }
 
-// shared is the platform that the registry's labels name: no platform is called
-// so, and no other driver finds it by the name of one.
-const shared = "*"
+// open reads a component's settings and connects to the engine.
+func (d *Driver) open(ctx context.Context, c catalog.Component) (settings, *client.Client, error) {
+	s, err := read(c)
+	if err != nil {
+		return s, nil, err
+	}
+	cli, err := d.docker.Client(ctx)
+	return s, cli, err
+}
 
 // ours reports that a platform made what has these labels.
-func ours(labels map[string]string) bool { return labels[docker.PlatformLabel] == shared }
-
-// hold is the name of the volume that says that a platform uses the registry.
-func (s settings) hold(platform string) string { return platform + "-holds-" + s.Container }
+func ours(labels map[string]string) bool { return labels[docker.PlatformLabel] == docker.Shared }
 
 // Preflight finds out whether the port can be had, if the registry is not there.
 func (d *Driver) Preflight(ctx context.Context, cs []catalog.Component, _ engine.Env) error {
 	for _, c := range cs {
-		s, err := read(c)
-		if err != nil {
-			return err
-		}
-		cli, err := d.docker.Client(ctx)
+		s, cli, err := d.open(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -106,11 +105,7 @@ func (s settings) address() string { return net.JoinHostPort("127.0.0.1", strcon
 
 // Apply starts the registry, or finds it there.
 func (d *Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) (engine.Outcome, error) {
-	s, err := read(c)
-	if err != nil {
-		return "", err
-	}
-	cli, err := d.docker.Client(ctx)
+	s, cli, err := d.open(ctx, c)
 	if err != nil {
 		return "", err
 	}
@@ -123,7 +118,7 @@ func (d *Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env)
 		return engine.Unchanged, s.usable(ctx, cli, have, env)
 	}
 	// Noted first: whoever goes at this moment then leaves it.
-	if err := s.note(ctx, cli, env.Name); err != nil {
+	if err := docker.Hold(ctx, cli, env.Name, s.Container); err != nil {
 		return "", err
 	}
 	outcome := engine.Created
@@ -140,7 +135,7 @@ func (d *Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env)
 		}
 	}
 	env.Progress("start " + s.Container + " on " + s.address())
-	if err := s.start(ctx, cli, c.Images[0], map[string]string{docker.PlatformLabel: shared}); err != nil {
+	if err := s.start(ctx, cli, c.Images[0], map[string]string{docker.PlatformLabel: docker.Shared}); err != nil {
 		return "", err
 	}
 	return outcome, s.answers(ctx, cli)
@@ -199,11 +194,7 @@ func (s settings) answers(ctx context.Context, cli *client.Client) error {
 
 // Status says "ready", "absent", or what is wrong.
 func (d *Driver) Status(ctx context.Context, c catalog.Component, env engine.Env) (string, error) {
-	s, err := read(c)
-	if err != nil {
-		return "", err
-	}
-	cli, err := d.docker.Client(ctx)
+	s, cli, err := d.open(ctx, c)
 	if err != nil {
 		return "", err
 	}
@@ -218,7 +209,7 @@ func (d *Driver) Status(ctx context.Context, c catalog.Component, env engine.Env
 		if have.State.Running {
 			return "ready", nil
 		}
-	case !s.held(ctx, cli, env.Name):
+	case !docker.Holds(ctx, cli, env.Name, s.Container):
 		return "absent", nil
 	}
 	if !have.State.Running {
