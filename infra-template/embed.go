@@ -23,6 +23,9 @@ func FS() fs.FS { return files }
 // whether it wrote: a dir that holds the very same files already is left alone. The
 // files are written beside dir first, so that a full disk leaves nothing half done.
 func Write(dir string) (written bool, err error) {
+	if dir == "" {
+		return false, exit.BadInputf("the directory has no name: name an empty or new one")
+	}
 	entries, err := os.ReadDir(dir)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {

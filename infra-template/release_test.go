@@ -17,6 +17,7 @@ import (
 	infratemplate "github.com/buenhyden/hy-home/infra-template"
 	"github.com/buenhyden/hy-home/internal/apply"
 	"github.com/buenhyden/hy-home/internal/kustomize"
+	"github.com/buenhyden/hy-home/internal/rollout"
 	"github.com/buenhyden/hy-home/testbed/plain/plaintest"
 )
 
@@ -43,26 +44,28 @@ func TestRelease(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bed := plaintest.Start(t)
 			t.Parallel()
-			client, err := dynamic.NewForConfig(bed.Config)
-			if err != nil {
-				t.Fatal(err)
-			}
+			client := bed.DynamicClient(t)
 			ns := bed.Namespace(t)
 			bed.Apply(t, "", fmt.Sprintf("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: %s\n  labels: {pod-security.kubernetes.io/enforce: restricted}\n", ns))
-			deploy(t, bed, ns, "v1")
+			deploy(t, bed, ns, "v1", "1s")
 			status(t, client, ns, "Healthy", func() {})
 
-			deploy(t, bed, ns, "v2-"+tc.code)
-			served := 0.0
-			phase := status(t, client, ns, tc.rollout, func() {
-				ro, err := client.Resource(rollouts).Namespace(ns).Get(t.Context(), "backend", metav1.GetOptions{})
-				if err != nil || tc.code == "" {
-					return
+			serve := func() {}
+			if tc.code == "" {
+				deploy(t, bed, ns, "v2-", "1s")
+			} else { // the analysis begins when Prometheus has two samples, however long that takes
+				deploy(t, bed, ns, "v2-"+tc.code, "10m")
+				canary := paused(t, client, ns)
+				served := 0.0
+				serve = func() {
+					served += 50
+					bed.Metrics.Set(t, fmt.Sprintf(`http_requests_total{code=%q,revision=%q}`, tc.code, canary.Status.PodHash), served)
 				}
-				hash, _, _ := unstructured.NestedString(ro.Object, "status", "currentPodHash")
-				served += 50
-				bed.Metrics.Set(t, fmt.Sprintf(`http_requests_total{code=%q,revision=%q}`, tc.code, hash), served)
-			})
+				serve()
+				serve()
+				promote(t, bed, canary)
+			}
+			phase := status(t, client, ns, tc.rollout, serve)
 			if phase != tc.analysis {
 				t.Errorf("the analysis ended as %q, want %q", phase, tc.analysis)
 			}
@@ -70,8 +73,38 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// deploy applies the template's overlay with another tag, to a namespace.
-func deploy(t *testing.T, bed *plaintest.Bed, ns, tag string) {
+// paused waits until the rollout pauses before its analysis.
+func paused(t *testing.T, client dynamic.Interface, ns string) (state rollout.State) {
+	t.Helper()
+	plaintest.Until(t, 2*time.Minute, func(ctx context.Context) error {
+		ro, err := client.Resource(rollouts).Namespace(ns).Get(ctx, "backend", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		state = rollout.Decode(ro.Object)
+		if phase, message := rollout.Phase(state); phase != rollout.Paused {
+			return fmt.Errorf("rollout is %s (%s), want a pause", phase, message)
+		}
+		return nil
+	})
+	return state
+}
+
+// promote lets it go on.
+func promote(t *testing.T, bed *plaintest.Bed, state rollout.State) {
+	t.Helper()
+	cluster, err := rollout.Connect(bed.Kubeconfig, "", func(string, ...any) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.Promote(t.Context(), state); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// deploy applies the template's overlay with another tag, to a namespace. A canary
+// pauses for so long before its analysis.
+func deploy(t *testing.T, bed *plaintest.Bed, ns, tag, pause string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "infra")
 	if _, err := infratemplate.Write(dir); err != nil {
@@ -111,8 +144,9 @@ func deploy(t *testing.T, bed *plaintest.Bed, ns, tag string) {
 		case "Rollout":
 			steps, _, _ := unstructured.NestedSlice(o.Object, "spec", "strategy", "canary", "steps")
 			for _, s := range steps {
-				if pause, ok := s.(map[string]any)["pause"].(map[string]any); ok {
-					pause["duration"] = "1s"
+				if step, ok := s.(map[string]any)["pause"].(map[string]any); ok {
+					step["duration"] = pause
+					pause = "1s" // of those after it
 				}
 			}
 			err = unstructured.SetNestedSlice(o.Object, steps, "spec", "strategy", "canary", "steps")

@@ -45,6 +45,20 @@ func (m manifest) args(given map[string]string) (map[string]string, error) {
 	return out, nil
 }
 
+// own are the values that the arguments have by themselves; otherwise says what
+// stands for one that only the user of the template gives.
+func (m manifest) own(otherwise func(name string) string) map[string]string {
+	out := map[string]string{}
+	for _, a := range m.Spec.Args {
+		if a.Value != nil {
+			out[a.Name] = *a.Value
+		} else {
+			out[a.Name] = otherwise(a.Name)
+		}
+	}
+	return out
+}
+
 // fill puts the arguments into a metric's JSON, escaped for the strings that they
 // stand in.
 func fill(raw []byte, args map[string]string) ([]byte, error) {

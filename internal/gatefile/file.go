@@ -6,18 +6,14 @@
 package gatefile
 
 import (
-	_ "embed"
 	"fmt"
 	"strings"
 	"time"
 
 	"sigs.k8s.io/yaml"
-)
 
-// Schema is the JSON Schema of a gate file.
-//
-//go:embed schema.json
-var Schema []byte
+	"github.com/buenhyden/hy-home/internal/decode"
+)
 
 // File is a gate file.
 type File struct {
@@ -106,7 +102,7 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 func Parse(text []byte) (File, error) {
 	var f File
 	if err := yaml.UnmarshalStrict(text, &f); err != nil {
-		return File{}, fmt.Errorf("%s", strings.TrimPrefix(strings.TrimPrefix(err.Error(), "error unmarshaling JSON: "), "while decoding JSON: "))
+		return File{}, decode.Plain(err)
 	}
 	hundred := 100.0
 	if f.Pass == nil {

@@ -3,11 +3,14 @@ package gatefile
 import (
 	"encoding/json"
 	"fmt"
-	"math"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"time"
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/buenhyden/hy-home/internal/decode"
 	"github.com/buenhyden/hy-home/internal/judge"
 )
 
@@ -29,11 +32,14 @@ type Finding struct {
 // Lint looks through documents that belong together: gate files,
 // AnalysisTemplates, and Rollouts, whose steps say how long the canary is there to
 // be measured and which analysis holds them up. Other kinds have no findings.
-// Scrape is how often Prometheus looks.
-func Lint(documents []Document, scrape time.Duration) []Finding {
-	l := &linter{scrape: scrape}
+// Scrape is how often Prometheus looks; read reads the templates that a gate file
+// names, which are looked through as well.
+func Lint(documents []Document, scrape time.Duration, read func(path string) ([]byte, error)) []Finding {
+	l := &linter{scrape: scrape, open: read, linted: map[string]bool{}}
+	documents = listed(documents)
 	for _, d := range documents {
 		l.addRollout(d.Text)
+		l.linted[filepath.Clean(d.File)] = true
 	}
 	for _, d := range documents {
 		l.file = d.File
@@ -42,10 +48,44 @@ func Lint(documents []Document, scrape time.Duration) []Finding {
 	return l.found
 }
 
+// separator stands between two documents of a YAML file.
+var separator = regexp.MustCompile(`(?m)^---(?:[ \t\r]|$)`)
+
+// Documents are those of a YAML file that hold anything.
+func Documents(file string, text []byte) []Document {
+	var out []Document
+	for _, one := range separator.Split(string(text), -1) {
+		if strings.TrimSpace(one) != "" {
+			out = append(out, Document{file, []byte(one)})
+		}
+	}
+	return out
+}
+
+// listed puts what a list holds, as kubectl writes one, in its place.
+func listed(documents []Document) []Document {
+	var out []Document
+	for _, d := range documents {
+		var list struct {
+			Kind  string
+			Items []json.RawMessage
+		}
+		if err := yaml.Unmarshal(d.Text, &list); err != nil || !strings.HasSuffix(list.Kind, "List") {
+			out = append(out, d)
+		}
+		for _, item := range list.Items {
+			out = append(out, Document{d.File, item})
+		}
+	}
+	return out
+}
+
 type linter struct {
 	scrape   time.Duration
 	rollouts []steps
-	file     string // that is looked at
+	open     func(path string) ([]byte, error)
+	linted   map[string]bool // by path
+	file     string          // that is looked at
 	found    []Finding
 }
 
@@ -60,13 +100,13 @@ func (l *linter) warn(where, rule, format string, args ...any) {
 func (l *linter) lint(text []byte) {
 	var m manifest
 	if err := yaml.Unmarshal(text, &m); err != nil {
-		l.fail("", "yaml", "%s", err)
+		l.fail("", "yaml", "%s", decode.Plain(err))
 		return
 	}
-	switch m.Kind {
-	case "AnalysisTemplate", "ClusterAnalysisTemplate", "AnalysisRun":
+	switch {
+	case m.isTemplate():
 		l.template(m)
-	case "":
+	case m.Kind == "":
 		f, err := Parse(text)
 		if err != nil {
 			l.fail("", "gate-file", "%s", err)
@@ -75,76 +115,53 @@ func (l *linter) lint(text []byte) {
 		// Its conditions compile, and no data and NaN never pass a check of ours.
 		for _, c := range f.Checks {
 			l.fits(c)
+			l.query(c.Name, c.Query)
+			if c.Budget != nil {
+				l.query(c.Name, c.Budget.Errors)
+			}
+		}
+		for _, t := range f.Templates {
+			l.named(t)
 		}
 	}
 }
 
-func (l *linter) template(m manifest) {
-	if len(m.Spec.Metrics) == 0 {
-		l.fail("", "no-metrics", "it has no metrics")
+func (m manifest) isTemplate() bool {
+	return m.Kind == "AnalysisTemplate" || m.Kind == "ClusterAnalysisTemplate" || m.Kind == "AnalysisRun"
+}
+
+// named looks through a template that the gate file names: at it alone, unless it is
+// among the files, and at what the gate makes of it with the file's arguments.
+func (l *linter) named(t Template) {
+	path := filepath.Join(filepath.Dir(l.file), t.File)
+	text, err := l.open(path)
+	if err != nil {
+		l.fail(t.File, "template", "%s", err)
 		return
 	}
-	name, _ := m.Metadata["name"].(string)
-	seen := map[string]bool{}
-	for _, raw := range m.Spec.Metrics {
-		var mm metricManifest
-		if err := json.Unmarshal(raw, &mm); err != nil {
-			l.fail("", "metric", "%s", err)
+	if !l.linted[path] {
+		l.linted[path] = true
+		gate := l.file
+		l.file = path
+		for _, d := range listed(Documents(path, text)) {
+			var m manifest
+			if err := yaml.Unmarshal(d.Text, &m); err == nil && m.isTemplate() { // of all else the gate says below what it is
+				l.template(m)
+			}
+		}
+		l.file = gate
+	}
+	checks, err := t.checks(text)
+	if err != nil {
+		l.fail(t.File, "template", "%s", err)
+		return
+	}
+	for _, c := range checks {
+		if c.Condition+c.FailureCondition == "" {
 			continue
 		}
-		if seen[mm.Name] {
-			l.fail(mm.Name, "duplicate", "there are two metrics of this name")
+		if _, err := judge.Compile(c.Condition, c.FailureCondition); err != nil {
+			l.fail(t.File, "compile", "metric %q with the arguments of this file: %s", c.Name, err)
 		}
-		seen[mm.Name] = true
-		if err := mm.Validate(); err != nil {
-			l.fail(mm.Name, "refused", "Argo Rollouts refuses it: %s", err)
-		}
-		if mm.SuccessCondition+mm.FailureCondition == "" {
-			l.warn(mm.Name, "no-condition", "without a condition every value that can be read is a success")
-		} else {
-			l.condition(mm.Name, mm.SuccessCondition, mm.FailureCondition)
-		}
-		l.ends(name, mm)
-		if mm.Provider.Prometheus != nil {
-			l.scrapes(mm)
-		}
-	}
-}
-
-// scrapes finds an interval below that of the scrapes, which measures the same
-// value again.
-func (l *linter) scrapes(m metricManifest) {
-	interval, err := time.ParseDuration(m.Interval)
-	if err != nil || m.Wanted() < 2 || interval >= l.scrape {
-		return
-	}
-	l.warn(m.Name, "same-sample", "%d measurements every %s see about %d scrapes of Prometheus at %s: most judge the same value again",
-		m.Wanted(), interval, 1+int(time.Duration(m.Wanted()-1)*interval/l.scrape), l.scrape)
-}
-
-// condition tries a condition on what Prometheus may answer.
-func (l *linter) condition(where, success, failure string) {
-	if _, err := judge.Compile(success, failure); err != nil {
-		l.fail(where, "compile", "%s", err)
-		return
-	}
-	try := func(v any) judge.Outcome { o, _ := judge.Evaluate(success, failure, v); return o }
-	// A condition may be meant for scalars or for vectors; the other is an error to it.
-	nan := []any{[]float64{math.NaN()}, math.NaN()}
-	for _, v := range nan {
-		if try(v) == judge.Successful && !judge.AsksNaN(success, failure) {
-			l.warn(where, "nan-passes", "NaN, as a division by nothing gives, is a success: say what it means with isNaN, or use a success condition such as result[0] < 0.05")
-			break
-		}
-	}
-	if try([]float64{}) == judge.Successful {
-		l.warn(where, "no-data-passes", "an answer without data is a success: add len(result) > 0 &&")
-	}
-	works := false
-	for _, v := range []any{[]float64{0}, []float64{1}, []float64{0.5, 0.5}, 0.0, 1.0, []float64{100}} {
-		works = works || try(v) != judge.Error
-	}
-	if !works {
-		l.fail(where, "always-error", "every value that was tried is an error under it")
 	}
 }

@@ -1,15 +1,14 @@
 package gatefile
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/buenhyden/hy-home/internal/decode"
 	"github.com/buenhyden/hy-home/internal/judge"
 )
 
@@ -113,9 +112,12 @@ func (f *File) Add(t Template, text []byte) error {
 }
 
 func (t Template) checks(text []byte) ([]Check, error) {
+	if n := len(Documents(t.File, text)); n > 1 { // only the first would be measured
+		return nil, fmt.Errorf("it holds %d documents: give each template a file of its own", n)
+	}
 	var m manifest
 	if err := yaml.UnmarshalStrict(text, &m); err != nil {
-		return nil, fmt.Errorf("%s", oneLine(err))
+		return nil, decode.Plain(err)
 	}
 	if m.Kind != "AnalysisTemplate" && m.Kind != "ClusterAnalysisTemplate" {
 		return nil, fmt.Errorf("it is a %q: it must be an AnalysisTemplate or a ClusterAnalysisTemplate", m.Kind)
@@ -146,11 +148,9 @@ func (t Template) checks(text []byte) ([]Check, error) {
 
 // newCheck makes a check of a metric.
 func newCheck(text []byte) (Check, error) {
-	var mm metricManifest
-	strict := json.NewDecoder(bytes.NewReader(text))
-	strict.DisallowUnknownFields()
-	if err := strict.Decode(&mm); err != nil {
-		return Check{}, fmt.Errorf("metric %q: %s", mm.Name, oneLine(err))
+	mm, err := decodeMetric(text)
+	if err != nil {
+		return Check{}, fmt.Errorf("metric %q: %w", mm.Name, err)
 	}
 	m, err := mm.metric()
 	if err != nil {
@@ -218,9 +218,4 @@ func (m manifest) dryRun(checks []Check) error {
 		}
 	}
 	return nil
-}
-
-// oneLine is what a strict decoder says, without its preamble.
-func oneLine(err error) string {
-	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "error unmarshaling JSON: "), "while decoding JSON: ")
 }

@@ -81,7 +81,7 @@ func TestAdd_Refuses(t *testing.T) {
 		spec, metric, prometheus fields
 		want                     string
 	}{
-		{"a field that Argo does not know", nil, fields{"intervall": "5s"}, nil, `metric "m": json: unknown field "intervall"`},
+		{"a field that Argo does not know", nil, fields{"intervall": "5s"}, nil, `metric "m": unknown field "intervall"`},
 		{"one of the provider", nil, nil, fields{"adress": "x"}, `unknown field "adress"`},
 		{"one of the spec", fields{"metric": []any{}}, nil, nil, `unknown field "metric"`},
 		{"a rule that fits nothing", fields{"dryRun": []any{fields{"metricName": "other"}}}, nil, nil, `dryRun "other" fits none`},
@@ -128,5 +128,30 @@ func TestMetric_Resolve(t *testing.T) {
 	}
 	if m.OAuth2.ClientSecret != "{{secret s client}}" {
 		t.Error("the metric was changed")
+	}
+}
+
+func TestFindMetric(t *testing.T) {
+	const two = `{"kind": "AnalysisTemplate", "spec": {"args": [{"name": "n", "value": "4"}, {"name": "m"}],
+		"metrics": [{"name": "a", "interval": "1s", "count": "{{args.n}}"}, {"name": "b", "count": "{{args.m}}"}]}}`
+	for _, c := range []struct {
+		text, name, want string
+		wanted           int
+	}{
+		{`{"count": 2, "interval": "1s", "provider": {"prometheus": {"query": "x{a={{args.a}}}"}}}`, "", "", 2},
+		{two, "a", "", 4},
+		{two, "b", "{{args.m}} is an argument whose value is not known", 0},
+		{two, "", "it has 2 metrics, none of them is \"\"", 0},
+		{`{"kind": "AnalysisTemplate", "spec": {"metrics": []}}`, "", "it has 0 metrics", 0},
+		{`{"metric": {"count": 3}}`, "", `unknown field "metric"`, 0},
+		{`{"count": "{{args.n}}"}`, "", "is an argument whose value is not known", 0},
+		{`{"interval": 5}`, "", "interval must not be a number", 0},
+		{"null", "", "it is no metric", 0},
+		{"[]", "", "it is no metric", 0},
+	} {
+		m, err := FindMetric([]byte(c.text), c.name)
+		if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) || (err == nil && m.Wanted() != c.wanted) {
+			t.Errorf("%s %q: %+v, %v", c.text, c.name, m, err)
+		}
 	}
 }

@@ -56,13 +56,8 @@ func Compile(success, failure string) (Condition, error) {
 			return Condition{}, fmt.Errorf("%q: %w", text, err)
 		}
 	}
-	c.asksNaN = AsksNaN(success, failure)
+	c.asksNaN = Calls("isNaN", success, failure)
 	return c, nil
-}
-
-// AsksNaN reports whether one of the expressions says what NaN means.
-func AsksNaN(success, failure string) bool {
-	return (success != "" && calls(success, "isNaN")) || (failure != "" && calls(failure, "isNaN"))
 }
 
 // check compiles an expression for both types a result can have. One fit is
@@ -106,27 +101,45 @@ func hasNaN(value any) bool {
 	return false
 }
 
-// calls reports whether the expression calls a function of that name.
-func calls(text, name string) bool {
-	tree, err := parser.Parse(text)
-	if err != nil {
-		return false
-	}
-	finder := &callFinder{name: name}
-	ast.Walk(&tree.Node, finder)
-	return finder.found
+// Calls reports whether one of the expressions calls a function of that name.
+func Calls(name string, texts ...string) bool {
+	return anyNode(texts, func(node ast.Node) bool {
+		call, ok := node.(*ast.CallNode)
+		if !ok {
+			return false
+		}
+		id, ok := call.Callee.(*ast.IdentifierNode)
+		return ok && id.Value == name
+	})
 }
 
-type callFinder struct {
-	name  string
+// InRange reports whether one of the expressions looks for a value in a range such
+// as 0..1, which holds whole numbers alone.
+func InRange(texts ...string) bool {
+	return anyNode(texts, func(node ast.Node) bool {
+		in, ok := node.(*ast.BinaryNode)
+		if !ok || in.Operator != "in" {
+			return false
+		}
+		among, ok := in.Right.(*ast.BinaryNode)
+		return ok && among.Operator == ".."
+	})
+}
+
+func anyNode(texts []string, is func(ast.Node) bool) bool {
+	f := &finder{is: is}
+	for _, text := range texts {
+		if tree, err := parser.Parse(text); err == nil {
+			ast.Walk(&tree.Node, f)
+		}
+	}
+	return f.found
+}
+
+type finder struct {
+	is    func(ast.Node) bool
 	found bool
 }
 
 // Visit implements ast.Visitor.
-func (f *callFinder) Visit(node *ast.Node) {
-	if call, ok := (*node).(*ast.CallNode); ok {
-		if id, ok := call.Callee.(*ast.IdentifierNode); ok && id.Value == f.name {
-			f.found = true
-		}
-	}
-}
+func (f *finder) Visit(node *ast.Node) { f.found = f.found || f.is(*node) }

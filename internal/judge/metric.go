@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -33,6 +34,9 @@ func (n *Number) UnmarshalJSON(b []byte) error {
 		var s string
 		if err := json.Unmarshal(b, &s); err != nil {
 			return err
+		}
+		if strings.Contains(s, "{{") {
+			return fmt.Errorf("%s is an argument whose value is not known", s)
 		}
 		i, _ := strconv.Atoi(s)
 		*n = Number(i)
@@ -209,5 +213,8 @@ func (c Course) beyond(m Metric) (phase Outcome, why string) {
 // Enough reports whether something good was really measured: a metric that was
 // stopped before its first measurement reads Successful too.
 func (c Course) Enough(m Metric) bool {
+	if limit := m.ConsecutiveSuccessLimit.or(0); limit > 0 && c.successesInRow >= limit {
+		return true // a count that is not reached then is none that was asked for
+	}
 	return c.Successful > 0 && c.Successful+c.Failed+c.Inconclusive >= m.Wanted()
 }

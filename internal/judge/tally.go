@@ -2,6 +2,9 @@ package judge
 
 import (
 	"fmt"
+	"math"
+	"regexp"
+	"strconv"
 	"time"
 )
 
@@ -12,6 +15,23 @@ type Measurement struct {
 	Value   float64 // its first value, for a chart; NaN when there is none
 	Outcome Outcome
 	Message string // for outcomes that need an explanation
+}
+
+// long matches a number with more digits than anybody reads.
+var long = regexp.MustCompile(`-?\d+\.\d{5,}`)
+
+// Short is the result for people, with five digits of each number.
+func (m Measurement) Short() string {
+	return long.ReplaceAllStringFunc(m.Text, func(text string) string {
+		v, err := strconv.ParseFloat(text, 64)
+		switch {
+		case err != nil:
+			return text
+		case math.Abs(v) >= 1e5:
+			return strconv.FormatFloat(v, 'f', 0, 64)
+		}
+		return strconv.FormatFloat(v, 'g', 5, 64)
+	})
 }
 
 // Limits say how many measurements make a verdict.
@@ -63,9 +83,12 @@ func Count(ms []Measurement) Tally {
 func Rule(ms []Measurement, limits Limits, end time.Time) (Ruling, string) {
 	t := Count(ms)
 	if t.Failed > limits.Failed {
-		return Bad, fmt.Sprintf("%d of %d measurements failed (%d may), the last of them with %s", t.Failed, len(ms), limits.Failed, lastFailed(ms).Text)
+		return Bad, fmt.Sprintf("%d of %d measurements failed (%d may), the last of them with %s", t.Failed, len(ms), limits.Failed, lastFailed(ms).Short())
 	}
 	progress := fmt.Sprintf("%d of %d good measurements", t.Successful, limits.Successful)
+	if t.Successful >= limits.Successful {
+		progress = fmt.Sprintf("%d good measurements, none of them at the end yet", t.Successful)
+	}
 	if end.IsZero() || len(ms) == 0 {
 		return More, progress
 	}
@@ -74,7 +97,7 @@ func Rule(ms []Measurement, limits Limits, end time.Time) (Ruling, string) {
 		return More, progress
 	}
 	if last.Outcome == Successful && t.Successful >= max(limits.Successful, 1) {
-		return Good, fmt.Sprintf("%d of %d measurements are good, the last with %s", t.Successful, len(ms), last.Text)
+		return Good, fmt.Sprintf("%d of %d measurements are good, the last with %s", t.Successful, len(ms), last.Short())
 	}
 	if n := unansweredSince(ms, end); n > limits.Unanswered {
 		return Never, fmt.Sprintf("%d measurements in a row have no answer: %s", n, last.Message)

@@ -56,6 +56,17 @@ func TestRule_QuotesTheFailedValue(t *testing.T) {
 	}
 }
 
+func TestCourse_Enough(t *testing.T) {
+	three, ten := Number(3), Number(10)
+	for sequence, want := range map[string]bool{"SSS": true, "FSSS": true, "SS": false, "FSFSFSFSFS": true, "": false} {
+		failures := Number(5)
+		m := Metric{Count: &ten, Interval: "1s", ConsecutiveSuccessLimit: &three, FailureLimit: &failures}
+		if got, err := Follow(m, sequence); err != nil || got.Evidence != want {
+			t.Errorf("%q: %+v, %v", sequence, got, err)
+		}
+	}
+}
+
 // FuzzRule: good always has enough good measurements, the last of them at the
 // end, and never more failures than allowed.
 func FuzzRule(f *testing.F) {
@@ -77,4 +88,18 @@ func FuzzRule(f *testing.F) {
 			t.Errorf("%v with %d/%d, end %v: good", ms, good, bad, at)
 		}
 	})
+}
+
+func TestMeasurement_Short(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "[]": "[]", "[0.01]": "[0.01]", "[NaN,+Inf]": "[NaN,+Inf]", "42": "42", "[1234567]": "[1234567]",
+		"[0.545461312076805]":                   "[0.54546]",
+		"[-0.0125292222890893,1234567.8901234]": "[-0.012529,1234568]",
+		"0.000000123456789":                     "1.2346e-07",
+		"0.0500001":                             "0.05",
+	} {
+		if got := (Measurement{Text: text}).Short(); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
 }

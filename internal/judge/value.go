@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+
+	"github.com/buenhyden/hy-home/internal/decode"
 )
 
 // ParseValue reads a result from JSON as a provider would hand it to a
@@ -13,7 +15,7 @@ import (
 func ParseValue(raw []byte) (any, error) {
 	var value any
 	if err := json.Unmarshal(raw, &value); err != nil {
-		return nil, fmt.Errorf("a result must be JSON, such as 0.5, \"NaN\" or [1, \"+Inf\"]: %w", err)
+		return nil, fmt.Errorf("a result must be JSON, such as 0.5, \"NaN\" or [1, \"+Inf\"]: %w", decode.Plain(err))
 	}
 	if v, ok := float(value); ok {
 		return v, nil

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/prometheus/common/config"
+
+	"github.com/buenhyden/hy-home/internal/decode"
 )
 
 // Access is how a Prometheus wants to be asked: by whom, and over which TLS. The
@@ -51,7 +53,7 @@ func ParseHTTPConfig(text string) (HTTPConfig, error) {
 		_, err = config.NewTLSConfig(&given.TLSConfig) // files that are not there
 	}
 	if err != nil {
-		said := strings.Join(strings.Fields(quoted.ReplaceAllString(err.Error(), "a value")), " ")
+		said := strings.Join(strings.Fields(quoted.ReplaceAllString(decode.Plain(err).Error(), "a value")), " ")
 		return HTTPConfig{}, fmt.Errorf("it is no http_client_config of Prometheus: %s", said)
 	}
 	return HTTPConfig{given}, nil

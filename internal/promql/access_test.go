@@ -2,15 +2,9 @@ package promql
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -18,7 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/buenhyden/hy-home/testbed/servers"
 )
 
 // guarded is a Prometheus with TLS that answers who asked: its Authorization and
@@ -55,31 +50,12 @@ func file(t *testing.T, name string, text []byte) string {
 	return path
 }
 
-// clientCertificate makes one, with its key.
-func clientCertificate(t *testing.T, name string) (certFile, keyFile string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return file(t, "tls.crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
-		file(t, "tls.key", pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: private}))
-}
-
 func TestConnect_Access(t *testing.T) {
 	server := guarded(t)
 	ca := file(t, "ca.crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
 	token := file(t, "token", []byte("from-a-file\n"))
-	cert, key := clientCertificate(t, "gate")
+	gate := servers.NewAuthority(t, "whose clients nobody checks").Issue(t, "gate")
+	cert, key := file(t, "tls.crt", gate.Cert), file(t, "tls.key", gate.Key)
 	trusted := "\ntls_config: {ca_file: " + ca + "}"
 	for _, c := range []struct {
 		name   string
@@ -160,11 +136,11 @@ func TestConnect_LeavesCredentialsBehind(t *testing.T) {
 
 func TestParseHTTPConfig_HidesValues(t *testing.T) {
 	for text, want := range map[string]string{
-		"basic_auth: hunter2": "cannot unmarshal !!str a value into",
+		"basic_auth: hunter2": "line 1: a value does not belong here",
 		"authorization: {credentials: hunter2, credentials_file: x}":      "at most one of",
 		"basic_auth: {username: a, password: *hunter2}":                   "unknown anchor a value",
-		"authorisation: {credentials: hunter2}":                           "field authorisation not found",
-		"tls_config: {insecure_skip_verify: hunter2}":                     "into bool",
+		"authorisation: {credentials: hunter2}":                           `unknown field "authorisation"`,
+		"tls_config: {insecure_skip_verify: hunter2}":                     "a value must be true or false",
 		"authorization: {credentials: hunter2}\ntls_config: {ca: 'none'}": "it is no http_client_config",
 	} {
 		_, err := ParseHTTPConfig(text)

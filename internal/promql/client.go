@@ -19,6 +19,10 @@ import (
 // of numbers; one that gives megabytes forgot to aggregate.
 const maxAnswer = 8 << 20
 
+// longestURL is how long a query may be to be asked by GET: gateways refuse URLs
+// from 8 KiB on, and some from 4.
+const longestURL = 3 << 10
+
 // Client asks one Prometheus.
 type Client struct {
 	base    string
@@ -108,8 +112,22 @@ func (c *Client) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Query evaluates a query at this moment. It asks by GET, which an http.Transport
-// asks again by itself where a kept connection turns out to be dead.
+// Check asks whether a query can be understood, at the price of parsing it. A
+// server that does not know the question has nothing against the query; one that
+// says no has to refuse the query itself as well, which not all gateways parse as
+// the server behind them does. What is returned is that refusal, or nil.
+func (c *Client) Check(ctx context.Context, query string) error {
+	if _, err := c.get(ctx, "format_query", url.Values{"query": {query}}); !Invalid(err) {
+		return nil
+	}
+	if _, err := c.Query(ctx, query); Invalid(err) {
+		return err
+	}
+	return nil
+}
+
+// Query evaluates a query at this moment. All but very long ones are asked by GET, which
+// an http.Transport asks again by itself where a kept connection turns out to be dead.
 func (c *Client) Query(ctx context.Context, query string) (Result, error) {
 	return c.get(ctx, "query", url.Values{"query": {query}})
 }
@@ -124,9 +142,16 @@ func (c *Client) QueryRange(ctx context.Context, query string, start, end time.T
 func unix(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', 3, 64) }
 
 func (c *Client) get(ctx context.Context, endpoint string, values url.Values) (Result, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/api/v1/"+endpoint+"?"+values.Encode(), nil)
+	asked, address := values.Encode(), c.base+"/api/v1/"+endpoint
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"?"+asked, nil)
+	if len(asked) > longestURL {
+		req, err = http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(asked))
+	}
 	if err != nil {
 		return Result{}, fmt.Errorf("ask Prometheus at %s: %w", c.name, err)
+	}
+	if req.Method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	resp, err := c.send(req)
 	if err != nil {
@@ -140,7 +165,7 @@ func (c *Client) get(ctx context.Context, endpoint string, values url.Values) (R
 	if len(body) > maxAnswer {
 		return Result{}, fmt.Errorf("Prometheus at %s answers with more than %d MiB: aggregate the query", c.name, maxAnswer>>20)
 	}
-	r, err := decode(body)
+	r, err := parse(body)
 	var q *QueryError
 	switch {
 	case err == nil, errors.As(err, &q):

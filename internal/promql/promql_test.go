@@ -100,6 +100,49 @@ func TestPing(t *testing.T) {
 	}
 }
 
+// TestCheck has servers that parse a query, that do not know how to be asked for
+// that, and a gateway that parses less than the server behind it.
+func TestCheck(t *testing.T) {
+	const bad = `{"status":"error","errorType":"bad_data","error":"parse error"}`
+	for _, c := range []struct {
+		name, parse, query string
+		refused            bool
+	}{
+		{"a good query", `{"status":"success","data":"up"}`, success("vector", "[]"), false},
+		{"a bad one", bad, bad, true},
+		{"a server that cannot tell", "404 page not found", bad, false},
+		{"one that is away", "", "", false},
+		{"a gateway that knows less", bad, success("vector", "[]"), false},
+		{"and whose server is away", bad, "bad gateway", false},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, map[string]string{"/api/v1/format_query": c.parse, "/api/v1/query": c.query}[r.URL.Path])
+		}))
+		err := New(server.URL, server.Client(), "the test").Check(t.Context(), "up")
+		server.Close()
+		if Invalid(err) != c.refused || (err != nil) != c.refused {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// TestQuery_Long has a query that no gateway would take in a URL.
+func TestQuery_Long(t *testing.T) {
+	for query, method := range map[string]string{"up": http.MethodGet, "up or " + strings.Repeat("a or ", 2000) + "b": http.MethodPost} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if len(r.URL.String()) > 4096 || r.Method != method || r.FormValue("query") != query {
+				http.Error(w, "414 URI Too Long", http.StatusRequestURITooLong)
+				return
+			}
+			fmt.Fprint(w, success("scalar", `[1,"1"]`))
+		}))
+		if _, err := New(server.URL, server.Client(), "the test").Query(t.Context(), query); err != nil {
+			t.Errorf("%s: %v", method, err)
+		}
+		server.Close()
+	}
+}
+
 func TestParseTarget(t *testing.T) {
 	for s, want := range map[string]Target{
 		"http://localhost:9090":                  {URL: "http://localhost:9090"},
@@ -167,7 +210,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(success("matrix", `[{"values":[[1,"1"]]}]`)))
 	f.Add([]byte(`{"status":"error"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		r, err := decode(body)
+		r, err := parse(body)
 		if err != nil {
 			return
 		}

@@ -67,6 +67,3 @@ func (t Template) Paths() []string {
 	}
 	return out
 }
-
-// String returns the query as it was written.
-func (t Template) String() string { return t.text }

@@ -3,6 +3,8 @@ package rollout
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -27,6 +29,8 @@ type Metric struct {
 	Message      string
 	DryRun       bool   // measured, but without a say
 	Wanted       int64  // measurements asked for; 0 when it goes on until it is stopped
+	InRow        int64  // good ones in a row that do as well; 0 when none do
+	GoodInRow    int64  // good ones in a row at the end
 	Successful   int64  // measurements by how they ended
 	Failed       int64  //
 	Inconclusive int64  //
@@ -53,14 +57,19 @@ func DecodeRun(obj map[string]any) Run {
 			run.owner = text(o, "uid")
 		}
 	}
-	wanted := map[string]int64{}
-	for _, m := range list(object(obj, "spec"), "metrics") {
-		wanted[text(m, "name")] = effectiveCount(m)
+	spec := object(obj, "spec")
+	args := map[string]string{}
+	for _, a := range list(spec, "args") {
+		args["{{args."+text(a, "name")+"}}"] = text(a, "value")
+	}
+	wanted, inRow := map[string]int64{}, map[string]int64{}
+	for _, m := range list(spec, "metrics") {
+		wanted[text(m, "name")], inRow[text(m, "name")] = effectiveCount(m, args), limit(m, "consecutiveSuccessLimit", args)
 	}
 	for _, r := range list(status, "metricResults") {
 		m := Metric{
 			Name: text(r, "name"), Phase: text(r, "phase"), Message: text(r, "message"), DryRun: flag(r, "dryRun", false),
-			Wanted:     wanted[text(r, "name")],
+			Wanted: wanted[text(r, "name")], InRow: inRow[text(r, "name")], GoodInRow: number(r, "consecutiveSuccess", 0),
 			Successful: number(r, "successful", 0), Failed: number(r, "failed", 0),
 			Inconclusive: number(r, "inconclusive", 0), Errors: number(r, "error", 0),
 		}
@@ -76,20 +85,29 @@ func DecodeRun(obj map[string]any) Run {
 }
 
 // effectiveCount is how many measurements a metric asks for: without a count it
-// is one, and with an interval it has no end. A count may be written as text.
-func effectiveCount(metric map[string]any) int64 {
-	if s := text(metric, "count"); s != "" {
-		var n int64
-		_, _ = fmt.Sscan(s, &n)
-		return n
-	}
-	if n := number(metric, "count", 0); n > 0 {
+// is one, and with an interval it has no end.
+func effectiveCount(metric map[string]any, args map[string]string) int64 {
+	if n := limit(metric, "count", args); n != 0 {
 		return n
 	}
 	if metric["interval"] != nil {
 		return 0
 	}
 	return 1
+}
+
+// limit is a number of a metric, which may be written as text, or be an argument
+// of the run.
+func limit(metric map[string]any, key string, args map[string]string) int64 {
+	s := text(metric, key)
+	if s == "" {
+		return number(metric, key, 0)
+	}
+	if value, ok := args[strings.ReplaceAll(s, " ", "")]; ok {
+		s = value
+	}
+	n, _ := strconv.ParseInt(s, 10, 32)
+	return n
 }
 
 // OfRevision keeps the runs that belong to the Rollout's wanted revision, oldest
@@ -117,7 +135,8 @@ func (r Run) Evidence() bool {
 		return false
 	}
 	for _, m := range r.Metrics {
-		if !m.DryRun && m.Successful > 0 && m.Successful+m.Failed+m.Inconclusive >= m.Wanted {
+		enough := m.Successful+m.Failed+m.Inconclusive >= m.Wanted || (m.InRow > 0 && m.GoodInRow >= m.InRow)
+		if !m.DryRun && m.Successful > 0 && enough {
 			return true
 		}
 	}

@@ -79,6 +79,8 @@ func TestRun_Evidence(t *testing.T) {
 		{"stopped before the last", Run{Phase: "Successful", Metrics: []Metric{{Wanted: 3, Successful: 1}}}, false},
 		{"only errors, then stopped", Run{Phase: "Successful", Metrics: []Metric{{Errors: 4}}}, false},
 		{"only a dry run", Run{Phase: "Successful", Metrics: []Metric{{DryRun: true, Wanted: 1, Successful: 1}}}, false},
+		{"enough good ones in a row", Run{Phase: "Successful", Metrics: []Metric{{Wanted: 10, InRow: 3, Successful: 4, GoodInRow: 3}}}, true},
+		{"too few in a row, then stopped", Run{Phase: "Successful", Metrics: []Metric{{Wanted: 10, InRow: 3, Successful: 4, GoodInRow: 2}}}, false},
 		{"still running", Run{Phase: "Running", Metrics: []Metric{{Wanted: 1, Successful: 1}}}, false},
 	} {
 		if got := c.run.Evidence(); got != c.want {
@@ -87,6 +89,10 @@ func TestRun_Evidence(t *testing.T) {
 	}
 	if r := decodeRun(t, `{spec: {metrics: [{name: a}, {name: b, interval: 1s}, {name: c, count: "4"}]}, status: {metricResults: [{name: a}, {name: b}, {name: c}]}}`); r.Metrics[0].Wanted != 1 || r.Metrics[1].Wanted != 0 || r.Metrics[2].Wanted != 4 {
 		t.Errorf("effective counts: %+v", r.Metrics)
+	}
+	r := decodeRun(t, `{spec: {args: [{name: count, value: "5"}], metrics: [{name: a, interval: 1s, count: "{{ args.count }}", consecutiveSuccessLimit: 2}]}, status: {metricResults: [{name: a, consecutiveSuccess: 1}]}}`)
+	if m := r.Metrics[0]; m.Wanted != 5 || m.InRow != 2 || m.GoodInRow != 1 {
+		t.Errorf("limits by argument: %+v", m)
 	}
 }
 

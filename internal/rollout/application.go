@@ -8,6 +8,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -48,23 +49,45 @@ func (a Application) At(commit string) bool {
 	return a.Synced && slices.ContainsFunc(a.Revisions, func(r string) bool { return len(commit) >= 7 && strings.HasPrefix(r, commit) })
 }
 
-// Application reads an Argo CD Application, and after it the Rollout: what an
-// Application at the commit has applied is seen from the generation that comes back on.
-func (c *Cluster) Application(ctx context.Context, namespace, name string, s State) (Application, int64, error) {
+// FollowApplication sends an Argo CD Application as it is now and then each time it
+// changes, as [Cluster.Follow] does it for a Rollout. One that is not there is
+// unreadable.
+func (c *Cluster) FollowApplication(ctx context.Context, namespace, name string, out chan<- Application) error {
+	missing := &Unreadable{"application_missing", fmt.Sprintf("Application %s/%s does not exist: check its name, and that Argo CD is installed here", namespace, name)}
+	f := follower{Cluster: c, resource: applications, namespace: namespace, name: name}
+	f.fatal = func(err error) *Unreadable {
+		switch {
+		case apierrors.IsNotFound(err): // the kind itself
+			return missing
+		case apierrors.IsForbidden(err):
+			return &Unreadable{"forbidden", fmt.Sprintf("no permission to read Application %s/%s: grant list and watch on applications.argoproj.io", namespace, name)}
+		}
+		return c.fatal(err, namespace)
+	}
+	f.send = func(ctx context.Context, o *unstructured.Unstructured) error {
+		if o == nil {
+			return missing
+		}
+		select {
+		case out <- DecodeApplication(o.Object):
+		case <-ctx.Done():
+		}
+		return nil
+	}
+	return f.follow(ctx)
+}
+
+// Generation reads that of a Rollout, 0 if there is none: what an Application at the
+// commit has applied is seen from the generation on that is read after it.
+func (c *Cluster) Generation(ctx context.Context, namespace, name string) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	o, err := c.dynamic.Resource(applications).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
-	switch {
-	case apierrors.IsNotFound(err):
-		return Application{}, 0, &Unreadable{"application_missing", fmt.Sprintf("Application %s/%s does not exist: check its name, and that Argo CD is installed here", namespace, name)}
-	case apierrors.IsForbidden(err):
-		return Application{}, 0, &Unreadable{"forbidden", fmt.Sprintf("no permission to read Application %s/%s: grant get on applications.argoproj.io", namespace, name)}
-	case err != nil:
-		return Application{}, 0, fmt.Errorf("read Application %s/%s: %w", namespace, name, err)
+	now, err := c.dynamic.Resource(rollouts).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return 0, nil
 	}
-	now, err := c.dynamic.Resource(rollouts).Namespace(s.Namespace).Get(ctx, s.Name, metav1.GetOptions{})
 	if err != nil {
-		return Application{}, 0, fmt.Errorf("read Rollout %s/%s: %w", s.Namespace, s.Name, err)
+		return 0, fmt.Errorf("read Rollout %s/%s: %w", namespace, name, err)
 	}
-	return DecodeApplication(o.Object), now.GetGeneration(), nil
+	return now.GetGeneration(), nil
 }

@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -22,6 +20,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/buenhyden/hy-home/internal/decode"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/portforward"
 )
@@ -78,10 +77,13 @@ func Connect(kubeconfig, contextName string, log func(msg string, args ...any)) 
 	rules := &clientcmd.ClientConfigLoadingRules{Precedence: paths}
 	raw, err := rules.Load()
 	if err != nil {
-		return nil, exit.BadInputf("kubeconfig %s is not valid: %w", kubeconfig, err)
+		return nil, exit.BadInputf("kubeconfig %s is not valid: %w", kubeconfig, decode.Plain(err))
 	}
 	if contextName == "" {
 		contextName = raw.CurrentContext
+	}
+	if len(raw.Contexts) == 0 {
+		return nil, exit.BadInputf("kubeconfig %s holds no context, and so no cluster: name another file", kubeconfig)
 	}
 	if _, ok := raw.Contexts[contextName]; !ok {
 		return nil, exit.BadInputf("kubeconfig %s has no context %q: name one that it has", kubeconfig, contextName)
@@ -102,7 +104,7 @@ func newCluster(config *rest.Config, log func(msg string, args ...any)) (*Cluste
 	})
 	client, err := rest.HTTPClientFor(config)
 	if err == nil {
-		client.Transport = renewing{client.Transport, config.BearerTokenFile}
+		client.Transport = renewing{client.Transport, config.BearerTokenFile, config.ExecProvider != nil, new(atomic.Bool)}
 		c.dynamic, err = dynamic.NewForConfigAndClient(config, client)
 	}
 	if err == nil {
@@ -143,9 +145,7 @@ func (c *Cluster) Secret(ctx context.Context, namespace, name, key string) (stri
 func (c *Cluster) Runs(ctx context.Context, s State) ([]Run, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	found, err := c.dynamic.Resource(runs).Namespace(s.Namespace).List(ctx, metav1.ListOptions{
-		LabelSelector: "rollouts-pod-template-hash=" + s.Status.PodHash,
-	})
+	found, err := c.dynamic.Resource(runs).Namespace(s.Namespace).List(ctx, ofRevision(s))
 	if err != nil {
 		return nil, fmt.Errorf("list AnalysisRuns in %s: %w", s.Namespace, err)
 	}
@@ -154,46 +154,6 @@ func (c *Cluster) Runs(ctx context.Context, s State) ([]Run, error) {
 		all[i] = DecodeRun(item.Object)
 	}
 	return OfRevision(all, s), nil
-}
-
-// Trouble looks for a pod of the wanted revision that cannot start; nil when
-// there is none.
-func (c *Cluster) Trouble(ctx context.Context, s State) (*Trouble, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	found, err := c.dynamic.Resource(pods).Namespace(s.Namespace).List(ctx, metav1.ListOptions{
-		LabelSelector: "rollouts-pod-template-hash=" + s.Status.PodHash,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list pods in %s: %w", s.Namespace, err)
-	}
-	for _, item := range found.Items {
-		if t, ok := FindTrouble(item.Object); ok {
-			if t.Words == "" && t.Reason == "crash_loop" {
-				t.Words = c.lastLog(ctx, s.Namespace, t)
-			}
-			if words := LastWords(t.Words); words != "" {
-				t.Message += ", its last words: " + words
-			}
-			return &t, nil
-		}
-	}
-	return nil, nil
-}
-
-// lastLog is the end of what a crashed container wrote. Permission to read logs
-// is a help, not a need: without it there are no last words.
-func (c *Cluster) lastLog(ctx context.Context, namespace string, t Trouble) string {
-	lines, limit := int64(5), int64(4096)
-	text, err := c.core.Pods(namespace).GetLogs(t.Pod, &corev1.PodLogOptions{Container: t.Container, Previous: !t.ended, TailLines: &lines, LimitBytes: &limit}).DoRaw(ctx)
-	if err != nil {
-		c.log("read the log of a crashed container", "error", err)
-		return ""
-	}
-	if bytes.HasPrefix(text, []byte("unable to retrieve container logs")) { // the kubelet's words, not the container's
-		return ""
-	}
-	return string(text)
 }
 
 // fatal says which errors of a call will not go away by trying again.

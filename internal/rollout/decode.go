@@ -172,7 +172,9 @@ func number(m map[string]any, key string, otherwise int64) int64 {
 	case int:
 		return int64(n)
 	case float64:
-		return int64(n)
+		if i := int64(n); n > -1<<63 && n < 1<<63 && float64(i) == n {
+			return i
+		}
 	case json.Number:
 		if i, err := n.Int64(); err == nil {
 			return i

@@ -2,154 +2,20 @@ package rollout
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
-
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/client-go/rest"
-
-	"github.com/buenhyden/hy-home/internal/exit"
 )
 
-// script is an API server that answers each list and each watch by the next
-// entry of its script; when one runs out, watches stay open and lists repeat.
-type script struct {
-	mu      sync.Mutex
-	lists   []func(w http.ResponseWriter)
-	watches []func(w http.ResponseWriter)
-	seen    []string // "list", "watch 5": in order
-}
-
-func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	if r.URL.Path != "/apis/argoproj.io/v1alpha1/namespaces/apps/rollouts" || r.URL.Query().Get("fieldSelector") != "metadata.name=backend" {
-		http.Error(w, "unexpected "+r.URL.String(), http.StatusTeapot)
-		return
-	}
-	watching := r.URL.Query().Get("watch") == "true"
-	s.mu.Lock()
-	queue, label := &s.lists, "list"
-	if watching {
-		queue, label = &s.watches, "watch "+r.URL.Query().Get("resourceVersion")
-	}
-	s.seen = append(s.seen, label)
-	var next func(http.ResponseWriter)
-	if len(*queue) > 0 {
-		next = (*queue)[0]
-		if len(*queue) > 1 || watching {
-			*queue = (*queue)[1:]
-		}
-	}
-	s.mu.Unlock()
-	if next != nil {
-		next(w)
-	}
-	if next == nil {
-		w.WriteHeader(http.StatusOK)
-		w.(http.Flusher).Flush()
-		<-r.Context().Done()
-	}
-}
-
-func (s *script) requests() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.seen)
-}
-
-func object1(version, image string) map[string]any {
-	return map[string]any{
-		"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout",
-		"metadata": map[string]any{"namespace": "apps", "name": "backend", "resourceVersion": version},
-		"spec":     map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": "b", "image": image}}}}},
-	}
-}
-
-func listing(version string, items ...map[string]any) func(http.ResponseWriter) {
-	return func(w http.ResponseWriter) {
-		_ = json.NewEncoder(w).Encode(map[string]any{
-			"apiVersion": "argoproj.io/v1alpha1", "kind": "RolloutList",
-			"metadata": map[string]any{"resourceVersion": version}, "items": items,
-		})
-	}
-}
-
-func events(list ...map[string]any) func(http.ResponseWriter) {
-	return func(w http.ResponseWriter) {
-		for _, e := range list {
-			_ = json.NewEncoder(w).Encode(e)
-			w.(http.Flusher).Flush()
-		}
-	}
-}
-
-func event(kind string, o map[string]any) map[string]any {
-	return map[string]any{"type": kind, "object": o}
-}
-
-func status(code int, reason, message string) map[string]any {
-	return map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message}
-}
-
-func refusing(code int, reason string) func(http.ResponseWriter) {
-	return func(w http.ResponseWriter) {
-		w.WriteHeader(code)
-		_ = json.NewEncoder(w).Encode(status(code, reason, "the server says "+reason))
-	}
-}
-
-// broken ends the connection in the middle of an event.
-func broken(w http.ResponseWriter) {
-	fmt.Fprint(w, `{"type":"MODIFIED","obj`)
-	w.(http.Flusher).Flush()
-	panic(http.ErrAbortHandler)
-}
-
-func connect(t *testing.T, url string) *Cluster {
-	t.Helper()
-	c, err := newCluster(&rest.Config{Host: url, QPS: -1}, func(string, ...any) {})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.retry, c.firstContact = time.Millisecond, 200*time.Millisecond
-	return c
-}
-
-// follow returns the images of the first n sightings, "-" for no Rollout.
-func follow(t *testing.T, c *Cluster, n int) ([]string, error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	out, ended := make(chan Sighting), make(chan error, 1)
-	go func() { ended <- c.Follow(ctx, "apps", "backend", out) }()
-	var got []string
-	for len(got) < n {
-		select {
-		case s := <-out:
-			image := "-"
-			if s.State != nil {
-				image = s.State.Containers[0].Image
-			}
-			got = append(got, image)
-		case err := <-ended:
-			return got, err
-		}
-	}
-	cancel()
-	return got, <-ended
-}
+// shortContact is of tests in which the first contact is never made.
+const shortContact = 200 * time.Millisecond
 
 func TestFollow_SurvivesWhatWatchesDo(t *testing.T) {
 	for _, c := range []struct {
@@ -223,171 +89,135 @@ func TestFollow_SurvivesWhatWatchesDo(t *testing.T) {
 	}
 }
 
+// TestFollow_UnreadableClusters asks once where the answer will not change, and again
+// for as long as a cluster may take to be there.
 func TestFollow_UnreadableClusters(t *testing.T) {
 	for _, c := range []struct {
 		code                 int
 		kind, reason, phrase string
+		final                bool
 	}{
-		{404, "NotFound", "crd_missing", "install Argo Rollouts"},
-		{403, "Forbidden", "forbidden", "grant get, list and watch on rollouts.argoproj.io"},
-		{401, "Unauthorized", "unauthorized", "credentials"},
-		{500, "InternalError", "cluster_unreachable", "check that the cluster runs"},
+		{404, "NotFound", "crd_missing", "install Argo Rollouts", true},
+		{403, "Forbidden", "forbidden", "grant get, list and watch on rollouts.argoproj.io", true},
+		{401, "Unauthorized", "unauthorized", "credentials", true},
+		{500, "InternalError", "cluster_unreachable", "check that the cluster runs", false},
 	} {
 		s := &script{lists: []func(http.ResponseWriter){refusing(c.code, c.kind)}}
 		server := httptest.NewServer(s)
-		started := time.Now()
-		_, err := follow(t, connect(t, server.URL), 1)
+		cluster := connect(t, server.URL)
+		if !c.final {
+			cluster.firstContact = shortContact
+		}
+		_, err := follow(t, cluster, 1)
 		server.Close()
 		var u *Unreadable
 		if !errors.As(err, &u) || u.Reason != c.reason || !strings.Contains(u.Message, c.phrase) {
 			t.Errorf("%d: %v, want %s with %q", c.code, err, c.reason, c.phrase)
 		}
-		if took := time.Since(started); took > 5*time.Second {
-			t.Errorf("%d: it took %s", c.code, took)
+		if n := len(s.requests()); c.final && n != 1 {
+			t.Errorf("%d: it was asked %d times", c.code, n)
 		}
 	}
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
-	_, err := follow(t, connect(t, gone.URL), 1)
+	cluster := connect(t, gone.URL)
+	cluster.firstContact = shortContact
+	_, err := follow(t, cluster, 1)
 	var u *Unreadable
 	if !errors.As(err, &u) || u.Reason != "cluster_unreachable" || !strings.Contains(u.Message, gone.URL) {
 		t.Errorf("closed port: %v", err)
 	}
 }
 
-// TestFollow_Workload reads the Deployment that a Rollout refers to.
+// TestFollow_ARefusalIsPutUpWithForATime has a server that knows the account no more:
+// one that has just started says so of all accounts, for a moment.
+func TestFollow_ARefusalIsPutUpWithForATime(t *testing.T) {
+	for name, tt := range map[string]struct {
+		watches []func(http.ResponseWriter)
+		most    int // watches
+		reason  string
+	}{
+		"for good":          {slices.Repeat([]func(http.ResponseWriter){refusing(401, "Unauthorized")}, 20), 5, "unauthorized"},
+		"for a moment":      {[]func(http.ResponseWriter){refusing(401, "Unauthorized"), refusing(403, "Forbidden"), events(event("MODIFIED", object1("6", "a:2")))}, 4, ""},
+		"after it was away": {append(slices.Repeat([]func(http.ResponseWriter){refusing(503, "ServiceUnavailable")}, 3), slices.Repeat([]func(http.ResponseWriter){refusing(401, "Unauthorized")}, 20)...), 8, "unauthorized"},
+	} {
+		s := &script{lists: []func(http.ResponseWriter){listing("5", object1("4", "a:1"))}, watches: tt.watches}
+		server := httptest.NewServer(s)
+		c := connect(t, server.URL)
+		c.restart = 300 * time.Millisecond
+		got, err := follow(t, c, 2)
+		var u *Unreadable
+		switch {
+		case tt.reason != "" && (!errors.As(err, &u) || u.Reason != tt.reason || len(got) != 1):
+			t.Errorf("%s: saw %v, %v", name, got, err)
+		case tt.reason == "" && (err != nil || len(got) != 2):
+			t.Errorf("%s: saw %v, %v", name, got, err)
+		}
+		if n := len(s.requests()) - 1; n > tt.most || n < 2 {
+			t.Errorf("%s: %d watches, want at most %d", name, n, tt.most)
+		}
+		server.CloseClientConnections()
+	}
+}
+
+// TestFollow_Workload reads the Deployment that a Rollout refers to, and again when
+// it may have become another one: not at each step on the way.
 func TestFollow_Workload(t *testing.T) {
+	rollout := func(version, phase, workload string) map[string]any {
+		o := object1(version, "")
+		o["metadata"].(map[string]any)["annotations"] = map[string]any{"rollout.argoproj.io/workload-generation": workload}
+		o["spec"] = map[string]any{"workloadRef": map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "name": "backend"}}
+		o["status"] = map[string]any{"phase": phase}
+		return o
+	}
+	seen := []struct {
+		phase, workload string
+		generation      int64 // of the Deployment
+		reads           int   // so far
+	}{
+		{Healthy, "3", 3, 1}, {Progressing, "4", 4, 2}, {Progressing, "4", 4, 2}, {Paused, "4", 4, 2}, {Progressing, "4", 4, 2}, {Healthy, "4", 4, 3},
+	}
+	var at, reads atomic.Int64 // only one request is made at a time
 	mux := http.NewServeMux()
 	mux.HandleFunc("/apis/argoproj.io/v1alpha1/namespaces/apps/rollouts", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		o := object1("4", "")
-		o["spec"] = map[string]any{"workloadRef": map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "name": "backend"}}
-		if r.URL.Query().Get("watch") == "" {
+		n := int(at.Add(1))
+		i := min(n, len(seen)) - 1
+		o := rollout(fmt.Sprint(n), seen[i].phase, seen[i].workload)
+		switch {
+		case r.URL.Query().Get("watch") == "":
 			listing("5", o)(w)
-			return
+		case n > len(seen):
+			<-r.Context().Done()
+		default:
+			events(event("MODIFIED", o))(w)
 		}
-		<-r.Context().Done()
 	})
 	mux.HandleFunc("/apis/apps/v1/namespaces/apps/deployments/backend", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		o := object1("9", "a:7")
+		o := object1("9", fmt.Sprint("read:", reads.Add(1)))
 		o["apiVersion"], o["kind"] = "apps/v1", "Deployment"
-		o["metadata"].(map[string]any)["generation"] = 3
+		o["metadata"].(map[string]any)["generation"] = seen[at.Load()-1].generation
 		_ = json.NewEncoder(w).Encode(o)
 	})
 	server := httptest.NewServer(mux)
 	defer server.CloseClientConnections()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	out := make(chan Sighting)
 	c := connect(t, server.URL)
 	go c.Follow(ctx, "apps", "backend", out) // ends with ctx
-	select {
-	case s := <-out:
-		if s.State.Workload == nil || s.State.Workload.Generation != 3 || s.State.Template()[0].Image != "a:7" {
-			t.Errorf("%+v", s.State)
+	for i, want := range seen {
+		select {
+		case s := <-out:
+			if s.State.Workload == nil || s.State.Workload.Generation != want.generation || s.State.Template()[0].Image != fmt.Sprint("read:", want.reads) {
+				t.Errorf("%d: %+v, want %+v", i, s.State.Workload, want)
+			}
+		case <-ctx.Done():
+			t.Fatalf("%d: nothing was seen", i)
 		}
-	case <-ctx.Done():
-		t.Fatal("nothing was seen")
 	}
 	if c.Calls() < 2 {
 		t.Errorf("%d calls", c.Calls())
-	}
-}
-
-func TestConnect_BadInput(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	good := write("good", "apiVersion: v1\nkind: Config\nclusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}]\ncontexts: [{name: one, context: {cluster: c}}]\ncurrent-context: one\n")
-	for _, c := range []struct{ path, context, want string }{
-		{filepath.Join(dir, "none"), "", "none cannot be read: no such file or directory"},
-		{write("text", "{{"), "", "is not valid"},
-		{write("empty", ""), "", `has no context ""`},
-		{good, "two", `has no context "two"`},
-	} {
-		_, err := Connect(c.path, c.context, func(string, ...any) {})
-		if err == nil || exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s %s: %v, want %q", c.path, c.context, err, c.want)
-		}
-	}
-	c, err := Connect(good, "", func(string, ...any) {})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.Forward("monitoring", "prometheus", "9090")(t.Context(), "tcp", "prometheus.monitoring.svc:80"); err == nil || !strings.Contains(err.Error(), "reach service monitoring/prometheus: Get") {
-		t.Error(err)
-	}
-}
-
-func TestField(t *testing.T) {
-	s := Decode(map[string]any{
-		"metadata": map[string]any{"name": "shop", "labels": map[string]any{"app.example/team": "blue", "a": "b"}},
-		"spec":     map[string]any{"replicas": int64(4), "steps": []any{map[string]any{"setWeight": 25.0}}},
-	})
-	for path, want := range map[string]string{
-		"metadata.name":                       "shop",
-		"metadata.labels['app.example/team']": "blue",
-		"metadata.labels['none']":             "", // as Argo has it
-		"metadata.labels.a":                   "b",
-		"spec.replicas":                       "4",
-		"spec.steps[0].setWeight":             "25",
-		"spec.steps[1].setWeight":             "error",
-		"spec.steps[x]":                       "error",
-		"spec.steps":                          "error",
-		"spec":                                "error",
-		"status.phase":                        "error",
-		"metadata.name.first":                 "error",
-	} {
-		got, err := s.Field(path)
-		if (err != nil) != (want == "error") || (err == nil && got != want) {
-			t.Errorf("%s: %q, %v", path, got, err)
-		}
-	}
-}
-
-// TestConnect_ReadsARenewedToken has a token that ends while the gate runs, and a
-// new one in the same file.
-func TestConnect_ReadsARenewedToken(t *testing.T) {
-	good := "old"
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer "+good {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprint(w, `{"apiVersion":"argoproj.io/v1alpha1","kind":"AnalysisRunList","items":[]}`)
-	}))
-	defer server.Close()
-	dir := t.TempDir()
-	token, path := filepath.Join(dir, "token"), filepath.Join(dir, "kubeconfig")
-	ca := base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
-	config := "apiVersion: v1\nkind: Config\nclusters: [{name: c, cluster: {server: '" + server.URL + "', certificate-authority-data: " + ca + "}}]\nusers: [{name: u, user: {tokenFile: '" + token + "'}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\ncurrent-context: c\n"
-	for name, text := range map[string]string{token: "old", path: config} {
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	c, err := Connect(path, "", func(string, ...any) {})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.Runs(t.Context(), State{}); err != nil {
-		t.Fatal(err)
-	}
-	good = "new"
-	if _, err := c.Runs(t.Context(), State{}); !apierrors.IsUnauthorized(err) {
-		t.Errorf("the old token: %v", err)
-	}
-	if err := os.WriteFile(token, []byte("new\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.Runs(t.Context(), State{}); err != nil {
-		t.Errorf("the new token: %v", err)
 	}
 }

@@ -113,6 +113,7 @@ func TestDecide_EachRow(t *testing.T) {
 		{"21 what an abort leaves behind in the next release", `{status: {abort: true, phase: Progressing, message: more replicas need to be updated, stableRS: old, updatedReplicas: 0}}`, Wait, ReasonAborting, ""},
 		{"22 bad conditions that Argo does not read", `{status: {conditions: [{type: Healthy, status: "False"}, {type: ReplicaFailure, status: "True"}, {type: Progressing, reason: AnalysisRunFailed}]}}`, Pass, ReasonHealthy, ""},
 		{"23 scaled to zero", `{spec: {replicas: 0}, status: {replicas: 0, updatedReplicas: 0, availableReplicas: 0}}`, Undecided, ReasonScaledToZero, "zero"},
+		{"numbers that no Rollout can have are left out", `{spec: {replicas: 1.0e+30}, status: {updatedReplicas: -1.0e+30}}`, Wait, ReasonProgressing, "more replicas"},
 		{"being deleted", `{metadata: {deletionTimestamp: "2026-01-01T00:00:00Z"}}`, Wait, ReasonDeleting, "deleted"},
 		{"conditions of a wrong type are left out", `{status: {conditions: {}}}`, Pass, ReasonHealthy, ""},
 		{"another image, however healthy", `{spec: {template: {spec: {containers: [{name: backend, image: "reg:5001/shop/backend:v1"}]}}}}`, Wait, ReasonNotExpected, "backend:v1"},
@@ -181,6 +182,14 @@ func TestWarnings(t *testing.T) {
 	s := with(t, `{status: {conditions: [{type: ReplicaFailure, status: "True", reason: FailedCreate, message: quota}, {type: Progressing, reason: AnalysisRunFailed}]}}`)
 	if w := Warnings(s); len(w) != 2 || !strings.Contains(w[0], "quota") {
 		t.Errorf("%q", w)
+	}
+	for patch, want := range map[string]string{
+		`{status: {promoteFull: true}}`:                                  "promoted in full: Argo skips all of its steps and its analysis",
+		`{metadata: {annotations: {rollout.argoproj.io/revision: "1"}}}`: "first deployment: Argo skips its steps and its analysis",
+	} {
+		if w := Warnings(with(t, patch)); len(w) != 1 || !strings.Contains(w[0], want) {
+			t.Errorf("%s: %q", patch, w)
+		}
 	}
 }
 

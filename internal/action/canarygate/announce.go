@@ -3,7 +3,6 @@ package canarygate
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/forge"
+	"github.com/buenhyden/hy-home/internal/pattern"
 	"github.com/buenhyden/hy-home/internal/report"
 )
 
@@ -29,7 +29,7 @@ type Announcement struct {
 
 var (
 	announced  = [...]string{"status", "check", "deployment"}
-	fullCommit = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+	fullCommit = pattern.New(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 )
 
 // announceTimeout bounds the requests to GitHub at either end of a gate. GitHub
@@ -40,7 +40,7 @@ const announceTimeout = 5 * time.Second
 func (a *Announcement) Check() error {
 	for _, kind := range a.Kinds {
 		if !slices.Contains(announced[:], kind) {
-			return exit.BadInputf("input report-to has %q: it must be %s", kind, strings.Join(announced[:], ", "))
+			return exit.BadInputf("input report-to has %q: it must be one of %s", kind, strings.Join(announced[:], ", "))
 		}
 	}
 	switch {

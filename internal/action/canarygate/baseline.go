@@ -42,9 +42,6 @@ func (g *gate) baselines(ctx context.Context) {
 			*into = points(r)
 		})
 	}
-	if ms := g.result.Measurements; len(ms) > 0 {
-		ask(g.prom, g.query, ms[0].Time, ms[len(ms)-1].Time, g.Interval, &g.result.Baseline)
-	}
 	for _, c := range g.checks {
 		if ms := c.result.Measurements; len(ms) > 0 && len(c.queries) == 1 && c.Compare == nil {
 			ask(g.of(c), c.queries[0], ms[0].Time, ms[len(ms)-1].Time, time.Duration(c.Interval), &c.result.Baseline)
@@ -55,7 +52,7 @@ func (g *gate) baselines(ctx context.Context) {
 
 // queries are all that is asked.
 func (g *gate) queries() []promql.Template {
-	all := []promql.Template{g.query}
+	var all []promql.Template
 	for _, c := range g.checks {
 		all = append(all, c.queries...)
 	}
@@ -65,16 +62,16 @@ func (g *gate) queries() []promql.Template {
 // beside is what a value that failed alone is to be read by: what would have been
 // good, and what the revision before gave at the same time.
 func (g *gate) beside() string {
-	if g.result.Reason == ReasonCondition {
-		return lastOf(g.result.Baseline)
-	}
 	var failed []*check
 	for _, c := range g.checks {
 		if c.result.Verdict == Failed && !c.result.DryRun {
 			failed = append(failed, c)
 		}
 	}
-	if g.result.Reason != ReasonCheck || len(failed) != 1 || failed[0].Compare != nil || failed[0].Budget != nil {
+	switch {
+	case g.result.Reason == ReasonCondition: // which is named already
+		return lastOf(failed[0].result.Baseline)
+	case g.result.Reason != ReasonCheck || len(failed) != 1 || failed[0].Compare != nil || failed[0].Budget != nil:
 		return ""
 	}
 	return "; good is " + failed[0].result.Condition + lastOf(failed[0].result.Baseline)

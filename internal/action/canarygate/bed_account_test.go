@@ -1,76 +1,86 @@
 package canarygate
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	clientauthv1 "k8s.io/client-go/pkg/apis/clientauthentication/v1"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 // account is the gate's own service account, whose token lies in a file.
 type account struct {
-	client     kubernetes.Interface
-	namespace  string
-	kubeconfig string
+	*shop
+	uid        string
+	kubeconfig string // reads the token's file
+	command    string // a kubeconfig that runs a command for it
 	token      string // path
-	bound      string // name of the Secret that the token ends with
+	credential string // path of what the command prints
 }
 
-// account makes it, with the shipped Role.
-func (s *shop) account(t *testing.T) *account {
+// account makes it, with the shipped Role and a token that ends.
+func (s *shop) account(t *testing.T, life time.Duration) *account {
 	t.Helper()
-	s.shippedRole(t)
+	s.shipped(t, "infra/apps/canary-gate.yaml")
 	client, err := kubernetes.NewForConfig(s.Config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	a := &account{client: client, namespace: s.namespace, kubeconfig: filepath.Join(dir, "kubeconfig"), token: filepath.Join(dir, "token")}
-	admin, err := clientcmd.LoadFromFile(s.Kubeconfig)
+	user, err := client.CoreV1().ServiceAccounts(s.namespace).Get(t.Context(), "canary-gate", metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name := range admin.AuthInfos {
-		admin.AuthInfos[name] = &clientcmdapi.AuthInfo{TokenFile: a.token}
-	}
-	if err := clientcmd.WriteToFile(*admin, a.kubeconfig); err != nil {
-		t.Fatal(err)
-	}
-	a.renew(t)
+	dir := t.TempDir()
+	a := &account{shop: s, uid: string(user.UID), token: filepath.Join(dir, "token"), credential: filepath.Join(dir, "credential")}
+	a.kubeconfig = a.as(t, dir, "by-file", clientcmdapi.AuthInfo{TokenFile: a.token})
+	a.command = a.as(t, dir, "by-command", clientcmdapi.AuthInfo{Exec: &clientcmdapi.ExecConfig{
+		APIVersion: "client.authentication.k8s.io/v1", Command: "cat", Args: []string{a.credential}, InteractiveMode: clientcmdapi.NeverExecInteractiveMode,
+	}})
+	a.renew(t, life)
 	return a
 }
 
-// renew writes another token. It ends with a Secret, since it cannot be told to
-// expire before ten minutes.
-func (a *account) renew(t *testing.T) {
+// as writes the bed's kubeconfig with another user.
+func (a *account) as(t *testing.T, dir, name string, user clientcmdapi.AuthInfo) string {
 	t.Helper()
-	secret, err := a.client.CoreV1().Secrets(a.namespace).Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{GenerateName: "token-"}}, metav1.CreateOptions{})
+	config, err := clientcmd.LoadFromFile(a.Kubeconfig)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.bound = secret.Name
-	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
-		BoundObjectRef: &authenticationv1.BoundObjectReference{Kind: "Secret", APIVersion: "v1", Name: secret.Name, UID: secret.UID},
-	}}
-	got, err := a.client.CoreV1().ServiceAccounts(a.namespace).CreateToken(t.Context(), "canary-gate", request, metav1.CreateOptions{})
-	if err != nil {
+	for name := range config.AuthInfos {
+		config.AuthInfos[name] = &user
+	}
+	path := filepath.Join(dir, name)
+	if err := clientcmd.WriteToFile(*config, path); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(a.token, []byte(got.Status.Token), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	return path
 }
 
-// revoke ends the token in use.
-func (a *account) revoke(t *testing.T) {
+// renew writes another token where the file is read and where the command is run.
+func (a *account) renew(t *testing.T, life time.Duration) {
 	t.Helper()
-	if err := a.client.CoreV1().Secrets(a.namespace).Delete(t.Context(), a.bound, metav1.DeleteOptions{}); err != nil {
+	ends := metav1.NewTime(time.Now().Add(life))
+	token, err := a.ServiceAccountToken(a.namespace, "canary-gate", a.uid, life)
+	if err != nil {
 		t.Fatal(err)
+	}
+	printed, err := json.Marshal(clientauthv1.ExecCredential{
+		TypeMeta: metav1.TypeMeta{APIVersion: "client.authentication.k8s.io/v1", Kind: "ExecCredential"},
+		Status:   &clientauthv1.ExecCredentialStatus{Token: token, ExpirationTimestamp: &ends},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range map[string][]byte{a.token: []byte(token), a.credential: printed} {
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

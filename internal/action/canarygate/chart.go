@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/buenhyden/hy-home/internal/judge"
 	"github.com/buenhyden/hy-home/internal/report"
 )
 
@@ -27,9 +26,6 @@ func (r Result) charts() []report.Chart {
 			}
 		}
 	}
-	if len(r.Measurements) > 0 {
-		out = append(out, r.overSteps(measured("Measured value", r.Measurements, r.Baseline, r.Limit)))
-	}
 	return out
 }
 
@@ -38,21 +34,17 @@ func (c CheckResult) chart() report.Chart {
 	if c.Comparison != nil {
 		return report.Chart{Title: c.Name, Series: []report.Series{{Name: "canary", Points: c.Canary}, {Name: "baseline", Points: c.Baseline}}}
 	}
-	return measured(c.Name, c.Measurements, c.Baseline, c.Limit)
-}
-
-func measured(title string, ms []judge.Measurement, baseline []report.Point, limit *judge.Bound) report.Chart {
-	c := report.Chart{Title: title, Series: []report.Series{{Name: "canary"}}}
-	for _, m := range ms {
-		c.Series[0].Points = append(c.Series[0].Points, report.Point{Time: m.Time, Value: m.Value})
+	out := report.Chart{Title: c.Name, Series: []report.Series{{Name: "canary"}}}
+	for _, m := range c.Measurements {
+		out.Series[0].Points = append(out.Series[0].Points, report.Point{Time: m.Time, Value: m.Value})
 	}
-	if len(baseline) > 0 {
-		c.Series = append(c.Series, report.Series{Name: "baseline", Points: baseline})
+	if len(c.Baseline) > 0 {
+		out.Series = append(out.Series, report.Series{Name: "baseline", Points: c.Baseline})
 	}
-	if limit != nil {
-		c.Limit = &report.Limit{Name: "limit", Value: limit.Value, AtLeast: limit.AtLeast}
+	if c.Limit != nil {
+		out.Limit = &report.Limit{Name: "limit", Value: c.Limit.Value, AtLeast: c.Limit.AtLeast}
 	}
-	return c
+	return out
 }
 
 // overSteps lays the steps of the Rollout under a chart, from its first value to its last.

@@ -15,9 +15,10 @@ import (
 	"github.com/buenhyden/hy-home/internal/stat"
 )
 
-// CheckResult is one check of the gate file with what became of it.
+// CheckResult is one check with what became of it.
 type CheckResult struct {
 	Name, Group  string
+	Own          bool         // it is the query of the inputs; all others are the gate file's
 	Query        string       // as it was sent last, with the fields filled in
 	Condition    string       // what a good result is, in words for a comparison
 	Limit        *judge.Bound // for a line in a chart
@@ -46,6 +47,9 @@ type check struct {
 	measuring bool
 }
 
+// queryTimeout bounds one measurement, unless an AnalysisTemplate has its own.
+const queryTimeout = 5 * time.Second
+
 // timeout bounds one measurement.
 func (c *check) timeout() time.Duration {
 	if c.Metric != nil {
@@ -58,41 +62,58 @@ func (c *check) timeout() time.Duration {
 func newChecks(f gatefile.File) ([]*check, error) {
 	var out []*check
 	for _, c := range f.Checks {
-		k := &check{Check: c, result: CheckResult{Name: c.Name, Group: c.Group, Weight: *c.Weight, Critical: *c.Critical, DryRun: c.Metric != nil && c.Metric.DryRun}}
-		texts := []string{c.Query}
-		switch {
-		case c.Compare != nil:
-			k.result.Condition = fmt.Sprintf("no %s against the baseline beyond %g %%", strings.Replace(c.Compare.Direction, "either", "change", 1), *c.Compare.Tolerance*100)
-		case c.Budget != nil:
-			texts = nil
-			for _, w := range c.Budget.Windows {
-				texts = append(texts, strings.ReplaceAll(c.Budget.Errors, "{{window}}", w.Long), strings.ReplaceAll(c.Budget.Errors, "{{window}}", w.Short))
-			}
-			k.result.Condition = fmt.Sprintf("the budget of %g %% does not burn too fast", c.Budget.Objective)
-		default:
-			k.result.Condition = plan{Options: Options{Condition: c.Condition, FailureCondition: c.FailureCondition}}.conditionText()
-			if c.Condition+c.FailureCondition == "" { // a template may have none: what can be read is good
-				k.result.Condition = "any value"
-				break
-			}
-			var err error
-			if k.condition, err = judge.Compile(c.Condition, c.FailureCondition); err != nil {
-				return nil, fmt.Errorf("check %q: %w", c.Name, err)
-			}
-			if limit, ok := k.condition.Bound(); ok {
-				k.result.Limit = &limit
-			}
-		}
-		for _, text := range texts {
-			q, err := promql.ParseTemplate(text)
-			if err != nil {
-				return nil, fmt.Errorf("check %q: its query is %q: %w", c.Name, text, err)
-			}
-			k.queries = append(k.queries, q)
+		k, err := newCheck(c)
+		if err != nil {
+			return nil, fmt.Errorf("check %q: %w", c.Name, err)
 		}
 		out = append(out, k)
 	}
 	return out, nil
+}
+
+func newCheck(c gatefile.Check) (*check, error) {
+	k := &check{Check: c, result: CheckResult{Name: c.Name, Group: c.Group, Weight: *c.Weight, Critical: *c.Critical, DryRun: c.Metric != nil && c.Metric.DryRun}}
+	texts := []string{c.Query}
+	switch {
+	case c.Compare != nil:
+		k.result.Condition = fmt.Sprintf("no %s against the baseline beyond %g %%", strings.Replace(c.Compare.Direction, "either", "change", 1), *c.Compare.Tolerance*100)
+	case c.Budget != nil:
+		texts = nil
+		for _, w := range c.Budget.Windows {
+			texts = append(texts, strings.ReplaceAll(c.Budget.Errors, "{{window}}", w.Long), strings.ReplaceAll(c.Budget.Errors, "{{window}}", w.Short))
+		}
+		k.result.Condition = fmt.Sprintf("the budget of %g %% does not burn too fast", c.Budget.Objective)
+	case c.Condition+c.FailureCondition == "": // a template may have none: what can be read is good
+		k.result.Condition = "any value"
+	default:
+		k.result.Condition = conditionText(c.Condition, c.FailureCondition)
+		var err error
+		if k.condition, err = judge.Compile(c.Condition, c.FailureCondition); err != nil {
+			return nil, err
+		}
+		if limit, ok := k.condition.Bound(); ok {
+			k.result.Limit = &limit
+		}
+	}
+	for _, text := range texts {
+		q, err := promql.ParseTemplate(text)
+		if err != nil {
+			return nil, fmt.Errorf("its query is %q: %w", text, err)
+		}
+		k.queries = append(k.queries, q)
+	}
+	return k, nil
+}
+
+// conditionText is what a good result is.
+func conditionText(success, failure string) string {
+	switch {
+	case failure == "":
+		return success
+	case success == "":
+		return "not (" + failure + ")"
+	}
+	return success + ", failed when " + failure
 }
 
 // shot is what a measurement of a check needs to know, taken when it starts.
@@ -110,6 +131,8 @@ type checked struct {
 	query      string
 	comparison *stat.Comparison
 	sides      [2][]report.Point // that it compared: canary and baseline
+	warnings   []string          // of Prometheus, such as an answer that is only a part
+	err        error             // why there is no answer
 	judge.Measurement
 }
 
@@ -138,7 +161,7 @@ func (c *check) measure(ctx context.Context, prom prometheus, s shot) (m checked
 		err = c.threshold(ctx, prom, s, &m)
 	}
 	if err != nil {
-		m.Outcome, m.Message = judge.Error, err.Error()
+		m.Outcome, m.Message, m.err = judge.Error, err.Error(), err
 	}
 	return m
 }
@@ -157,7 +180,7 @@ func (c *check) threshold(ctx context.Context, prom prometheus, s shot, m *check
 	if err != nil {
 		return err
 	}
-	m.Text = r.String()
+	m.Text, m.warnings = r.String(), r.Warnings
 	if len(r.Values) > 0 {
 		m.Value = r.Values[0]
 	}

@@ -2,7 +2,9 @@ package canarygate
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -85,35 +87,73 @@ func TestChecks_Verdicts(t *testing.T) {
 			if r.Verdict != c.verdict || r.Reason != c.reason || !strings.Contains(r.Message, c.message) {
 				t.Errorf("%s %s: %s, want %s %s with %q", r.Verdict, r.Reason, r.Message, c.verdict, c.reason, c.message)
 			}
-			if len(r.Checks) == 0 || r.Checks[0].Text == "" {
-				t.Errorf("%+v", r.Checks)
+			for _, k := range r.Checks {
+				if k.Text == "" || k.Verdict == "" {
+					t.Errorf("%+v", k)
+				}
 			}
 		})
 	}
 }
 
-func TestChecks_Template(t *testing.T) {
-	const manifest = "kind: AnalysisTemplate\nmetadata: {name: t}\nspec: {metrics: [{name: m, interval: 5s, count: %d, failureLimit: 1, successCondition: 'result[0] < 0.05', provider: {prometheus: {query: x}}}]}"
-	for _, c := range []struct {
-		name    string
-		count   int
-		values  map[int]promql.Result
+// TestChecks_Groups has a score for each group, and none that a critical failure leaves.
+func TestChecks_Groups(t *testing.T) {
+	const file = "pass: 70\nmarginal: 20\nchecks:\n" +
+		"- {name: a, group: errors, query: a, condition: 'true', critical: false}\n" +
+		"- {name: b, group: errors, query: b, condition: 'false', critical: %v, weight: 3}\n" +
+		"- {name: c, group: latency, query: c, condition: 'true', weight: 4}\n"
+	for critical, want := range map[bool]struct {
 		verdict Verdict
+		said    string
 	}{
-		{"one failure is allowed", 3, map[int]promql.Result{0: value(0.5), 3: value(0.01)}, Passed},
-		{"two are not", 3, map[int]promql.Result{0: value(0.5)}, Failed},
-		{"endless until the end", 0, map[int]promql.Result{0: value(0.01)}, Passed},
-		{"nothing to measure", 3, nil, Inconclusive},
+		false: {Inconclusive, "Score 62.5 of 100: errors 25, latency 100."},
+		true:  {Failed, "Score 0 of 100: "}, // at once, whatever the others have measured by then
+	} {
+		r := play(t, judgedBy(t, fmt.Sprintf(file, critical)), &stage{rollouts: []scene{{0, healthy("v2")}}, values: map[int]promql.Result{0: value(1)}})
+		if r.Verdict != want.verdict || !strings.HasPrefix(r.scores(), want.said) {
+			t.Errorf("critical %v: %s %s: %q, want %s %q", critical, r.Verdict, r.Message, r.scores(), want.verdict, want.said)
+		}
+	}
+}
+
+func TestChecks_Warnings(t *testing.T) {
+	partial := value(0.01)
+	partial.Warnings = []string{"a store did not answer"}
+	r := play(t, judgedBy(t, fmt.Sprintf(threshold, "")), &stage{rollouts: []scene{{0, progressing("v2")}, {60, healthy("v2")}}, values: map[int]promql.Result{0: partial}})
+	if r.Verdict != Passed || !slices.Equal(r.Warnings, []string{"Prometheus on check errors: a store did not answer"}) {
+		t.Errorf("%s %q", r.Verdict, r.Warnings)
+	}
+}
+
+func TestChecks_Template(t *testing.T) {
+	const manifest = "kind: AnalysisTemplate\nmetadata: {name: t}\nspec: {%s metrics: [{name: m, interval: %s, count: %d, failureLimit: 1, successCondition: 'result[0] < 0.05', provider: {prometheus: {query: x}}}]}"
+	for _, c := range []struct {
+		name     string
+		spec     string
+		interval string
+		count    int
+		values   map[int]promql.Result
+		errs     map[int]error
+		verdict  Verdict
+		reason   string
+	}{
+		{"one failure is allowed", "", "5s", 3, map[int]promql.Result{0: value(0.5), 3: value(0.01)}, nil, Passed, "healthy"},
+		{"two are not", "", "5s", 3, map[int]promql.Result{0: value(0.5)}, nil, Failed, ReasonCheck},
+		{"endless until the end", "", "5s", 0, map[int]promql.Result{0: value(0.01)}, nil, Passed, "healthy"},
+		{"nothing to measure", "", "5s", 3, nil, nil, Inconclusive, ReasonNoData},
+		{"errors are asked again after 10 s, whatever the interval", "", "30s", 3, map[int]promql.Result{0: value(0.01)}, map[int]error{0: errors.New("down"), 35: nil}, Passed, "healthy"},
+		{"and five in a row are its end", "", "30s", 3, map[int]promql.Result{0: value(0.01)}, map[int]error{0: errors.New("down"), 45: nil}, Inconclusive, ReasonNoData},
+		{"a dry run has no say", "dryRun: [{metricName: m}],", "5s", 3, map[int]promql.Result{0: value(0.5)}, nil, Inconclusive, ReasonNoEvidence},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := options()
 			o.Query, o.Condition = "", ""
-			if err := o.Gate.Add(gatefile.Template{}, fmt.Appendf(nil, manifest, c.count)); err != nil {
+			if err := o.Gate.Add(gatefile.Template{}, fmt.Appendf(nil, manifest, c.spec, c.interval, c.count)); err != nil {
 				t.Fatal(err)
 			}
-			r := play(t, o, &stage{rollouts: []scene{{0, progressing("v2")}, {60, healthy("v2")}}, values: c.values})
-			if r.Verdict != c.verdict {
-				t.Errorf("%s %s: %s, want %s", r.Verdict, r.Reason, r.Message, c.verdict)
+			r := play(t, o, &stage{rollouts: []scene{{0, progressing("v2")}, {60, healthy("v2")}}, values: c.values, errs: c.errs})
+			if r.Verdict != c.verdict || r.Reason != c.reason {
+				t.Errorf("%s %s: %s, want %s %s", r.Verdict, r.Reason, r.Message, c.verdict, c.reason)
 			}
 		})
 	}

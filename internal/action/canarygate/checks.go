@@ -2,16 +2,19 @@ package canarygate
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/judge"
 )
 
-// askChecks starts a measurement of each check that is due, all at once: a cap
-// would make the slowest ones wait for one another.
-func (g *gate) askChecks(ctx context.Context, now time.Time, out chan<- checked) {
+// measure starts a measurement of each check that is due, all at once: a cap would
+// make the slowest ones wait for one another.
+func (g *gate) measure(ctx context.Context, now time.Time, out chan<- checked) {
 	for i, c := range g.checks {
-		if !g.mayCheck(c) || now.Before(c.due) {
+		if !g.mayMeasure(c) || now.Before(c.due) {
 			continue
 		}
 		if c.Metric != nil && c.delayed.IsZero() {
@@ -29,7 +32,7 @@ func (g *gate) askChecks(ctx context.Context, now time.Time, out chan<- checked)
 	}
 }
 
-func (g *gate) mayCheck(c *check) bool {
+func (g *gate) mayMeasure(c *check) bool {
 	return g.ready && !c.measuring && g.judgeable() && c.open(g.end)
 }
 
@@ -50,14 +53,19 @@ func (g *gate) resetChecks() {
 	}
 }
 
-// countCheck takes a measurement of a check in.
-func (g *gate) countCheck(m checked) {
+// count takes a measurement in.
+func (g *gate) count(m checked) {
 	c := g.checks[m.index]
 	c.measuring = false
 	if m.hash != g.result.PodHash {
 		return
 	}
 	c.count(m, g.end)
+	for _, w := range m.warnings { // they change no outcome, as Argo has it
+		if w = fmt.Sprintf("Prometheus on check %s: %s", c.Name, w); !slices.Contains(g.result.Warnings, w) {
+			g.result.Warnings = append(g.result.Warnings, w)
+		}
+	}
 	g.Progress(m.line(c.Name))
 }
 
@@ -78,6 +86,15 @@ func (c *check) count(m checked, end time.Time) {
 	if end.After(m.Time) {
 		c.due = later(end, c.delayed)
 	}
+}
+
+// line is a measurement in the log.
+func (m checked) line(name string) string {
+	line := name + ": " + strings.TrimSpace(m.Short()+" "+string(m.Outcome))
+	if m.Message != "" {
+		line += " (" + m.Message + ")"
+	}
+	return line
 }
 
 // errorRetry is when Argo tries again after an error, whatever the interval.

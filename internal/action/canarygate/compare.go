@@ -40,6 +40,7 @@ func (c *check) compare(ctx context.Context, prom prometheus, s shot, m *checked
 			return err
 		}
 		values[i], m.sides[i] = r.Values, points(r)
+		m.warnings = append(m.warnings, r.Warnings...)
 	}
 	x := stat.Compare(values[0], values[1], c.Compare.Confidence)
 	m.comparison, m.Value = &x, x.MedianX
@@ -80,6 +81,7 @@ func (c *check) burn(ctx context.Context, prom prometheus, s shot, m *checked) e
 			if err != nil {
 				return err
 			}
+			m.warnings = append(m.warnings, r.Warnings...)
 			if len(r.Values) != 1 || math.IsNaN(r.Values[0]) {
 				m.Outcome, m.Message = judge.NoData, fmt.Sprintf("the share of errors over %s is %s, not one number", []string{w.Long, w.Short}[j], r)
 				return nil

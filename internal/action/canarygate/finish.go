@@ -3,8 +3,6 @@ package canarygate
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/rollout"
@@ -13,12 +11,6 @@ import (
 // runPatience is how long an AnalysisRun may outlive the end of the Rollout that
 // it is to be evidence for. Argo stops what runs in the background only then.
 const runPatience = 15 * time.Second
-
-// running reports whether a run is still to end. Short of the end of the Rollout
-// those in the background go on, and speak neither for it nor against it.
-func (g *gate) running(r rollout.Run) bool {
-	return !r.Complete() && g.until == (rollout.Target{})
-}
 
 // finish asks for the verdict and, when there is one, completes it with what
 // only the cluster knows: the AnalysisRuns. They are listed here alone, because
@@ -35,63 +27,89 @@ func (g *gate) finish(ctx context.Context) bool {
 	if c.verdict == Passed && now.Before(g.recheck) {
 		return false
 	}
-	if g.judgeable() {
-		runs, err := g.cluster.Runs(ctx, *g.state)
-		demanded, last := c.verdict == Passed && (g.RequireAnalysis || c.needsEvidence), g.end.Add(runPatience)
-		if demanded && slices.ContainsFunc(runs, g.running) && now.Before(last) {
-			// Twice as long each time: few requests, and at once where it takes no time.
-			if g.recheck = now.Add(max(200*time.Millisecond, now.Sub(g.end))); g.recheck.After(last) {
-				g.recheck = last
-			}
-			return false
-		}
-		if err != nil {
-			g.result.Warnings = append(g.result.Warnings, "the AnalysisRuns could not be read: "+err.Error())
-		}
-		g.result.Runs = runs
+	if c = g.weigh(ctx, c, now); c.verdict == "" {
+		return false
 	}
-	g.result.Warnings = append(g.result.Warnings, rollout.Warnings(*g.state)...)
-	if c.verdict == Passed {
-		c = g.demandEvidence(c)
-	}
-	c = g.withCause(c)
-	g.conclude(c.verdict, c.reason, c.message)
-	g.result.Settled = g.settled(c)
-	g.result.Score = g.sum(g.end).score
-	g.act(ctx)
-	g.baselines(ctx)
-	g.result.Message += g.beside()
+	g.complete(ctx, c)
 	return true
 }
 
-// withCause names what was wanted and not met: the gate's own condition, or the
-// metric that stopped the Rollout in place of Argo's words, which do not say
-// what was measured.
-func (g *gate) withCause(c conclusion) conclusion {
-	var how string
-	switch c.reason {
-	case ReasonCondition:
+// outOfTime is the end of a gate that came to no other. What Argo's own analysis
+// says of the revision counts although the Rollout has not acted upon it.
+func (g *gate) outOfTime(ctx context.Context) {
+	c := conclusion{verdict: Inconclusive, reason: ReasonTimeout, message: fmt.Sprintf("out of time after %s: %s", g.Timeout, g.standing())}
+	if g.judgeable() && g.decision.Answer == rollout.Wait {
+		c = g.weigh(ctx, c, time.Now())
+	}
+	if g.state == nil {
+		g.conclude(c.verdict, c.reason, c.message)
+		return
+	}
+	g.complete(ctx, c)
+}
+
+// complete notes the verdict with all that is shown beside it, and acts upon it.
+func (g *gate) complete(ctx context.Context, c conclusion) {
+	g.result.Warnings = append(g.result.Warnings, rollout.Warnings(*g.state)...)
+	if c.reason == ReasonCondition {
 		broken := fmt.Sprintf("%s does not hold", g.Condition)
 		if g.FailureCondition != "" { // it decides over failures, also beside a condition
 			broken = fmt.Sprintf("%s holds", g.FailureCondition)
 		}
 		c.message = broken + ": " + c.message
-		return c
-	case rollout.ReasonAborted:
-		how = "was aborted"
-	case rollout.ReasonInconclusive:
-		how = "is paused"
-	default:
+	}
+	g.conclude(c.verdict, c.reason, c.message)
+	g.result.Settled = g.settled(c)
+	sum := g.sum(g.end)
+	g.result.Score, g.result.Groups = sum.score, sum.groups
+	g.act(ctx)
+	g.baselines(ctx)
+	g.result.Message += g.beside()
+}
+
+// weigh lists the AnalysisRuns and puts what they say into a conclusion that rests
+// on the Rollout. One without a verdict is to be asked for again: a run that is
+// evidence has not ended yet.
+func (g *gate) weigh(ctx context.Context, c conclusion, now time.Time) conclusion {
+	if !g.judgeable() {
 		return c
 	}
-	phase, why := rollout.Cause(g.result.Runs)
-	if why == "" {
+	runs, err := g.cluster.Runs(ctx, *g.state)
+	if err != nil {
+		g.result.Warnings = append(g.result.Warnings, "the AnalysisRuns could not be read: "+err.Error())
+	}
+	g.result.Runs = runs
+	if c.reason != g.decision.Reason && c.reason != ReasonTimeout { // it rests on what the gate saw itself
 		return c
 	}
-	if c.reason == rollout.ReasonAborted && phase == "Error" {
-		c.reason = ReasonAnalysisError // the metrics may be broken, not the release
+	last := g.end.Add(runPatience)
+	d, without := rollout.Weigh(*g.state, g.decision, runs, rollout.Demand{
+		Some: c.needsEvidence, Each: g.RequireAnalysis, Until: g.until, Over: !now.Before(last),
+	})
+	switch {
+	case c.reason == ReasonTimeout && d.Answer == rollout.Wait:
+		return c
+	case d.Answer == rollout.Wait:
+		// Twice as long each time: few requests, and at once where it takes no time.
+		if g.recheck = now.Add(max(200*time.Millisecond, now.Sub(g.end))); g.recheck.After(last) {
+			g.recheck = last
+		}
+		return conclusion{}
+	case d.Answer == g.decision.Answer && d.Answer != rollout.Pass:
+		c.reason, c.message = d.Reason, d.Message
+	case d.Reason != g.decision.Reason:
+		but := d.Message
+		if c.needsEvidence && d.Reason == ReasonNoEvidence {
+			but = "nothing was measured: no query was given and " + but
+		}
+		c = conclusion{verdict: Inconclusive, reason: d.Reason, message: c.message + ", but " + but}
+		if d.Answer == rollout.Fail {
+			c.verdict = Failed
+		}
 	}
-	c.message = fmt.Sprintf("Rollout %s %s because %s", g.Rollout, how, why)
+	for _, name := range without {
+		g.result.Warnings = append(g.result.Warnings, "AnalysisRun "+name+" has no good measurement that counts")
+	}
 	return c
 }
 
@@ -100,41 +118,18 @@ func (g *gate) settled(c conclusion) time.Time {
 	switch {
 	case c.verdict == Passed:
 		return g.end
-	case len(g.result.Measurements) > 0 && (c.reason == ReasonCondition || c.reason == ReasonNoData):
-		return g.result.Measurements[len(g.result.Measurements)-1].Time
+	case c.reason == ReasonTimeout:
+		return time.Time{}
+	case c.reason == ReasonCondition || c.reason == ReasonCheck || c.reason == ReasonMarginal || c.reason == ReasonNoData:
+		at := g.end
+		for _, k := range g.checks {
+			if n := len(k.result.Measurements); n > 0 {
+				at = later(at, k.result.Measurements[n-1].Time)
+			}
+		}
+		return at
 	}
 	return g.sighted
-}
-
-// demandEvidence takes a pass back for which there is no measurement. Without
-// measurements of the gate's own, one AnalysisRun has to have some; where analysis
-// is required, each has. "Successful" is no evidence: Argo says so of a run that
-// was stopped before it measured anything.
-func (g *gate) demandEvidence(c conclusion) conclusion {
-	var without []string
-	with := false
-	for _, r := range g.result.Runs {
-		switch {
-		case r.Evidence():
-			with = true
-		case r.Complete() || g.running(r):
-			without = append(without, r.Name)
-		}
-	}
-	none := "no AnalysisRun of this revision has a good measurement"
-	switch {
-	case !with && g.RequireAnalysis:
-	case !with && c.needsEvidence:
-		none = "nothing was measured: no query was given and " + none
-	case len(without) > 0 && g.RequireAnalysis:
-		none = "AnalysisRun " + strings.Join(without, ", ") + " has no good measurement that counts"
-	default:
-		for _, name := range without {
-			g.result.Warnings = append(g.result.Warnings, "AnalysisRun "+name+" has no good measurement that counts")
-		}
-		return c
-	}
-	return conclusion{verdict: Inconclusive, reason: ReasonNoEvidence, message: c.message + ", but " + none}
 }
 
 // act does to the Rollout what was asked for: it stops one that the gate found

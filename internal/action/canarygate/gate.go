@@ -10,11 +10,6 @@ import (
 	"github.com/buenhyden/hy-home/internal/rollout"
 )
 
-const (
-	firstLook = 3 * time.Second  // after which pods that are not available are looked at
-	lastLook  = 30 * time.Second // the longest time between two looks: a slow start costs few requests
-)
-
 // gate is one run. All its fields belong to the goroutine of watch; what runs
 // beside it reports over channels.
 type gate struct {
@@ -29,20 +24,23 @@ type gate struct {
 	decision rollout.Decision
 	end      time.Time // see facts
 
-	ready     bool      // Prometheus answered, or is not needed
-	measuring bool      // a measurement is under way
-	due       time.Time // of the next one
-	look      time.Time // of the next look at pods; zero when they are available
-	word      time.Time // of the next word about a pause; zero when there is none
-	recheck   time.Time // of AnalysisRuns that are not at their end although the Rollout is
-	invalid   time.Time // since when the spec names something that is not there
-	suspect   *rollout.Trouble
-	since     time.Time // when the suspect was first seen
-	looks     int
-	began     time.Time // when the revision was first there to be measured
-	stable    string    // hash of the revision it replaces
-	trouble   *rollout.Trouble
-	bound     bound
+	ready   bool      // Prometheus answered, or is not needed
+	word    time.Time // of the next word about a pause; zero when there is none
+	recheck time.Time // of AnalysisRuns that are not at their end although the Rollout is
+	borne   string    // reason of a failure that may pass
+	fails   time.Time // when it is one; zero when there is none
+	began   time.Time // when the revision was first there to be measured
+	stable  string    // hash of the revision it replaces
+	bound   bound
+
+	ailing      <-chan *rollout.Trouble // the watch of the revision's pods; nil when there is none
+	blind       *error                  // why it ended, once it is closed
+	stopLooking context.CancelFunc      // ends it
+	look        time.Time               // when it may be opened
+	looks       int                     // how often it was
+	suspect     *rollout.Trouble        // what it told last
+	since       time.Time               // when it told that first
+	trouble     *rollout.Trouble        // a suspect that stayed
 }
 
 // watch is the gate's one loop: every event updates what is known, then
@@ -51,7 +49,6 @@ func (g *gate) watch(ctx context.Context) error {
 	sightings := make(chan rollout.Sighting)
 	lost := make(chan error, 1)
 	go func() { lost <- g.cluster.Follow(ctx, g.namespace, g.name, sightings) }()
-	measured := make(chan checked, 1)
 	checks := make(chan checked, len(g.checks))
 	preflight := make(chan error, 1)
 	bounds := make(chan bound)
@@ -100,30 +97,32 @@ func (g *gate) watch(ctx context.Context) error {
 				return nil
 			}
 			g.ready = true
-		case m := <-measured:
-			g.count(m)
 		case m := <-checks:
-			g.countCheck(m)
+			c := g.checks[m.index]
+			if err := c.refusal(m.err); err != nil && len(c.result.Measurements) == 0 {
+				return err // where the preflight could not ask
+			}
+			g.count(m)
+		case t, open := <-g.ailing:
+			g.hear(t, open, time.Now())
 		case <-tick.C:
 			g.decision = g.patient(g.decision, time.Now())
 		case <-appear.C:
-			if g.state == nil {
+			if g.sighted.IsZero() { // the cluster has not said anything yet, and does soon or never
+				appear.Reset(time.Second)
+			} else if g.state == nil {
 				g.conclude(Inconclusive, ReasonNotFound, fmt.Sprintf("Rollout %s does not exist %s after the gate began: check its name and namespace, and that it was applied", g.Rollout, g.AppearTimeout))
 				return nil
 			}
 		case <-timeout.C:
-			g.conclude(Inconclusive, ReasonTimeout, fmt.Sprintf("out of time after %s: %s", g.Timeout, g.standing()))
+			g.outOfTime(ctx)
 			return nil
 		}
 		if g.finish(ctx) {
 			return nil
 		}
 		now := time.Now()
-		if g.mayMeasure() && !now.Before(g.due) {
-			g.measuring, g.due = true, now.Add(g.Interval)
-			go func(s shot) { measured <- g.measure(ctx, s) }(g.shot(*g.state, now, g.query))
-		}
-		g.askChecks(ctx, now, checks)
+		g.measure(ctx, now, checks)
 		g.lookAtPods(ctx, now)
 		g.tell(now)
 		tick.Reset(g.wake(now))
@@ -133,50 +132,49 @@ func (g *gate) watch(ctx context.Context) error {
 // wake is when something is due that no event announces.
 func (g *gate) wake(now time.Time) time.Duration {
 	next := now.Add(time.Hour)
-	if g.mayMeasure() && g.due.Before(next) {
-		next = g.due
-	}
 	for _, c := range g.checks {
-		if g.mayCheck(c) && c.due.Before(next) {
+		if g.mayMeasure(c) && c.due.Before(next) {
 			next = c.due
 		}
 	}
-	if !g.look.IsZero() && g.look.Before(next) {
-		next = g.look
+	times := []time.Time{g.word, g.recheck, g.fails}
+	switch {
+	case !g.starting():
+	case g.suspect != nil:
+		times = append(times, g.since.Add(g.Grace))
+	case g.ailing == nil:
+		times = append(times, g.look)
 	}
-	for _, at := range []time.Time{g.word, g.recheck} {
+	if g.trouble != nil { // to conclude
+		times = append(times, now.Add(1))
+	}
+	for _, at := range times {
 		if at.After(now) && at.Before(next) {
 			next = at
 		}
 	}
-	if until := g.invalid.Add(invalidPatience); !g.invalid.IsZero() && g.decision.Answer == rollout.Wait && until.Before(next) {
-		next = until
-	}
 	return max(next.Sub(now), 0)
-}
-
-func (g *gate) mayMeasure() bool {
-	return g.measures && g.ready && !g.measuring && g.judgeable()
 }
 
 // standing says in one sentence where things are.
 func (g *gate) standing() string {
-	if g.state == nil {
+	switch {
+	case g.sighted.IsZero():
+		return "the cluster has not answered yet"
+	case g.state == nil:
 		return "Rollout " + g.Rollout + " does not exist"
 	}
-	said := conclude(g.facts()).message
-	if n := len(g.result.Measurements); n > 0 && g.result.Measurements[n-1].Message != "" {
-		said += "; the last measurement has no answer: " + g.result.Measurements[n-1].Message
+	said := []string{conclude(g.facts()).message}
+	for _, c := range g.checks {
+		if n := len(c.result.Measurements); n > 0 && c.result.Measurements[n-1].Message != "" {
+			said = append(said, fmt.Sprintf("the last measurement of %s has no answer: %s", c.Name, c.result.Measurements[n-1].Message))
+		}
 	}
-	return said
+	return few(said)
 }
 
 func (g *gate) facts() facts {
-	return facts{
-		decision: g.decision, trouble: g.trouble, end: g.end,
-		measures: g.measures, measurements: g.result.Measurements, limits: g.limits,
-		checks: g.sum(g.end),
-	}
+	return facts{decision: g.decision, trouble: g.trouble, checks: g.sum(g.end)}
 }
 
 // unreadable ends the gate because the cluster cannot be read.

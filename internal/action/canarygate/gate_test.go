@@ -22,7 +22,7 @@ func TestGate_AsksForTheRevision(t *testing.T) {
 		if _, err := run(t.Context(), p, s, s); err != nil {
 			t.Fatal(err)
 		}
-		if s.queries[0] != `errors{hash="preflight"}` || s.queries[1] != `errors{hash="h-v2"}` {
+		if s.queries[0] != `errors{hash="h-v2"}` {
 			t.Errorf("%q", s.queries)
 		}
 	})
@@ -53,14 +53,36 @@ func TestGate_Abort(t *testing.T) {
 	}
 }
 
+// TestGate_BadQueryIsBadInput has a query that Prometheus does not understand, in
+// each of the places where one can stand. Where it parses on request nothing is
+// waited for; else the first measurement tells.
 func TestGate_BadQueryIsBadInput(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &stage{start: time.Now(), rollouts: []scene{{0, healthy("v2")}}, errs: map[int]error{0: &promql.QueryError{Type: "bad_data", Message: "parse error"}}}
-		p, _ := options().check()
-		if _, err := run(t.Context(), p, s, s); exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "parse error") {
-			t.Error(err)
+	for name, c := range map[string]struct {
+		options Options
+		said    string
+		late    int // second in which the first measurement is made
+	}{
+		"of the inputs":   {func() Options { o := options(); o.Query = "sum(x"; return o }(), `input query is "sum(x", which Prometheus refuses: parse error`, 20},
+		"of a threshold":  {judgedBy(t, "checks: [{name: c, query: sum(x, condition: 'result[0] < 1'}]"), `check "c" asks "sum(x"`, 20},
+		"of a comparison": {judgedBy(t, "checks: [{name: c, query: 'sum(x{{hash}}', compare: {direction: increase, warm-up: 1s}}]"), `check "c" asks "sum(x{{hash}}"`, 60},
+		"of a budget":     {judgedBy(t, "checks: [{name: c, budget: {objective: 99, errors: 'sum(x[{{window}}]'}}]"), `check "c" asks "sum(x[{{window}}]"`, 20},
+	} {
+		for parses, second := range map[bool]int{true: 0, false: c.late} {
+			synctest.Test(t, func(t *testing.T) {
+				s := &stage{start: time.Now(), rollouts: []scene{{0, healthy("v1")}, {20, progressing("v2")}, {60, healthy("v2")}}, refuses: "sum(x", parses: parses}
+				p, err := c.options.check()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := run(t.Context(), p, s, s); exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), c.said) || strings.Contains(err.Error(), "\n") {
+					t.Errorf("%s: %v", name, err)
+				}
+				if s.second() != second {
+					t.Errorf("%s: after %d s, want %d s", name, s.second(), second)
+				}
+			})
 		}
-	})
+	}
 }
 
 func TestGate_Cancelled(t *testing.T) {
@@ -105,17 +127,31 @@ func FuzzConclude(f *testing.F) {
 	f.Add(uint8(1), true, true, []byte{0, 0, 0})
 	f.Fuzz(func(t *testing.T, answer uint8, measures, ended bool, outcomes []byte) {
 		d := rollout.Decision{Answer: rollout.Answer(answer % 4), Reason: "r", Message: "m"}
-		facts := facts{decision: d, measures: measures, limits: judge.Limits{Successful: 2, Unanswered: 1}}
+		o := options()
+		o.Measurements = 2
+		if !measures {
+			o.Prometheus, o.Query, o.Condition = "", "", ""
+		}
+		p, err := o.check()
+		if err != nil {
+			t.Fatal(err)
+		}
 		base := time.Unix(1000, 0)
+		var end time.Time
 		if ended {
-			facts.end = base
+			end = base
 		}
 		all := []judge.Outcome{judge.Successful, judge.Failed, judge.NoData, judge.Error, judge.Inconclusive}
+		var measurements []judge.Measurement
 		for i, o := range outcomes {
-			facts.measurements = append(facts.measurements, judge.Measurement{Time: base.Add(time.Duration(i) * time.Second), Outcome: all[int(o)%len(all)]})
+			measurements = append(measurements, judge.Measurement{Time: base.Add(time.Duration(i) * time.Second), Outcome: all[int(o)%len(all)]})
 		}
+		if measures {
+			p.checks[0].result.Measurements = measurements
+		}
+		facts := facts{decision: d, checks: p.sum(end)}
 		c := conclude(facts)
-		good := judge.Count(facts.measurements)
+		good := judge.Count(measurements)
 		if c.verdict == Passed && (d.Answer != rollout.Pass || (measures && (good.Successful < 2 || good.Failed > 0 || !ended)) || (!measures && !c.needsEvidence)) {
 			t.Errorf("%+v passes with %+v", facts, c)
 		}

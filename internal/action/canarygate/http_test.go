@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,16 +19,22 @@ import (
 // given. No answer comes before all have asked, so they are asked at once or never.
 func TestChecks_OverHTTP(t *testing.T) {
 	const slowest = 500 * time.Millisecond
-	var asked sync.WaitGroup
-	asked.Add(200)
+	var asked atomic.Int64
+	all := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer hunter2" {
 			http.Error(w, "who are you", http.StatusUnauthorized)
 			return
 		}
+		if r.URL.Path == "/api/v1/format_query" {
+			fmt.Fprint(w, `{"status":"success","data":"q"}`)
+			return
+		}
 		if strings.HasPrefix(r.URL.Query().Get("query"), "q") {
-			asked.Done()
-			asked.Wait()
+			if asked.Add(1) == 200 {
+				close(all)
+			}
+			<-all
 			time.Sleep(slowest) // what the whole is held against: a query that takes this long
 		}
 		fmt.Fprint(w, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"1"]}]}}`)

@@ -50,15 +50,10 @@ func checksJSON(checks []CheckResult) []checkJSON {
 
 // JSON is the result for programs.
 func (r Result) JSON() ([]byte, error) {
-	checks := checksJSON(r.Checks)
-	if r.Query != "" {
-		query := checkJSON{Name: "query", Query: r.Query, Condition: r.Condition, Measurements: measurementsJSON(r.Measurements)}
-		checks = append([]checkJSON{query}, checks...)
-	}
 	return json.MarshalIndent(map[string]any{
 		"verdict": r.Verdict, "reason": r.Reason, "message": r.Message, "rollout": r.Rollout, "expected": r.Expected, "image": r.Image,
 		"phase": r.Phase, "phaseMessage": r.PhaseMessage, "revision": r.Revision, "podHash": r.PodHash, "step": r.Step, "steps": r.Steps, "weight": r.Weight,
-		"score": r.Score, "checks": checks, "changes": r.Changes, "warnings": r.Warnings, "acted": r.Acted, "start": r.Start, "end": r.End, "apiCalls": r.APICalls,
+		"score": r.Score, "groups": r.Groups, "checks": checksJSON(r.Checks), "changes": r.Changes, "warnings": r.Warnings, "acted": r.Acted, "start": r.Start, "end": r.End, "apiCalls": r.APICalls,
 	}, "", "  ")
 }
 

@@ -11,7 +11,6 @@ package canarygate
 import (
 	"cmp"
 	"log/slog"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/gatefile"
 	"github.com/buenhyden/hy-home/internal/judge"
+	"github.com/buenhyden/hy-home/internal/pattern"
 	"github.com/buenhyden/hy-home/internal/promql"
 	"github.com/buenhyden/hy-home/internal/rollout"
 )
@@ -53,12 +53,12 @@ type Options struct {
 
 	HTTPConfig string // for Prometheus, in the form of its http_client_config: credentials, TLS
 
-	RequireAnalysis bool // AnalysisRuns of the revision must have measured something good, each
-
-	Until  string        // healthy, paused or step:N; healthy
-	Grace  time.Duration // how long a pod may be unable to start; 5s
-	OnFail string        // none, abort or pause, while it is still under way; none
-	OnPass string        // none or promote, out of the pause that Until waited for; none
+	RequireAnalysis bool          // AnalysisRuns of the revision must have measured something good, each
+	Until           string        // healthy, paused or step:N; healthy
+	Grace           time.Duration // how long a pod may be unable to start; 5s
+	DeadlineGrace   time.Duration // how long it may take to recover from a missed progress deadline; none
+	OnFail          string        // none, abort or pause, while it is still under way; none
+	OnPass          string        // none or promote, out of the pause that Until waited for; none
 
 	Mask     func(string) // hides a secret that was read, before its first use; may be nil
 	Progress func(string) // one line of what is seen now; may be nil
@@ -74,10 +74,6 @@ type plan struct {
 	image           rollout.Image
 	target          promql.Target
 	http            promql.HTTPConfig
-	query           promql.Template
-	condition       judge.Condition
-	limits          judge.Limits
-	measures        bool // there is a query
 	checks          []*check
 	pass, marginal  float64
 	until           rollout.Target
@@ -93,7 +89,7 @@ func (o Options) Check() error {
 	return err
 }
 
-var kubernetesName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
+var kubernetesName = pattern.New(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
 
 // check parses the options. The first fault is bad input.
 func (o Options) check() (plan, error) {
@@ -122,8 +118,7 @@ func (o Options) check() (plan, error) {
 		return plan{}, err
 	}
 	p.Grace = cmp.Or(o.Grace, 5*time.Second)
-	p.Interval, p.Timeout, p.AppearTimeout = cmp.Or(o.Interval, 10*time.Second), cmp.Or(o.Timeout, 10*time.Minute), cmp.Or(o.AppearTimeout, time.Minute)
-	p.limits = judge.Limits{Successful: cmp.Or(o.Measurements, 3), Failed: o.FailureLimit, Unanswered: unanswered}
+	p.Timeout, p.AppearTimeout = cmp.Or(o.Timeout, 10*time.Minute), cmp.Or(o.AppearTimeout, time.Minute)
 	if p.Progress == nil {
 		p.Progress = func(string) {}
 	}
@@ -144,7 +139,7 @@ func (p *plan) checkRollout() error {
 	return nil
 }
 
-var commit = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
+var commit = pattern.New(`^[0-9a-f]{7,64}$`)
 
 // checkRevision parses the commit and the Application that applies it.
 func (p *plan) checkRevision() error {
@@ -208,14 +203,30 @@ func (p *plan) checkQuery() error {
 	case conditions == "":
 		return exit.BadInputf("input condition is empty although input query is set: say when a result is good, such as result[0] < 0.05")
 	}
-	if p.query, err = promql.ParseTemplate(p.Query); err != nil {
+	if _, err = promql.ParseTemplate(p.Query); err != nil {
 		return exit.BadInputf("input query is %q: %w", p.Query, err)
 	}
-	if p.condition, err = judge.Compile(p.Condition, p.FailureCondition); err != nil {
+	if _, err = judge.Compile(p.Condition, p.FailureCondition); err != nil {
 		return exit.BadInputf("input condition is not valid in Argo's expression language: %w", err)
 	}
-	p.measures = true
+	query, err := newCheck(p.ownCheck())
+	if err != nil {
+		return exit.BadInputf("input query: %w", err)
+	}
+	query.result.Own = true
+	p.checks = append([]*check{query}, p.checks...)
 	return p.checkTargets()
+}
+
+// ownCheck is the query of the inputs as a check: its failure fails all, and it
+// has no part in the score of the gate file's.
+func (p *plan) ownCheck() gatefile.Check {
+	weight, critical := 0.0, true
+	return gatefile.Check{
+		Name: "query", Query: p.Query, Condition: p.Condition, FailureCondition: p.FailureCondition, Weight: &weight, Critical: &critical,
+		Interval:   gatefile.Duration(cmp.Or(p.Interval, 10*time.Second)),
+		MinSamples: cmp.Or(p.Measurements, 3), FailureLimit: p.FailureLimit,
+	}
 }
 
 // checkTargets finds where each query is asked: at the Prometheus that the input

@@ -12,18 +12,33 @@ import (
 // again only after 20 s (enqueueRolloutAfter in rollout/controller.go).
 const invalidPatience = 45 * time.Second
 
-// patient takes a Rollout whose analysis template or Service is "not found" for
-// one whose spec is still being applied, until patience ends.
+// grace is how long a failure may last that a Rollout can recover from: an analysis
+// template or a Service that is "not found" while the spec is still being applied,
+// and a missed deadline, which Argo takes back when pods become available after
+// all. Where the Rollout says progressDeadlineAbort, Argo aborts it at once, and
+// that is another failure.
+func (g *gate) grace(d rollout.Decision) time.Duration {
+	switch {
+	case d.Reason == rollout.ReasonInvalidSpec && strings.Contains(d.Message, "not found"):
+		return invalidPatience
+	case d.Reason == rollout.ReasonDeadline:
+		return g.DeadlineGrace
+	}
+	return 0
+}
+
+// patient takes such a failure for a wait until its grace ends.
 func (g *gate) patient(d rollout.Decision, now time.Time) rollout.Decision {
-	if d.Reason != rollout.ReasonInvalidSpec || !strings.Contains(d.Message, "not found") {
-		g.invalid = time.Time{}
+	grace := g.grace(d)
+	if grace == 0 {
+		g.borne, g.fails = "", time.Time{}
 		return d
 	}
-	if g.invalid.IsZero() {
-		g.invalid = now
+	if g.borne != d.Reason {
+		g.borne, g.fails = d.Reason, now.Add(grace)
 	}
 	d.Answer = rollout.Wait
-	if !now.Before(g.invalid.Add(invalidPatience)) {
+	if !now.Before(g.fails) {
 		d.Answer = rollout.Fail
 	}
 	return d

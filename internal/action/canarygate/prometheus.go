@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,13 +17,14 @@ import (
 // prometheus is what the gate needs of Prometheus.
 type prometheus interface {
 	Ping(ctx context.Context) error
+	Check(ctx context.Context, query string) error
 	Query(ctx context.Context, query string) (promql.Result, error)
 	QueryAt(ctx context.Context, query string, at time.Time) (promql.Result, error)
 	QueryRange(ctx context.Context, query string, start, end time.Time, step time.Duration) (promql.Result, error)
 }
 
 // asks reports whether Prometheus is needed.
-func (p plan) asks() bool { return p.measures || len(p.checks) > 0 }
+func (p plan) asks() bool { return len(p.checks) > 0 }
 
 // access is how the inputs want Prometheus to be asked.
 func (g *gate) access(t promql.Target) promql.Access {
@@ -94,7 +96,7 @@ func (g *gate) of(c *check) prometheus {
 // restarting included. A gate without it would watch for minutes in vain.
 const preflightTimeout = 4 * time.Second
 
-// preflight makes sure that each Prometheus answers and understands the query.
+// preflight makes sure that each Prometheus answers and understands the queries.
 func (g *gate) preflight(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, preflightTimeout)
 	defer cancel()
@@ -115,18 +117,51 @@ func (g *gate) preflight(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("%w: check that it runs there and that input prometheus names the right address", err)
 	}
-	if !g.measures {
-		return nil
+	return g.refused(limited)
+}
+
+// refused finds a query that Prometheus does not understand before anything is
+// waited for. What it understands is its own to say: dialects differ, and a parser
+// of our own would refuse what VictoriaMetrics or a newer Prometheus answers.
+func (g *gate) refused(ctx context.Context) error {
+	s := shot{fields: promql.Fields{"pod-hash": "preflight", "stable-hash": "preflight", "namespace": g.namespace, "rollout": g.name}}
+	faults := make([]error, len(g.checks))
+	var all sync.WaitGroup
+	for i, c := range g.checks {
+		all.Go(func() {
+			for _, q := range c.queries {
+				query, err := s.side(q, "preflight")
+				if err != nil { // a field of the Rollout stands in it: its first measurement tells
+					continue
+				}
+				if faults[i] = c.refusal(g.of(c).Check(ctx, query)); faults[i] != nil {
+					return
+				}
+			}
+		})
 	}
-	query, err := shot{fields: promql.Fields{"pod-hash": "preflight", "stable-hash": "preflight", "namespace": g.namespace, "rollout": g.name}}.side(g.query, "preflight")
-	if err == nil {
-		_, err = g.prom.Query(limited, query)
+	all.Wait()
+	for _, fault := range faults {
+		if fault != nil {
+			return fault
+		}
 	}
+	return nil
+}
+
+// refusal is the bad input that a check has for a query, where err says that
+// Prometheus does not understand it.
+func (c *check) refusal(err error) error {
 	var q *promql.QueryError
-	if promql.Invalid(err) && errors.As(err, &q) {
-		return exit.BadInputf("input query is %q, which Prometheus refuses: %s", g.query, q.Message)
+	switch {
+	case !promql.Invalid(err) || !errors.As(err, &q):
+		return nil
+	case c.result.Own:
+		return exit.BadInputf("input query is %q, which Prometheus refuses: %s", c.Query, q.Message)
+	case c.Budget != nil:
+		return exit.BadInputf("check %q asks %q, which Prometheus refuses: %s", c.Name, c.Budget.Errors, q.Message)
 	}
-	return nil // any other fault may pass, and measurements will tell
+	return exit.BadInputf("check %q asks %q, which Prometheus refuses: %s", c.Name, c.Query, q.Message)
 }
 
 // until tries again and again; the end of the time says less than what was met

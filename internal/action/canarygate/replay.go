@@ -71,6 +71,9 @@ func Replay(ctx context.Context, o ReplayOptions) ([]Replayed, error) {
 	if err := prom.Ping(ctx); err != nil {
 		return nil, exit.Inconclusivef("%w", err)
 	}
+	if err := g.refused(ctx); err != nil {
+		return nil, err
+	}
 	now := time.Now().Truncate(time.Second)
 	if len(o.Releases) == 0 {
 		if o.Releases, err = history(ctx, prom, p.namespace, p.name, now.Add(-o.Since), now); err != nil {
@@ -166,7 +169,7 @@ func (p plan) replay(ctx context.Context, r Release, now time.Time) Replayed {
 			d = rollout.Decision{Answer: rollout.Pass, Reason: "replayed", Message: fmt.Sprintf("Rollout %s came to its end with revision %s (%s)", p.Rollout, r.Hash, r.Outcome)}
 		}
 		p.measureDue(ctx, s, end)
-		c := conclude(facts{decision: d, end: end, checks: p.sum(end)})
+		c := conclude(facts{decision: d, checks: p.sum(end)})
 		if c.verdict == "" {
 			if next := p.nextDue(s.at, r.End); !next.After(limit) && ctx.Err() == nil {
 				s.at = next

@@ -24,15 +24,15 @@ func (r Result) Report() report.Report {
 	if out.Status == "" {
 		out.Status = report.Unclear
 	}
-	if len(r.Checks) > 0 {
-		out.Sections = append(out.Sections, report.Section{Title: "Checks", Text: fmt.Sprintf("Score %g of 100.", r.Score), Table: checkTable(r.Checks)})
+	if r.Scored() {
+		out.Sections = append(out.Sections, report.Section{Title: "Checks", Text: r.scores(), Table: checkTable(r.Checks)})
 	}
 	out.Charts = r.charts()
-	if len(r.Measurements) > 0 {
-		out.Sections = append(out.Sections, r.measured())
+	if own := r.Own(); len(own.Measurements) > 0 {
+		out.Sections = append(out.Sections, r.measured(own.Measurements))
 	}
-	if r.Query != "" {
-		out.Sections = append(out.Sections, report.Section{Title: "Query", Log: r.Query + "\n\ngood when: " + r.Condition})
+	if asked := queries(r.Checks); asked != "" {
+		out.Sections = append(out.Sections, report.Section{Title: "Queries", Log: asked})
 	}
 	if len(r.Runs) > 0 {
 		out.Sections = append(out.Sections, analysis(r.Runs))
@@ -81,13 +81,22 @@ func (r Result) facts() []report.Fact {
 	return facts
 }
 
-// checkTable shows the checks of a gate file.
+// scores says the score of all checks and that of each group.
+func (r Result) scores() string {
+	said := fmt.Sprintf("Score %g of 100", r.Score)
+	for i, g := range r.Groups {
+		said += fmt.Sprintf("%s %s %g", map[bool]string{true: ":", false: ","}[i == 0], g.Name, g.Score)
+	}
+	return said + "."
+}
+
+// checkTable shows checks in a table.
 func checkTable(checks []CheckResult) report.Table {
 	t := report.Table{Header: []string{"", "Check", "Group", "Last", "Good when", "Samples", "Said"}}
 	for _, c := range checks {
 		last, name := "", c.Name
 		if n := len(c.Measurements); n > 0 {
-			last = c.Measurements[n-1].Text
+			last = c.Measurements[n-1].Short()
 		}
 		if c.DryRun {
 			name += " (dry run)"
@@ -105,22 +114,32 @@ func checkTable(checks []CheckResult) report.Table {
 	return t
 }
 
+// queries are what Prometheus was asked, for who wants to ask it again.
+func queries(checks []CheckResult) string {
+	var all []string
+	for _, c := range checks {
+		if c.Query != "" {
+			all = append(all, fmt.Sprintf("%s\n%s\ngood when: %s", c.Name, c.Query, c.Condition))
+		}
+	}
+	return strings.Join(all, "\n\n")
+}
+
 // measured lists the measurements, the last ones if there are very many.
-func (r Result) measured() report.Section {
+func (r Result) measured(shown []judge.Measurement) report.Section {
 	const most = 100
-	tally := judge.Count(r.Measurements)
+	tally := judge.Count(shown)
 	s := report.Section{
 		Title: "Measurements",
 		Text:  fmt.Sprintf("%d good, %d failed, %d without an answer.", tally.Successful, tally.Failed, tally.Unanswered),
 		Table: report.Table{Header: []string{"After", "Result", "Outcome", ""}},
 	}
-	shown := r.Measurements
 	if len(shown) > most {
 		shown = shown[len(shown)-most:]
 		s.Text += fmt.Sprintf(" The last %d:", most)
 	}
 	for _, m := range shown {
-		s.Table.Rows = append(s.Table.Rows, []string{r.after(m.Time), m.Text, string(m.Outcome), m.Message})
+		s.Table.Rows = append(s.Table.Rows, []string{r.after(m.Time), m.Short(), string(m.Outcome), m.Message})
 	}
 	return s
 }

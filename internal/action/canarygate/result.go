@@ -1,11 +1,10 @@
 package canarygate
 
 import (
+	"slices"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/exit"
-	"github.com/buenhyden/hy-home/internal/judge"
-	"github.com/buenhyden/hy-home/internal/report"
 	"github.com/buenhyden/hy-home/internal/rollout"
 )
 
@@ -26,17 +25,13 @@ type Result struct {
 	Step, Steps  int    // the canary's step, counted from 1
 	Weight       int64  // share of the revision in percent; -1 when unknown
 
-	Query        string // as it was sent, with the fields filled in
-	Condition    string
-	Limit        *judge.Bound // the number the condition compares with; nil when there is not just one
-	Measurements []judge.Measurement
-	Baseline     []report.Point // what the query gave of the revision before, for a chart
-	Checks       []CheckResult  // of the gate file
-	Score        float64        // of the checks, out of 100
-	Runs         []rollout.Run  // AnalysisRuns of the revision, oldest first
-	Changes      []Change       // of the Rollout, oldest first
-	Warnings     []string
-	Acted        string // what the gate did to it: aborted, paused or promoted; empty for nothing
+	Checks   []CheckResult // the query of the inputs first, then the gate file's
+	Score    float64       // of the gate file's checks, out of 100
+	Groups   []Group       // of them that have a name
+	Runs     []rollout.Run // AnalysisRuns of the revision, oldest first
+	Changes  []Change      // of the Rollout, oldest first
+	Warnings []string
+	Acted    string // what the gate did to it: aborted, paused or promoted; empty for nothing
 
 	Start, End time.Time
 	Settled    time.Time // when the state was seen that led to the verdict; zero when none did
@@ -63,17 +58,37 @@ func (r Result) Err() error {
 	return exit.Inconclusivef("%s", r.Message)
 }
 
+// Own is the query of the inputs; without one it has no measurements.
+func (r Result) Own() CheckResult {
+	if len(r.Checks) > 0 && r.Checks[0].Own {
+		return r.Checks[0]
+	}
+	return CheckResult{}
+}
+
+// Scored reports whether there are checks of a gate file, which have a score.
+func (r Result) Scored() bool { return len(r.Checks) > 0 && !r.Checks[len(r.Checks)-1].Own }
+
+// Measured is how many measurements were made.
+func (r Result) Measured() int {
+	n := 0
+	for _, c := range r.Checks {
+		n += len(c.Measurements)
+	}
+	return n
+}
+
 // LastValue is what the query gave last; empty when it never gave anything.
 func (r Result) LastValue() string {
-	for i := len(r.Measurements) - 1; i >= 0; i-- {
-		if t := r.Measurements[i].Text; t != "" {
-			return t
+	for _, m := range slices.Backward(r.Own().Measurements) {
+		if m.Text != "" {
+			return m.Text
 		}
 	}
 	return ""
 }
 
-// FailedChecks names the checks of the gate file that failed, dry runs left out.
+// FailedChecks names the checks that failed, dry runs left out.
 func (r Result) FailedChecks() []string {
 	var out []string
 	for _, c := range r.Checks {

@@ -2,19 +2,18 @@ package canarygate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/rollout"
 )
 
-// nextAsk is how often the Application is asked whether it is at the commit.
+// nextAsk is when the Rollout is asked again that could not be read.
 const nextAsk = 3 * time.Second
 
 // bound says from which generation of the Rollout on the expected commit is what
-// it runs: 0 while its Application has not applied it. It is asked until then and
-// never again.
+// it runs: 0 while its Application has not applied it. The Application is watched
+// until then, and no longer.
 type bound struct {
 	generation int64
 	failure    string
@@ -23,18 +22,19 @@ type bound struct {
 
 // bind waits for the Application.
 func (g *gate) bind(ctx context.Context, out chan<- bound) {
-	s := rollout.State{Namespace: g.namespace, Name: g.name}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	apps, lost := make(chan rollout.Application), make(chan error, 1)
+	go func() { lost <- g.cluster.FollowApplication(ctx, g.appNamespace, g.appName, apps) }()
 	for {
-		app, generation, err := g.cluster.Application(ctx, g.appNamespace, g.appName, s)
-		var unreadable *rollout.Unreadable
-		b := bound{failure: app.Failure}
-		switch {
-		case errors.As(err, &unreadable):
-			b.err = err
-		case err != nil:
-			g.Log.Debug("ask the Application", "error", err)
-		case app.At(g.ExpectRevision):
-			b.generation = max(generation, 1)
+		var b bound
+		select {
+		case b.err = <-lost: // nil as the context ends
+		case app := <-apps:
+			b.failure = app.Failure
+			if app.At(g.ExpectRevision) {
+				b.generation = g.generation(ctx)
+			}
 		}
 		select {
 		case out <- b:
@@ -44,10 +44,22 @@ func (g *gate) bind(ctx context.Context, out chan<- bound) {
 		if b.generation > 0 || b.err != nil {
 			return
 		}
+	}
+}
+
+// generation is the Rollout's, at least 1: one that is not there yet will be made of
+// the commit.
+func (g *gate) generation(ctx context.Context) int64 {
+	for {
+		n, err := g.cluster.Generation(ctx, g.namespace, g.name)
+		if err == nil {
+			return max(n, 1)
+		}
+		g.Log.Debug("read the Rollout's generation", "error", err)
 		select {
 		case <-time.After(nextAsk):
 		case <-ctx.Done():
-			return
+			return 0
 		}
 	}
 }

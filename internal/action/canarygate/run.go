@@ -12,13 +12,15 @@ import (
 type kube interface {
 	Follow(ctx context.Context, namespace, name string, out chan<- rollout.Sighting) error
 	Runs(ctx context.Context, s rollout.State) ([]rollout.Run, error)
+	Ailing(ctx context.Context, s rollout.State, out chan<- *rollout.Trouble) error
 	Trouble(ctx context.Context, s rollout.State) (*rollout.Trouble, error)
 	Abort(ctx context.Context, s rollout.State) error
 	Pause(ctx context.Context, s rollout.State) error
 	Promote(ctx context.Context, s rollout.State) error
 	Forward(namespace, name, port string) func(ctx context.Context, network, address string) (net.Conn, error)
 	Secret(ctx context.Context, namespace, name, key string) (string, error)
-	Application(ctx context.Context, namespace, name string, s rollout.State) (rollout.Application, int64, error)
+	FollowApplication(ctx context.Context, namespace, name string, out chan<- rollout.Application) error
+	Generation(ctx context.Context, namespace, name string) (int64, error)
 	Calls() int
 }
 
@@ -43,10 +45,7 @@ func run(ctx context.Context, p plan, cluster kube, prom prometheus) (Result, er
 	defer stop()
 	g := &gate{
 		plan: p, cluster: cluster, prom: prom,
-		result: Result{Rollout: p.Rollout, Expected: p.image.String(), Condition: p.conditionText(), Weight: -1, Start: time.Now()},
-	}
-	if limit, ok := p.condition.Bound(); ok {
-		g.result.Limit = &limit
+		result: Result{Rollout: p.Rollout, Expected: p.image.String(), Weight: -1, Start: time.Now()},
 	}
 	err := g.watch(watching)
 	g.result.End = time.Now()
@@ -55,14 +54,4 @@ func run(ctx context.Context, p plan, cluster kube, prom prometheus) (Result, er
 		g.result.Checks = append(g.result.Checks, c.result)
 	}
 	return g.result, err
-}
-
-func (p plan) conditionText() string {
-	switch {
-	case p.FailureCondition == "":
-		return p.Condition
-	case p.Condition == "":
-		return "not (" + p.FailureCondition + ")"
-	}
-	return p.Condition + ", failed when " + p.FailureCondition
 }

@@ -50,7 +50,7 @@ func (c *check) ruleMetric(end time.Time) (judge.Ruling, string) {
 		return judge.More, "not measured yet"
 	}
 	last := ms[len(ms)-1]
-	tally := fmt.Sprintf("%d good, %d failed, %d inconclusive, %d without an answer, the last %s", c.course.Successful, c.course.Failed, c.course.Inconclusive, c.course.Errors, last.Text)
+	tally := fmt.Sprintf("%d good, %d failed, %d inconclusive, %d without an answer, the last %s", c.course.Successful, c.course.Failed, c.course.Inconclusive, c.course.Errors, last.Short())
 	endless := c.Metric.Wanted() == 0 && !end.IsZero() && !last.Time.Before(end)
 	switch c.course.Phase {
 	case judge.Failed:
@@ -88,23 +88,50 @@ func (c *check) without(p gatefile.Policy, why string) (judge.Ruling, string) {
 	return judge.Never, why
 }
 
-// summing is what all checks of the gate file say together.
+// summing is what all checks say together.
 type summing struct {
 	any    bool
 	final  bool // a critical failure, which nothing that is open can mend
 	ruling judge.Ruling
-	reason string // of Never: no data, or a score between marginal and pass
+	reason string // of Bad and Never
 	text   string
 	score  float64
+	groups []Group
 }
 
-// sum rules on every check, notes it in its result and adds up the score. A
-// critical failure counts at once, everything else when nothing is open. End is
-// when the Rollout came to its target; zero means not yet.
+// Group is a group of checks with their score out of 100.
+type Group struct {
+	Name  string  `json:"name"`
+	Score float64 `json:"score"`
+}
+
+// weighing adds up what a score is made of.
+type weighing struct{ got, total float64 }
+
+func (w *weighing) add(weight float64, good bool) {
+	w.total += weight
+	if good {
+		w.got += weight
+	}
+}
+
+// score is out of 100, which is also that of nothing.
+func (w weighing) score() float64 {
+	if w.total == 0 {
+		return 100
+	}
+	return math.Round(w.got/w.total*10000) / 100
+}
+
+// sum rules on every check, notes it in its result and adds up the scores. A
+// critical failure counts at once and makes the score 0, everything else counts
+// when nothing is open. End is when the Rollout came to its target; zero means not
+// yet.
 func (p *plan) sum(end time.Time) summing {
 	out := summing{ruling: judge.Good, reason: ReasonNoData}
 	adjusted := p.corrected()
-	total, got := 0.0, 0.0
+	var all weighing
+	groups, names := map[string]*weighing{}, []string{}
 	var open, never, bad []string
 	for i, c := range p.checks {
 		ruling, why := c.rule(end, adjusted[i])
@@ -117,13 +144,23 @@ func (p *plan) sum(end time.Time) summing {
 			continue
 		}
 		out.any = true
-		total += c.result.Weight
-		said := c.Name + ": " + why
+		all.add(c.result.Weight, ruling == judge.Good)
+		if g := c.result.Group; g != "" {
+			if groups[g] == nil {
+				groups[g], names = &weighing{}, append(names, g)
+			}
+			groups[g].add(c.result.Weight, ruling == judge.Good)
+		}
+		said, failed := c.Name+": "+why, ReasonCheck
+		if c.result.Own {
+			said, failed = why, ReasonCondition
+		}
 		switch {
 		case ruling == judge.Good:
-			got += c.result.Weight
 		case ruling == judge.Bad && c.result.Critical:
-			return summing{any: true, final: true, ruling: judge.Bad, text: said}
+			if !out.final { // the first one is the cause
+				out.final, out.ruling, out.reason, out.text = true, judge.Bad, failed, said
+			}
 		case ruling == judge.Bad:
 			bad = append(bad, said)
 		case ruling == judge.More:
@@ -134,24 +171,40 @@ func (p *plan) sum(end time.Time) summing {
 			bad = append(bad, said)
 		}
 	}
-	out.score = 100
-	if total > 0 {
-		out.score = math.Round(got/total*10000) / 100
+	for _, name := range names {
+		out.groups = append(out.groups, Group{name, groups[name].score()})
 	}
+	if out.final {
+		return out
+	}
+	out.score = all.score()
 	scored := fmt.Sprintf("score %g of 100, %g passes", out.score, p.pass)
+	if len(p.checks) == 1 && p.checks[0].result.Own { // it has no score
+		scored = p.checks[0].result.Text
+	}
 	switch {
 	case len(open) > 0:
-		out.ruling, out.text = judge.More, strings.Join(open, "; ")
+		out.ruling, out.text = judge.More, few(open)
 	case len(never) > 0:
-		out.ruling, out.text = judge.Never, strings.Join(never, "; ")
+		out.ruling, out.text = judge.Never, few(never)
 	case out.score >= p.pass:
 		out.text = scored
 	case out.score >= p.marginal:
-		out.ruling, out.reason, out.text = judge.Never, ReasonMarginal, scored+", marginal: "+strings.Join(bad, "; ")
+		out.ruling, out.reason, out.text = judge.Never, ReasonMarginal, scored+", marginal: "+few(bad)
 	default:
-		out.ruling, out.text = judge.Bad, scored+": "+strings.Join(bad, "; ")
+		out.ruling, out.reason, out.text = judge.Bad, ReasonCheck, scored+": "+few(bad)
 	}
 	return out
+}
+
+// few is what the first of many checks say, as a part of one sentence: the table
+// of the report has them all.
+func few(said []string) string {
+	const most = 3
+	if len(said) > most {
+		return fmt.Sprintf("%s; and %d more", strings.Join(said[:most], "; "), len(said)-most)
+	}
+	return strings.Join(said, "; ")
 }
 
 // corrected is the p of each comparison after Holm, NaN for all until each has

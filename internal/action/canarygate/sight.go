@@ -37,8 +37,8 @@ func (g *gate) sight(s rollout.Sighting) {
 	}
 	if g.judgeable() {
 		if r.PodHash != s.State.Status.PodHash { // what was measured of another revision says nothing of this one
-			r.Measurements, g.due, g.suspect = nil, s.Time, nil
-			g.began, g.stable, g.looks = time.Time{}, "", 0
+			g.began, g.stable = time.Time{}, ""
+			g.forgetPods()
 			g.resetChecks()
 		}
 		if g.began.IsZero() && s.State.Status.Updated > 0 {
@@ -54,16 +54,10 @@ func (g *gate) sight(s rollout.Sighting) {
 	case g.decision.Answer != rollout.Pass:
 		g.end = time.Time{}
 	case g.end.IsZero():
-		g.end, g.due = s.Time, s.Time // the last measurement is due at once
-		for _, c := range g.checks {
+		g.end = s.Time
+		for _, c := range g.checks { // the last measurement is due at once
 			c.due = later(s.Time, c.delayed)
 		}
-	}
-	switch st := s.State.Status; {
-	case !g.judgeable() || g.decision.Answer != rollout.Wait || st.Available >= st.Replicas:
-		g.look, g.suspect = time.Time{}, nil
-	case g.look.IsZero():
-		g.look = s.Time.Add(firstLook)
 	}
 	g.note(change)
 }
@@ -102,12 +96,5 @@ func (g *gate) note(c Change) {
 // judgeable reports whether what is seen is the expected revision, with a status
 // that speaks of it.
 func (g *gate) judgeable() bool {
-	if g.state == nil || g.state.Status.PodHash == "" {
-		return false
-	}
-	switch g.decision.Reason {
-	case rollout.ReasonNotExpected, rollout.ReasonSuperseded, rollout.ReasonUnobserved, rollout.ReasonDeleting:
-		return false
-	}
-	return true
+	return g.state != nil && g.state.Status.PodHash != "" && g.decision.Speaks()
 }

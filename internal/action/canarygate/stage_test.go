@@ -2,8 +2,17 @@ package canarygate
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"maps"
 	"net"
+	"slices"
+	"strings"
+	"sync"
 	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/buenhyden/hy-home/internal/promql"
 	"github.com/buenhyden/hy-home/internal/rollout"
@@ -16,6 +25,9 @@ type stage struct {
 	values   map[int]promql.Result // from which second the query gives what
 	errs     map[int]error         // from which second it fails; nil ends that
 	ping     error
+	hangs    bool                     // instead of answering at once
+	refuses  string                   // queries with this in them are not understood
+	parses   bool                     // it can say so without executing them
 	trouble  map[int]*rollout.Trouble // from which second pods cannot start
 	runs     []rollout.Run
 	later    map[int][]rollout.Run // from which second there are others
@@ -29,6 +41,7 @@ type stage struct {
 
 	paused, promoted bool
 	looks            int
+	blind            bool // pods may not be watched
 	queries          []string
 }
 
@@ -77,6 +90,29 @@ func (s *stage) Runs(context.Context, rollout.State) ([]rollout.Run, error) {
 	return s.runs, nil
 }
 
+func (s *stage) Ailing(ctx context.Context, _ rollout.State, out chan<- *rollout.Trouble) error {
+	s.looks++
+	if s.blind {
+		return fmt.Errorf("watch pods: %w", apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "", errors.New("no rule")))
+	}
+	var told *rollout.Trouble
+	for {
+		if t, _ := latest(s.trouble, s.second()); t != told {
+			told = t
+			select {
+			case <-ctx.Done():
+				return nil
+			case out <- t:
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second): // the clock of the bubble
+		}
+	}
+}
+
 func (s *stage) Trouble(context.Context, rollout.State) (*rollout.Trouble, error) {
 	s.looks++
 	t, _ := latest(s.trouble, s.second())
@@ -89,6 +125,9 @@ func (s *stage) Pause(context.Context, rollout.State) error { s.paused = true; r
 func (s *stage) Promote(context.Context, rollout.State) error { s.promoted = true; return nil }
 
 func (s *stage) QueryRange(_ context.Context, query string, _, end time.Time, step time.Duration) (promql.Result, error) {
+	if err := s.refuse(query); err != nil {
+		return promql.Result{}, err
+	}
 	r := promql.Result{Kind: promql.Matrix, Values: s.ranges[query]}
 	var one promql.Series
 	for i, v := range r.Values {
@@ -98,13 +137,27 @@ func (s *stage) QueryRange(_ context.Context, query string, _, end time.Time, st
 	return r, nil
 }
 
-func (s *stage) Application(context.Context, string, string, rollout.State) (rollout.Application, int64, error) {
-	app, ok := latest(s.apps, s.second())
-	if !ok {
-		return app, 0, &rollout.Unreadable{Reason: "application_missing", Message: "Application argocd/shop does not exist"}
+func (s *stage) FollowApplication(ctx context.Context, _, _ string, out chan<- rollout.Application) error {
+	if _, ok := latest(s.apps, s.second()); !ok {
+		return &rollout.Unreadable{Reason: "application_missing", Message: "Application argocd/shop does not exist"}
 	}
-	return app, 3, nil
+	for _, at := range slices.Sorted(maps.Keys(s.apps)) {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Until(s.start.Add(time.Duration(at) * time.Second))):
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case out <- s.apps[at]:
+		}
+	}
+	<-ctx.Done()
+	return nil
 }
+
+func (s *stage) Generation(context.Context, string, string) (int64, error) { return 3, nil }
 
 func (s *stage) Forward(string, string, string) func(context.Context, string, string) (net.Conn, error) {
 	return nil
@@ -114,11 +167,41 @@ func (s *stage) Secret(_ context.Context, _, name, key string) (string, error) {
 	return name + "-" + key, nil
 }
 
-func (s *stage) Calls() int                 { return 3 }
-func (s *stage) Ping(context.Context) error { return s.ping }
+func (s *stage) Calls() int { return 3 }
+
+func (s *stage) Ping(ctx context.Context) error {
+	if s.hangs {
+		<-ctx.Done()
+	}
+	return s.ping
+}
+
+// Check implements prometheus.
+func (s *stage) Check(_ context.Context, query string) error {
+	if s.parses {
+		return s.refuse(query)
+	}
+	return nil
+}
+
+func (s *stage) refuse(query string) error {
+	if s.refuses != "" && strings.Contains(query, s.refuses) {
+		return &promql.QueryError{Type: "bad_data", Message: "parse error: unclosed left parenthesis"}
+	}
+	return nil
+}
+
+// asking guards the queries of a stage, as checks ask at once. Tables copy stages,
+// which a lock of their own would not survive.
+var asking sync.Mutex
 
 func (s *stage) Query(_ context.Context, query string) (promql.Result, error) {
+	asking.Lock()
 	s.queries = append(s.queries, query)
+	asking.Unlock()
+	if err := s.refuse(query); err != nil {
+		return promql.Result{}, err
+	}
 	if err, _ := latest(s.errs, s.second()); err != nil {
 		return promql.Result{}, err
 	}

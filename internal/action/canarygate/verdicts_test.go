@@ -91,6 +91,11 @@ func TestGate_Verdicts(t *testing.T) {
 			Inconclusive, "prometheus_unreachable", "Prometheus at http://prom does not answer: connection refused: check that it runs there", 4,
 		},
 		{
+			"and one that hangs as soon",
+			nil, stage{rollouts: []scene{{0, progressing("v2")}}, ping: errors.New("Prometheus at http://prom does not answer: timed out"), hangs: true},
+			Inconclusive, "prometheus_unreachable", "Prometheus at http://prom does not answer: timed out: check that it runs there", 4,
+		},
+		{
 			"a pause that waits for a human",
 			nil, stage{rollouts: []scene{{0, progressing("v2")}, {9, state("v2", func(s *rollout.State) {
 				s.Steps[1] = rollout.Step{Kind: "pause", Forever: true}
@@ -100,12 +105,27 @@ func TestGate_Verdicts(t *testing.T) {
 			Inconclusive, "paused", "step 2 of 2 until somebody promotes or aborts it", 9,
 		},
 		{
-			"an image that cannot be pulled fails at the second look",
+			"a cluster that is slow to answer is none without the Rollout",
+			func(o *Options) { o.AppearTimeout = 1500 * time.Millisecond }, stage{rollouts: []scene{{5, healthy("v2")}}, values: good},
+			Passed, "healthy", "", 25,
+		},
+		{
+			"unless it answers that",
+			func(o *Options) { o.AppearTimeout = 1500 * time.Millisecond }, stage{rollouts: []scene{{5, nil}}, values: good},
+			Inconclusive, ReasonNotFound, "does not exist 1.5s after the gate began", 5,
+		},
+		{
+			"and what it did not say is not told",
+			func(o *Options) { o.Timeout = 3 * time.Second }, stage{rollouts: []scene{{5, nil}}, values: good},
+			Inconclusive, "timeout", "out of time after 3s: the cluster has not answered yet", 3,
+		},
+		{
+			"an image that cannot be pulled fails after the grace",
 			nil, stage{rollouts: []scene{{0, starting("v2")}}, values: good, trouble: map[int]*rollout.Trouble{1: {Reason: "image_pull", Message: "pod x cannot start"}}},
 			Failed, "image_pull", "pod x cannot start", 8,
 		},
 		{
-			"one that recovers between two looks does not",
+			"a pod that recovers within it does not",
 			nil, stage{rollouts: []scene{{0, starting("v2")}, {30, healthy("v2")}}, values: good, trouble: map[int]*rollout.Trouble{1: {Reason: "crash_loop"}, 4: nil}},
 			Passed, "healthy", "", 30,
 		},
@@ -169,7 +189,7 @@ func TestGate_Verdicts(t *testing.T) {
 			"but not for ever",
 			func(o *Options) { o.RequireAnalysis = true },
 			stage{rollouts: []scene{{0, progressing("v2")}, {60, healthy("v2")}}, values: good, runs: []rollout.Run{{Name: "b", Phase: "Running"}}},
-			Inconclusive, "no_measurements", "no AnalysisRun of this revision has a good measurement", 75,
+			Inconclusive, "no_measurements", "but AnalysisRun b has no good measurement that counts", 75,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -34,8 +34,8 @@ func (s *sample) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// decode reads the body of an answer.
-func decode(body []byte) (Result, error) {
+// parse reads the body of an answer.
+func parse(body []byte) (Result, error) {
 	var answer struct {
 		Status    string   `json:"status"`
 		ErrorType string   `json:"errorType"`
