@@ -11,12 +11,12 @@
 package forge
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -27,6 +27,7 @@ import (
 	"github.com/google/go-github/v66/github"
 
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/gitrepo"
 )
 
 // Options say which repository, and how to reach it.
@@ -69,7 +70,7 @@ func New(o Options) (*Client, error) {
 	if err != nil || base.Host == "" || base.User != nil {
 		return nil, exit.BadInputf("api-url %q: write https://api.github.com, or https://HOST/api/v3 of an Enterprise Server", o.API)
 	}
-	if base.Scheme != "https" && !loopback(base.Hostname()) {
+	if base.Scheme != "https" && !gitrepo.Loopback(base.Host) {
 		return nil, exit.BadInputf("api-url %q: the token would cross the network readable; write https", o.API)
 	}
 	if o.Progress == nil {
@@ -79,7 +80,7 @@ func New(o Options) (*Client, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Wait == nil {
-		o.Wait = wait
+		o.Wait = gitrepo.Wait
 	}
 	if o.Transport == nil {
 		o.Transport = http.DefaultTransport
@@ -95,11 +96,6 @@ func New(o Options) (*Client, error) {
 	c.rest = github.NewClient(c.http)
 	c.rest.BaseURL = base
 	return c, nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // transport signs requests to the API's host, and waits where GitHub asks to.
@@ -163,20 +159,25 @@ func (t *transport) pause(res *http.Response, attempt int) (time.Duration, bool)
 			d := max(time.Second, time.Until(time.Unix(at, 0)))
 			return d, err == nil && d <= patience
 		}
-		return time.Minute, res.StatusCode == http.StatusTooManyRequests
+		return time.Minute, res.StatusCode == http.StatusTooManyRequests || saysSecondary(res)
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return time.Duration(attempt) * time.Second, res.Request.Method == http.MethodGet
 	}
 	return 0, false
 }
 
-func wait(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+// secondary is how GitHub's answers name the limit on how fast one may write, which they
+// tell in words alone if they must.
+const secondary = "secondary rate limit"
+
+// saysSecondary looks for it in what an answer says, and leaves that to be read again.
+func saysSecondary(res *http.Response) bool {
+	text, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
+	res.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(text), res.Body), res.Body}
+	return err == nil && bytes.Contains(text, []byte(secondary))
 }
 
 // explain says what an answer of the REST API means, without the request's URL, which

@@ -22,7 +22,7 @@ import (
 // commit puts files on a branch whose head is as it was read.
 func (c *Client) commit(ctx context.Context, h head, want gitrepo.Commit) (string, error) {
 	if plain(h.Tree, want) {
-		return c.commitOnBranch(ctx, h, want, false)
+		return c.commitOnBranch(ctx, h, want, nil)
 	}
 	oid, err := c.commitObject(ctx, h.Tree, want)
 	if err != nil {
@@ -48,10 +48,10 @@ func plain(tree *snapshot, want gitrepo.Commit) bool {
 	return true
 }
 
-// commitOnBranch is GraphQL's way: atomic on the head, and signed by GitHub. With create the
-// branch is made at that head first, in the same request. The answer holds what
-// the branch has now, which spares a request to read it back.
-func (c *Client) commitOnBranch(ctx context.Context, h head, want gitrepo.Commit, create bool) (string, error) {
+// commitOnBranch is GraphQL's way: atomic on the head, and signed by GitHub. For a proposal
+// the branch is made at that head first and the pull request opened at last, in the same
+// request. The answer holds what the branch has now, which spares a request to read it back.
+func (c *Client) commitOnBranch(ctx context.Context, h head, want gitrepo.Commit, o *opening) (string, error) {
 	headline, body, _ := strings.Cut(want.Message, "\n")
 	var additions []map[string]string
 	names := slices.Sorted(maps.Keys(want.Files))
@@ -60,7 +60,7 @@ func (c *Client) commitOnBranch(ctx context.Context, h head, want gitrepo.Commit
 	}
 	d := &document{}
 	var fields []string
-	if create {
+	if o != nil {
 		fields = append(fields, "create: createRef(input: "+d.set("create", "CreateRefInput!", map[string]string{
 			"repositoryId": h.RepositoryID, "name": "refs/heads/" + h.Branch, "oid": h.Tree.commit,
 		})+") { ref { id } }")
@@ -76,7 +76,11 @@ func (c *Client) commitOnBranch(ctx context.Context, h head, want gitrepo.Commit
 		"message":         map[string]string{"headline": headline, "body": strings.TrimSpace(body)},
 		"fileChanges":     map[string]any{"additions": additions},
 	})+") { commit { oid"+files+" } ref { target { oid } } }")
+	if o != nil {
+		fields = append(fields, o.field(d))
+	}
 	var out struct {
+		Pull   *struct{ PullRequest pullAnswer }
 		Commit *struct {
 			Commit map[string]json.RawMessage
 			Ref    *struct{ Target struct{ OID string } }
@@ -84,14 +88,19 @@ func (c *Client) commitOnBranch(ctx context.Context, h head, want gitrepo.Commit
 	}
 	err := c.graphql(ctx, d.mutation(fields...), d.variables, &out)
 	var f faults
-	if errors.As(err, &f) {
+	switch {
+	case errors.As(err, &f) && len(f.at("pull")) < len(f):
 		if moved(f) {
 			return "", gitrepo.ErrMoved
 		}
 		return "", f
-	}
-	if err != nil {
+	case f != nil: // the commit is there, and the pull request will be opened by itself
+		c.o.Log.Debug("opening the pull request with the commit", "error", f)
+	case err != nil:
 		return "", err
+	}
+	if o != nil && out.Pull != nil {
+		o.opened = &out.Pull.PullRequest
 	}
 	if out.Commit == nil || out.Commit.Commit == nil {
 		return "", errors.New("GitHub answered without a commit")

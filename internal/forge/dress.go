@@ -11,9 +11,13 @@ import (
 	"github.com/google/go-github/v66/github"
 )
 
-// dress gives a new pull request its labels, reviewers, assignees, milestone and
-// auto-merge, in one request; labels that are not there yet go by REST, which makes them.
-func (c *Client) dress(ctx context.Context, e Extras, ids extraIDs, res *Proposed) error {
+// dress gives a pull request its labels, reviewers, assignees, milestone and auto-merge, and the
+// body that says no more that they are missing, in one request; labels that are not there yet
+// go by REST, which makes them.
+func (c *Client) dress(ctx context.Context, e Extras, ids extraIDs, body string, res *Proposed) error {
+	if !e.any() {
+		return nil
+	}
 	warn := func(format string, args ...any) { res.Warnings = append(res.Warnings, fmt.Sprintf(format, args...)) }
 	pick := func(names []string, from map[string]string, what string) []string {
 		found := []string{}
@@ -32,6 +36,7 @@ func (c *Client) dress(ctx context.Context, e Extras, ids extraIDs, res *Propose
 		fields = append(fields, name+": "+mutation+"(input: {"+input+"}) { clientMutationId }")
 	}
 	pull := d.set("pull", "ID!", res.id)
+	add("finished", "updatePullRequest", "pullRequestId: "+pull+", body: "+d.set("body", "String!", body))
 	switch {
 	case len(e.Labels) == 0:
 	case ids.haveLabels(e.Labels):
@@ -56,9 +61,6 @@ func (c *Client) dress(ctx context.Context, e Extras, ids extraIDs, res *Propose
 	}
 	if e.AutoMerge != "" {
 		add("merge", "enablePullRequestAutoMerge", "pullRequestId: "+pull+", mergeMethod: "+d.set("method", "PullRequestMergeMethod!", e.AutoMerge))
-	}
-	if len(fields) == 0 {
-		return nil
 	}
 	for attempt := 1; ; attempt++ {
 		err := c.graphql(ctx, d.mutation(fields...), d.variables, new(struct{}))

@@ -28,6 +28,15 @@ func (i extraIDs) haveLabels(names []string) bool {
 	return !slices.ContainsFunc(names, func(n string) bool { return i.labels[n] == "" })
 }
 
+// unfinished ends the body of a pull request, where nobody sees it, until its extras are set: that
+// takes a request of its own, before which we may be killed.
+const unfinished = "\n<!-- hyaction: unfinished -->"
+
+// any tells whether anything is wanted.
+func (e Extras) any() bool {
+	return len(e.Labels)+len(e.Reviewers)+len(e.TeamReviewers)+len(e.Assignees)+e.Milestone+len(e.AutoMerge) > 0
+}
+
 func (e Extras) people() []string {
 	return append(append([]string(nil), e.Reviewers...), e.Assignees...)
 }

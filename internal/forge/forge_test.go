@@ -2,10 +2,13 @@ package forge
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/exit"
@@ -52,7 +55,7 @@ type answers []*http.Response
 func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 	res := (*a)[0]
 	*a = (*a)[1:]
-	res.Request, res.Body = r, http.NoBody
+	res.Request = r
 	return res, nil
 }
 
@@ -80,19 +83,34 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
 }
 
-// A wait that GitHub asks for is kept; one that is longer than a job's patience is an answer.
-func TestTransport_RateLimits(t *testing.T) {
-	limited := func(after string) *http.Response {
-		return &http.Response{StatusCode: http.StatusForbidden, Header: http.Header{"Retry-After": {after}}}
-	}
-	for after, want := range map[string]struct {
+// A wait that GitHub asks for is kept, in each of the ways in which it asks; one that is longer
+// than a job's patience is an answer.
+func TestTransport_RateLimits(t *testing.T) { synctest.Test(t, testRateLimits) }
+
+// testRateLimits has a clock that stands still unless it is waited for.
+func testRateLimits(t *testing.T) {
+	in := func(d time.Duration) string { return strconv.FormatInt(time.Now().Add(d).Unix(), 10) }
+	const secondary = `{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}`
+	for name, tc := range map[string]struct {
 		status int
+		header http.Header
+		body   string
+		want   int
 		pause  time.Duration
-	}{"7": {200, 7 * time.Second}, "4000": {403, 0}} {
+	}{
+		"in so many seconds":   {403, http.Header{"Retry-After": {"7"}}, "", 200, 7 * time.Second},
+		"longer than patience": {403, http.Header{"Retry-After": {"4000"}}, "", 403, 0},
+		"nothing is left":      {403, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {in(time.Minute)}}, "", 200, time.Minute},
+		"for an hour":          {429, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {in(time.Hour)}}, "", 429, 0},
+		"too many":             {429, nil, "", 200, time.Minute},
+		"in words alone":       {403, nil, secondary, 200, time.Minute},
+		"it is forbidden":      {403, nil, `{"message":"Resource not accessible by integration"}`, 403, 0},
+		"a gateway's fault":    {502, nil, "<html>", 200, time.Second},
+	} {
 		var paused time.Duration
 		tr := &transport{o: Options{
-			//nolint:bodyclose // the answers' bodies are http.NoBody, which there is nothing to close of
-			Transport: &answers{limited(after), {StatusCode: http.StatusOK}}, Log: discard, Progress: func(string) {},
+			Transport: &answers{{StatusCode: tc.status, Header: tc.header, Body: io.NopCloser(strings.NewReader(tc.body))}, {StatusCode: http.StatusOK, Body: http.NoBody}},
+			Log:       discard, Progress: func(string) {},
 			Wait: func(_ context.Context, d time.Duration) error { paused = d; return nil },
 		}}
 		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.github.com/x", nil)
@@ -100,9 +118,10 @@ func TestTransport_RateLimits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		text, _ := io.ReadAll(res.Body)
 		res.Body.Close()
-		if res.StatusCode != want.status || paused != want.pause {
-			t.Errorf("Retry-After %s: status %d after %s, want %d after %s", after, res.StatusCode, paused, want.status, want.pause)
+		if res.StatusCode != tc.want || paused != tc.pause || tc.want != 200 && string(text) != tc.body {
+			t.Errorf("%s: status %d after %s with %q, want %d after %s", name, res.StatusCode, paused, text, tc.want, tc.pause)
 		}
 	}
 }

@@ -63,17 +63,23 @@ type gatewayError struct{ status int }
 
 func (e gatewayError) Error() string { return fmt.Sprintf("GitHub answers %d", e.status) }
 
-// graphql sends one document, again if GitHub did not run it for the limit of its
-// rate, which GraphQL reports with status 200. Its error is of type faults if GitHub took the request and
+// graphql sends one document, again if GitHub did not run it for a limit of its
+// rate, which GraphQL reports with status 200 (of the secondary one in words). Its error is of type faults if GitHub took the request and
 // found something wrong; out then holds what came in spite of that.
 func (c *Client) graphql(ctx context.Context, document string, variables map[string]any, out any) error {
 	for attempt := 1; ; attempt++ {
 		reset, err := c.send(ctx, document, variables, out)
 		var f faults
-		if !errors.As(err, &f) || f[0].Type != "RATE_LIMITED" || attempt == 3 {
+		if !errors.As(err, &f) || attempt == 3 {
 			return err
 		}
 		pause := min(patience, max(time.Second, time.Until(reset)))
+		switch {
+		case strings.Contains(f[0].Message, secondary):
+			pause = time.Minute
+		case f[0].Type != "RATE_LIMITED":
+			return err
+		}
 		c.o.Progress(fmt.Sprintf("GitHub's rate limit is used up: trying again in %s", pause.Round(time.Second)))
 		if err := c.o.Wait(ctx, pause); err != nil {
 			return err

@@ -22,9 +22,9 @@ type First struct {
 	Log   []string // paths whose newest commits' messages are wanted
 }
 
-// base asks for a branch with what is read along, as the field base.
-func (d *document) base(branch string, first First) string {
-	target := " { name target { oid ... on Commit { oid" + d.pieces(first.Paths) + d.log(first.Log) + " } } }"
+// base asks for a branch with what is read along, and more of its commit, as the field base.
+func (d *document) base(branch string, first First, more string) string {
+	target := " { name target { oid ... on Commit { oid" + d.pieces(first.Paths) + d.log(first.Log) + more + " } } }"
 	if branch == "" {
 		return "base: defaultBranchRef" + target
 	}
@@ -34,7 +34,7 @@ func (d *document) base(branch string, first First) string {
 func (c *Client) readHead(ctx context.Context, branch string, first First) (head, error) {
 	c.o.Progress("reading " + c.o.Repository)
 	d := c.about()
-	document := d.query("id "+d.base(branch, first), "")
+	document := d.query("id "+d.base(branch, first, ""), "")
 	var out struct {
 		Repository *struct {
 			ID   string

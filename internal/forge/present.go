@@ -19,18 +19,26 @@ func (c *Client) present(ctx context.Context, p Pull, s pullState, move bool, re
 				return err
 			}
 		}
-		if err := c.openPull(ctx, p, s, title, body, res); err != nil {
-			return err
+		if res.id == "" {
+			if err := c.openPull(ctx, p, s, res); err != nil {
+				return err
+			}
 		}
-		return c.dress(ctx, p.Extras, s.ids, res)
+		return c.dress(ctx, p.Extras, s.ids, body, res)
+	}
+	res.id = s.pull.ID
+	finish := func() error { return nil }
+	if had, ok := strings.CutSuffix(s.pull.Body, unfinished); ok && p.Extras.any() {
+		res.Operation, s.pull.Body = "updated", had
+		finish = func() error { return c.dress(ctx, p.Extras, s.ids, body, res) }
 	}
 	same := s.pull.Title == title && s.pull.Body == body
 	if same && !res.Changed {
-		return nil
+		return finish()
 	}
 	res.Operation = "updated"
 	if same && !move {
-		return nil
+		return finish()
 	}
 	// Both in one request: its second half would be wrong alone, but the next attempt mends it.
 	d := &document{}
@@ -52,18 +60,40 @@ func (c *Client) present(ctx context.Context, p Pull, s pullState, move bool, re
 		return fmt.Errorf("updating pull request %d: %w", s.pull.Number, err)
 	}
 	if move && (out.Pull == nil || out.Pull.PullRequest.HeadRefOID != res.Commit) {
-		return c.landed(ctx, p.Branch, res.Commit)
+		if err := c.landed(ctx, p.Branch, res.Commit); err != nil {
+			return err
+		}
 	}
-	return nil
+	return finish()
+}
+
+// opening is a pull request on its way.
+type opening struct {
+	Pull
+	base   head
+	opened *pullAnswer // once it is there
+}
+
+func (o *opening) field(d *document) string {
+	title, body := o.Describe()
+	if o.Extras.any() {
+		body += unfinished
+	}
+	return "pull: createPullRequest(input: " + d.set("pull", "CreatePullRequestInput!", map[string]any{
+		"repositoryId": o.base.RepositoryID, "baseRefName": o.base.Branch, "headRefName": o.Branch, "title": title, "body": body, "draft": o.Draft,
+	}) + ") { pullRequest { id number url } }"
+}
+
+// created notes a pull request that was opened.
+func (r *Proposed) created(p pullAnswer) {
+	r.Operation, r.Number, r.URL, r.id = "created", p.Number, p.URL, p.ID
 }
 
 // openPull creates the pull request. It tries again while GitHub does not see the branch
 // yet, and takes the one that somebody else opened in between.
-func (c *Client) openPull(ctx context.Context, p Pull, s pullState, title, body string, res *Proposed) error {
+func (c *Client) openPull(ctx context.Context, p Pull, s pullState, res *Proposed) error {
 	d := &document{}
-	field := "pull: createPullRequest(input: " + d.set("pull", "CreatePullRequestInput!", map[string]any{
-		"repositoryId": s.base.RepositoryID, "baseRefName": s.base.Branch, "headRefName": p.Branch, "title": title, "body": body, "draft": p.Draft,
-	}) + ") { pullRequest { id number url } }"
+	field := (&opening{Pull: p, base: s.base}).field(d)
 	const attempts = 5
 	for attempt := 1; ; attempt++ {
 		var out struct {
@@ -71,8 +101,7 @@ func (c *Client) openPull(ctx context.Context, p Pull, s pullState, title, body 
 		}
 		err := c.graphql(ctx, d.mutation(field), d.variables, &out)
 		if err == nil && out.Pull != nil {
-			pull := out.Pull.PullRequest
-			res.Operation, res.Number, res.URL, res.id = "created", pull.Number, pull.URL, pull.ID
+			res.created(out.Pull.PullRequest)
 			return nil
 		}
 		var f faults

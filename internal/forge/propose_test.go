@@ -12,7 +12,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/gitrepo"
 )
 
-func client(t *testing.T, s *forgetest.Server, api string) *forge.Client {
+func client(t *testing.T, api string) *forge.Client {
 	t.Helper()
 	c, err := forge.New(forge.Options{
 		API: api, Repository: forgetest.Repository, Token: forgetest.Token,
@@ -65,17 +65,17 @@ func TestPropose_ByAPushOfOnesOwn(t *testing.T) {
 	s := forgetest.New(t, map[string]forgetest.File{"a.txt": {Mode: 0o100644, Text: "1"}})
 	git := &pusher{s: s, lose: 2}
 	base := s.Refs["main"]
-	res, err := client(t, s, s.URL).Propose(t.Context(), pull(git), forge.First{}, write("2"))
+	res, err := client(t, s.URL).Propose(t.Context(), pull(git), forge.First{}, write("2"))
 	if err != nil || res.Operation != "created" || res.Commit != s.Refs["bump"] || res.Attempts != 3 || s.Text("bump", "a.txt") != "2" {
 		t.Fatalf("Propose = %+v, %v", res, err)
 	}
 	moved := s.Push("main", "others", map[string]string{"b.txt": "x"})
-	res, err = client(t, s, s.URL).Propose(t.Context(), pull(git), forge.First{}, write("3"))
+	res, err = client(t, s.URL).Propose(t.Context(), pull(git), forge.First{}, write("3"))
 	if err != nil || res.Operation != "updated" || res.Number != 1 || len(s.History("bump")) != 3 {
 		t.Fatalf("Propose = %+v, %v", res, err)
 	}
 	person := s.Push("bump", "a person's", map[string]string{"c.txt": "x"})
-	res, err = client(t, s, s.URL).Propose(t.Context(), pull(git), forge.First{}, write("4"))
+	res, err = client(t, s.URL).Propose(t.Context(), pull(git), forge.First{}, write("4"))
 	if err != nil || len(res.Warnings) != 1 || s.Text("bump", "c.txt") != "x" || s.Text("bump", "a.txt") != "4" {
 		t.Fatalf("Propose = %+v, %v", res, err)
 	}
@@ -88,7 +88,7 @@ func TestPropose_ByAPushOfOnesOwn(t *testing.T) {
 func TestEnterpriseServer(t *testing.T) {
 	s := forgetest.New(t, map[string]forgetest.File{"a.txt": {Mode: 0o100755, Text: "1"}})
 	s.Enterprise = true
-	c := client(t, s, s.URL+"/api/v3")
+	c := client(t, s.URL+"/api/v3")
 	if res, err := c.Update(t.Context(), "", forge.First{}, write("2")); err != nil || !res.Changed {
 		t.Fatalf("Update = %+v, %v", res, err) // REST and GraphQL: the file is executable
 	}
@@ -108,7 +108,7 @@ func TestFiles_ListsInOneRequest(t *testing.T) {
 	s := forgetest.New(t, map[string]forgetest.File{"a.txt": {Mode: 0o100644, Text: "1"}, "d/b.txt": {Mode: 0o100644}, "d/e/c.txt": {Mode: 0o100644}})
 	for dir, want := range map[string][]string{".": {"a.txt", "d/b.txt", "d/e/c.txt"}, "d": {"d/b.txt", "d/e/c.txt"}, "nowhere": nil, "a.txt": nil} {
 		s.Reset()
-		_, err := client(t, s, s.URL).Update(t.Context(), "main", forge.First{Paths: []string{dir}}, func(ctx context.Context, tree gitrepo.Tree) (gitrepo.Commit, error) {
+		_, err := client(t, s.URL).Update(t.Context(), "main", forge.First{Paths: []string{dir}}, func(ctx context.Context, tree gitrepo.Tree) (gitrepo.Commit, error) {
 			got, err := tree.Files(ctx, dir)
 			slices.Sort(got)
 			if !slices.Equal(got, want) {

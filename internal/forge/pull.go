@@ -22,6 +22,9 @@ type Pull struct {
 	Extras Extras
 	// Placer makes commits in place of the API; nil is the API. What is read is still read there.
 	Placer Placer
+	// Waiting is told of the message of the newest update on the branch before the intent is asked:
+	// what Newer will have to find out may be found out along with what the intent does. May be nil.
+	Waiting func(message string)
 	// Newer tells by the message of the newest update on the branch whether it came from
 	// something later than this one, which then stays; nil is that nothing does.
 	Newer func(ctx context.Context, message string) (bool, error)
@@ -56,6 +59,9 @@ func (c *Client) Propose(ctx context.Context, p Pull, first First, intent gitrep
 		s, err := c.readPull(ctx, p, first)
 		if err != nil {
 			return Proposed{}, err
+		}
+		if p.Waiting != nil && s.update != "" {
+			p.Waiting(s.update)
 		}
 		want, err := intent(ctx, s.base.Tree)
 		if err != nil {
@@ -124,7 +130,11 @@ func (c *Client) carry(ctx context.Context, p Pull, s pullState, want gitrepo.Co
 	switch {
 	case s.refID == "" && plain(onto.Tree, want) && p.Placer == nil:
 		c.o.Progress("making branch " + p.Branch)
-		res.Commit, err = c.commitOnBranch(ctx, onto, want, true)
+		o := &opening{Pull: p, base: s.base}
+		res.Commit, err = c.commitOnBranch(ctx, onto, want, o)
+		if o.opened != nil {
+			res.created(*o.opened)
+		}
 	case s.refID != "" && !s.ours:
 		// On top of what others did, if that does not hold the update already.
 		onto.Tree = c.newSnapshot(ctx, s.head)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,14 +36,17 @@ type pullAnswer struct {
 	Body   string
 }
 
-// maxAhead is how many commits of a branch are looked at to see whose they are.
-const maxAhead = 100
+// maxAhead is how many commits of a branch are looked at to see whose they are, and maxBehind
+// how many of the base's, to see that it has moved on from where the branch began.
+const maxAhead, maxBehind = 100, 30
+
+var pastFields = " past: history(first: " + strconv.Itoa(maxBehind) + ") { nodes { oid } }"
 
 // readPull reads the base branch, the branch and its pull request in one query.
 func (c *Client) readPull(ctx context.Context, p Pull, first First) (pullState, error) {
 	c.o.Progress("reading " + c.o.Repository)
 	d := c.about()
-	inside := "id " + d.base(p.Base, first) +
+	inside := "id " + d.base(p.Base, first, pastFields) +
 		" head: ref(qualifiedName: " + d.set("head", "String!", "refs/heads/"+p.Branch) + ") { id target { oid ... on Commit { history(first: " + strconv.Itoa(maxAhead) + ") { nodes { oid message parents { totalCount } } }" + d.names(first.Paths) + " } } }" +
 		" pullRequests(headRefName: " + d.set("branch", "String!", p.Branch) + ", states: OPEN, first: 5) { nodes { id number url title body baseRefName isCrossRepository } }"
 	more, outside := d.extras(p.Extras)
@@ -89,15 +93,32 @@ func (c *Client) readPull(ctx context.Context, p Pull, first First) (pullState, 
 	}
 	if h := out.Repository.Head; h != nil {
 		s.refID = h.ID
-		return s, c.decodeBranch(ctx, p.Branch, h.Target, &s)
+		past, failed := decodePast(*out.Repository.Base)
+		if err = failed; err == nil {
+			err = c.decodeBranch(ctx, p.Branch, h.Target, past, &s)
+		}
 	}
-	return s, nil
+	return s, err
+}
+
+// decodePast are the newest commits of the base branch, newest first.
+func decodePast(base json.RawMessage) (oids []string, err error) {
+	var ref struct {
+		Target struct {
+			Past struct{ Nodes []struct{ OID string } }
+		}
+	}
+	err = json.Unmarshal(base, &ref)
+	for _, n := range ref.Target.Past.Nodes {
+		oids = append(oids, n.OID)
+	}
+	return oids, err
 }
 
 // decodeBranch tells whose commits a branch has, and whether its base is the newest. If our
-// commits stand right on the base's head, the branch's own history says so; otherwise
-// the base moved, or somebody else was there, and GitHub is asked to compare.
-func (c *Client) decodeBranch(ctx context.Context, branch string, target json.RawMessage, s *pullState) error {
+// commits stand on one of the base's newest, the two histories say so; otherwise somebody
+// else was there, or the base is far ahead, and GitHub is asked to compare.
+func (c *Client) decodeBranch(ctx context.Context, branch string, target json.RawMessage, past []string, s *pullState) error {
 	var commit struct {
 		OID     string
 		History struct {
@@ -117,8 +138,8 @@ func (c *Client) decodeBranch(ctx context.Context, branch string, target json.Ra
 		}
 	}
 	for i, n := range commit.History.Nodes {
-		if n.OID == s.base.Tree.commit {
-			s.ours, s.fresh, s.ahead = true, true, i
+		if behind := slices.Index(past, n.OID); behind >= 0 {
+			s.ours, s.fresh, s.ahead = true, behind == 0, i
 			return nil
 		}
 		if n.Parents.TotalCount != 1 || !strings.Contains(n.Message, Mark) {

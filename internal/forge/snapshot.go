@@ -3,6 +3,7 @@ package forge
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -16,8 +17,25 @@ type snapshot struct {
 	*gittree.Tree
 	commit string // SHA
 	c      *Client
+	looks  int      // how often entries were asked for, after the head
+	all    *archive // nil as long as it is not needed, and if it cannot be had
 	log    []string // what was read along with the head of the history
 	logged []string // the paths that it is of
+	beside *question
+}
+
+// question is what another repository has to answer along with the next entries.
+type question struct {
+	owner, name string
+	pairs       []Pair
+	found       map[Pair]bool
+}
+
+// Beside has pairs of another repository answered along with what is brought next, if anything is
+// and if the token can see that repository: then found holds those that are decided.
+func (s *snapshot) Beside(repository string, pairs []Pair, found map[Pair]bool) {
+	owner, name, _ := strings.Cut(repository, "/")
+	s.beside = &question{owner, name, pairs, found}
 }
 
 func (c *Client) newSnapshot(ctx context.Context, commit string) *snapshot {
@@ -26,15 +44,67 @@ func (c *Client) newSnapshot(ctx context.Context, commit string) *snapshot {
 	return s
 }
 
-// Entries implements [gittree.Source], in one request.
+// Entries implements [gittree.Source], in one request. Whoever comes back a second time
+// follows references level by level: then everything is brought at once, so that no tree takes
+// more than two requests beside the one that read the head. What an archive leaves out
+// (export-ignore) is asked for by its name.
 func (s *snapshot) Entries(ctx context.Context, names []string) ([]gittree.Entry, error) {
+	const again = 2
+	if s.looks++; s.looks == again {
+		all, err := s.unpack(ctx)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if s.all = all; err != nil {
+			s.c.o.Log.Debug("reading level by level", "reason", err)
+		}
+	}
+	if s.all == nil {
+		return s.entries(ctx, names)
+	}
+	found := make([]gittree.Entry, len(names))
+	var missing []string
+	for i, name := range names {
+		var ok bool
+		if found[i], ok = s.all.entry(name); !ok {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) == 0 {
+		return found, nil
+	}
+	more, err := s.entries(ctx, missing)
+	if err != nil {
+		return nil, err
+	}
+	for i := range found {
+		if found[i].Mode == 0 {
+			found[i], more = more[0], more[1:]
+		}
+	}
+	return found, nil
+}
+
+func (s *snapshot) entries(ctx context.Context, names []string) ([]gittree.Entry, error) {
 	d := s.c.about()
 	fields := "object(oid: " + d.set("commit", "GitObjectID!", s.commit) + ") { ... on Commit { oid" + d.pieces(names) + " } }"
+	outside, q := "", s.beside
+	if s.beside = nil; q != nil {
+		outside = "source: repository(owner: " + d.set("sourceOwner", "String!", q.owner) + ", name: " + d.set("sourceName", "String!", q.name) + ") {" + d.histories(q.pairs) + " }"
+	}
 	var out struct {
 		Repository struct{ Object pieces }
+		Source     map[string]*history
 	}
-	if err := s.c.query(ctx, d.query(fields, ""), d.variables, &out); err != nil {
+	err := s.c.query(ctx, d.query(fields, outside), d.variables, &out)
+	var f faults
+	switch {
+	case errors.As(err, &f) && len(f.at("source")) == len(f):
+		s.c.o.Log.Debug("asking the source repository along with the files", "error", f)
+	case err != nil:
 		return nil, fmt.Errorf("reading %s of %s: %w", strings.Join(names, ", "), s.c.o.Repository, err)
+	case out.Source != nil:
+		decide(q.pairs, out.Source, q.found)
 	}
 	return out.Repository.Object.entries(names), nil
 }

@@ -6,9 +6,11 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"strings"
 
+	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/run"
 )
 
@@ -47,6 +49,9 @@ func (r *Repo) output(ctx context.Context, stdin io.Reader, args ...string) ([]b
 		c.Args = append([]string{"-c", "core.fsync=none", "-c", "fastimport.unpackLimit=1"}, args...)
 	}
 	if origin := httpOrigin(r.remote); r.o.Token != "" && origin != "" && asksServer[verb(args)] {
+		if host, plain := strings.CutPrefix(origin, "http://"); plain && !Loopback(host) {
+			return nil, exit.BadInputf("repository %q: the token would cross the network readable; use https", redact(r.remote))
+		}
 		// --config-env names a variable, so that no argument list shows the token,
 		// and for this origin only, so that no redirect carries it elsewhere. The
 		// empty value first drops a header that actions/checkout left in the
@@ -55,12 +60,25 @@ func (r *Repo) output(ctx context.Context, stdin io.Reader, args ...string) ([]b
 		c.Args = append([]string{"-c", key + "=", "--config-env=" + key + "=" + tokenEnv}, c.Args...)
 		c.Env = append(c.Env, tokenEnv+"="+r.header())
 	}
-	r.o.Log.Debug("git", "args", args, "dir", r.dir)
-	res, err := r.o.Runner.Run(ctx, c)
-	if err != nil {
-		return nil, &gitError{verb: verb(args), output: r.scrub(res.Stdout + "\n" + res.Stderr), cause: err}
+	if asksAlone[verb(args)] {
+		c.Args = append([]string{"-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=" + stall}, c.Args...)
 	}
-	return stdout.Bytes(), nil
+	ask := func() error {
+		r.o.Log.Debug("git", "args", args, "dir", r.dir)
+		stdout.Reset()
+		res, err := r.o.Runner.Run(ctx, c)
+		if err != nil {
+			return &gitError{verb: verb(args), output: r.scrub(res.Stdout + "\n" + res.Stderr), cause: err}
+		}
+		return nil
+	}
+	var err error
+	if asksAlone[verb(args)] {
+		err = r.again(ctx, ask)
+	} else {
+		err = ask()
+	}
+	return stdout.Bytes(), err
 }
 
 // verb is the git command in its arguments.
@@ -92,6 +110,13 @@ func httpOrigin(remote string) string {
 		return ""
 	}
 	return u.Scheme + "://" + u.Host
+}
+
+// Loopback reports that an address, with a port or without, is this machine's own.
+func Loopback(address string) bool {
+	u := url.URL{Host: address}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // gitError says why a git command failed, in git's own words.

@@ -55,6 +55,7 @@ type Repo struct {
 	fetched     string            // commit that the clone came with; "" once it is old
 	seen        string            // reference that a fetch leaves
 	partial     bool              // the clone has no blobs but those that were asked for
+	deep        bool              // the history is there, as far as it is looked at
 	sign        bool              // the machine's Git is set to sign commits
 	read        map[string][]byte // blobs by their OID
 }
@@ -72,7 +73,7 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Wait == nil {
-		o.Wait = wait
+		o.Wait = Wait
 	}
 	r := &Repo{o: o, origin: "origin", seen: "FETCH_HEAD", read: map[string][]byte{}}
 	if err := r.open(ctx); err != nil {
@@ -127,7 +128,7 @@ func (r *Repo) locate(ctx context.Context) error {
 	info, err := os.Stat(r.o.Repository)
 	if err != nil || !info.IsDir() {
 		if isLocalPath(r.o.Repository) {
-			return exit.BadInputf("repository %q: there is no such directory", r.o.Repository)
+			return exit.BadInputf("repository %q: there is no such directory; one on GitHub is reached by a URL, or as owner/name with a token", r.o.Repository)
 		}
 		r.remote = r.o.Repository
 		return nil

@@ -111,11 +111,7 @@ const historyDepth = 30
 // Messages implements [Tree].
 func (t *tree) Messages(ctx context.Context, paths ...string) ([]string, error) {
 	r := t.h.r
-	shallow, err := r.git(ctx, nil, "rev-parse", "--is-shallow-repository")
-	if err == nil && shallow == "true" {
-		_, err = r.git(ctx, nil, r.fetchArgs("--deepen="+strconv.Itoa(historyDepth))...)
-	}
-	if err != nil {
+	if err := r.deepen(ctx); err != nil {
 		return nil, fmt.Errorf("bringing the history of %s: %w", r.o.Branch, err)
 	}
 	out, err := r.git(ctx, nil, append([]string{"log", "--max-count=" + strconv.Itoa(historyDepth), "--format=%B%x00", t.h.sha, "--"}, paths...)...)
@@ -123,6 +119,19 @@ func (t *tree) Messages(ctx context.Context, paths ...string) ([]string, error) 
 		return nil, err
 	}
 	return strings.Split(strings.TrimSuffix(out, "\x00"), "\x00\n"), nil
+}
+
+// deepen brings the history of a shallow clone, once: later heads come with what is between.
+func (r *Repo) deepen(ctx context.Context) error {
+	if r.deep {
+		return nil
+	}
+	shallow, err := r.git(ctx, nil, "rev-parse", "--is-shallow-repository")
+	if err == nil && shallow == "true" {
+		_, err = r.git(ctx, nil, r.fetchArgs("--deepen="+strconv.Itoa(historyDepth))...)
+	}
+	r.deep = err == nil
+	return err
 }
 
 // blobs reads objects, those that a clone without blobs lacks in one fetch. Git names
@@ -139,7 +148,6 @@ func (r *Repo) blobs(ctx context.Context, oids []string) (map[string][]byte, err
 	}
 	list := strings.Join(missing, "\n") + "\n"
 	if r.partial {
-		// The next heads come with what is new in them, and lack little.
 		if _, err := r.git(ctx, strings.NewReader(list), "-c", "fetch.negotiationAlgorithm=noop",
 			"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--no-auto-maintenance", "--filter=blob:none", "--stdin", r.origin); err != nil {
 			return nil, err

@@ -10,13 +10,40 @@ import (
 	"time"
 )
 
-func (r *Repo) push(ctx context.Context, sha string) error {
-	_, err := r.git(ctx, nil, "push", "--porcelain", "--", r.origin, sha+":refs/heads/"+r.o.Branch)
-	return err
-}
-
 // ErrMoved says that a branch is no more where it was seen.
 var ErrMoved = errors.New("the branch moved meanwhile")
+
+// push puts a commit on a branch if that is where it was seen, "" being nowhere. Git compares
+// the two names and nothing more: without a lease it looks into the branch's new head to say
+// in which way the commit is behind, and fetches it for that.
+//
+// A push whose answer did not come may have arrived all the same, so the branch is looked at
+// before it is sent again.
+func (r *Repo) push(ctx context.Context, sha, branch, seen string) error {
+	ref := "refs/heads/" + branch
+	err := r.again(ctx, func() error {
+		_, err := r.git(ctx, nil, "push", "--porcelain", "--force-with-lease="+ref+":"+seen, "--", r.origin, sha+":"+ref)
+		if !isPassing(err) {
+			return err
+		}
+		switch now, unknown := r.remoteHead(ctx, branch); {
+		case unknown != nil:
+			return err
+		case now == sha:
+			return nil
+		case now != seen: // if ours is below theirs, the next attempt finds nothing to do
+			return ErrMoved
+		}
+		return err
+	})
+	if lostRace(err) {
+		err = ErrMoved
+	}
+	if err != nil {
+		return fmt.Errorf("pushing to branch %s of %s: %w", branch, r.o.Repository, err)
+	}
+	return nil
+}
 
 // Place puts a commit on a branch beside the one that was opened: on top of a commit that
 // the remote has, and only if the branch is where it was seen; "" is that there is none.
@@ -34,15 +61,10 @@ func (r *Repo) Place(ctx context.Context, onto, branch, seen string, want Commit
 		return "", ended(ctx, err)
 	}
 	r.o.Progress("pushing to " + branch)
-	ref := "refs/heads/" + branch
-	_, err = r.git(ctx, nil, "push", "--porcelain", "--force-with-lease="+ref+":"+seen, "--", r.origin, sha+":"+ref)
-	if err != nil && (lostRace(err) || strings.Contains(err.Error(), "stale info")) {
-		return "", ErrMoved
+	if err := r.push(ctx, sha, branch, seen); err != nil {
+		return "", ended(ctx, err)
 	}
-	if err != nil {
-		return "", ended(ctx, fmt.Errorf("pushing to branch %s of %s: %w", branch, r.o.Repository, err))
-	}
-	if now, err := r.git(ctx, nil, "ls-remote", "--", r.origin, ref); err != nil || !strings.HasPrefix(now, sha) {
+	if now, err := r.remoteHead(ctx, branch); err != nil || now != sha {
 		return "", ended(ctx, errors.Join(fmt.Errorf("git push said yes, but branch %s of %s is not at commit %s", branch, r.o.Repository, sha), err))
 	}
 	return sha, nil
@@ -51,8 +73,8 @@ func (r *Repo) Place(ctx context.Context, onto, branch, seen string, want Commit
 // landed proves that the remote branch holds the commit: hooks and proxies have been
 // seen to swallow a push with exit code 0.
 func (r *Repo) landed(ctx context.Context, sha string) error {
-	now, err := r.git(ctx, nil, "ls-remote", "--", r.origin, "refs/heads/"+r.o.Branch)
-	if err == nil && strings.HasPrefix(now, sha) {
+	now, err := r.remoteHead(ctx, r.o.Branch)
+	if err == nil && now == sha {
 		return nil
 	}
 	if err == nil { // somebody may have pushed on top of it already
@@ -81,10 +103,10 @@ func (r *Repo) forward(ctx context.Context, sha string) {
 	}
 }
 
-// rejected matches what git prints for a push that lost a race, over all transports;
-// the last two are GitHub's and GitLab's words. A protected branch or a hook that
-// says no does not match: trying again would not help.
-var rejected = regexp.MustCompile(`\[(remote )?rejected\] \(?.*(non-fast-forward|fetch first|cannot lock ref|incorrect old value provided)`)
+// rejected matches what git prints for a push that lost a race, over all transports:
+// first what it says of a lease, last GitHub's and GitLab's words. A protected branch or
+// a hook that says no does not match: trying again would not help.
+var rejected = regexp.MustCompile(`\[(remote )?rejected\] \(?.*(stale info|non-fast-forward|fetch first|cannot lock ref|incorrect old value provided)`)
 
 func lostRace(err error) bool {
 	var e *gitError
@@ -107,7 +129,8 @@ func Backoff(took time.Duration) time.Duration {
 	return time.Duration(rand.Float64() * float64(min(4*max(took, shortest), longest)))
 }
 
-func wait(ctx context.Context, d time.Duration) error {
+// Wait pauses, or ends with the context and its reason.
+func Wait(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):
 		return nil

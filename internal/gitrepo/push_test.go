@@ -14,6 +14,7 @@ import (
 func TestLostRace(t *testing.T) {
 	for output, want := range map[string]bool{
 		"!\tHEAD:refs/heads/main\t[rejected] (fetch first)":                                                     true,
+		"!\tHEAD:refs/heads/main\t[rejected] (stale info)":                                                      true,
 		" ! [rejected]        HEAD -> main (non-fast-forward)":                                                  true,
 		"! [remote rejected] HEAD -> main (cannot lock ref 'refs/heads/main': is at 1 but expected 2)":          true,
 		"! [remote rejected] main -> main (incorrect old value provided)":                                       true,

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/buenhyden/hy-home/internal/gitrepo/gittest"
 )
@@ -70,5 +71,36 @@ func TestUpdate_ManyWritersAllLand(t *testing.T) {
 	wg.Wait()
 	if lines := strings.Count(gittest.Git(t, bare, "show", "main:counter.txt"), "writer"); lines != writers {
 		t.Errorf("%d of %d writers landed", lines, writers)
+	}
+}
+
+// Over the network a push that lost costs the one request that shows it: git must not fetch
+// what was there first only to say in which way ours is behind.
+func TestUpdate_ALostPushIsOneRequest(t *testing.T) {
+	server := gittest.Serve(t, gittest.Bare(t, seed))
+	fast := open(t, options(server.Dir))
+	var before, lost int64
+	o := options(server.URL)
+	o.Wait = func(context.Context, time.Duration) error {
+		lost = server.Requests.Load() - before
+		return nil
+	}
+	got, err := open(t, o).Update(t.Context(), func(ctx context.Context, tree Tree) (Commit, error) {
+		c, err := add("slow")(ctx, tree)
+		if lost == 0 {
+			if _, err := fast.Update(t.Context(), func(context.Context, Tree) (Commit, error) {
+				return Commit{Files: map[string][]byte{"dir/run.sh": nil}, Message: "fast"}, nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			before = server.Requests.Load()
+		}
+		return c, err
+	})
+	if err != nil || got.Attempts != 2 || lost != 1 {
+		t.Errorf("Update = %+v, %v; %d requests for a push that lost", got, err, lost)
+	}
+	if text := gittest.Git(t, server.Dir, "show", "main:counter.txt"); text != "slow" {
+		t.Errorf("counter.txt = %q", text)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/buenhyden/hy-home/internal/gitrepo/gittest"
 )
 
-// Behind a real server of OpenSSH, with a key that Git's own settings name: as a URL, and as
-// the remote of a checkout.
+// With OpenSSH's client and a key that Git's own settings name: as a URL, and as the remote of a
+// checkout.
 func TestUpdate_OverSSH(t *testing.T) {
 	bare := gittest.Bare(t, seed)
 	url := gittest.SSH(t, bare)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/gitrepo/gittest"
 	"github.com/buenhyden/hy-home/internal/run"
 )
@@ -33,13 +34,13 @@ func TestUpdate_TokenOverHTTP(t *testing.T) {
 	const token = "ghs_s3cret"
 	want := "Basic " + base64.StdEncoding.EncodeToString([]byte("x-access-token:"+token))
 	var wrong sync.Map
-	server.Refuse = func(req *http.Request) bool {
+	server.Before = func(req *http.Request) int {
 		got := req.Header.Values("Authorization")
 		if len(got) == 1 && got[0] == want {
-			return false
+			return 0
 		}
 		wrong.Store(fmt.Sprint(got), true)
-		return true
+		return http.StatusForbidden
 	}
 
 	rec := &recorder{}
@@ -71,5 +72,16 @@ func TestUpdate_TokenOverHTTP(t *testing.T) {
 	}
 	if all := strings.Join(rec.args, "\n"); strings.Contains(all, token) || strings.Contains(all, base64.StdEncoding.EncodeToString([]byte("x-access-token:"+token))) {
 		t.Errorf("an argument list shows the token:\n%s", all)
+	}
+}
+
+// Without TLS whoever stands on the way reads it. git is not even started.
+func TestOpen_TokenStaysOffAReadableNetwork(t *testing.T) {
+	rec := &recorder{}
+	o := options("http://git.example.com/acme/infra.git")
+	o.Token, o.Runner = "ghs_s3cret", rec
+	_, err := Open(t.Context(), o)
+	if exit.Code(err) != exit.BadInput || !strings.Contains(fmt.Sprint(err), "use https") || len(rec.args) > 0 {
+		t.Errorf("got %v after %q", err, rec.args)
 	}
 }

@@ -2,6 +2,7 @@ package gitrepo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -58,15 +59,15 @@ func (r *Repo) updateRemote(ctx context.Context, intent Intent) (Result, error) 
 			return Result{}, err
 		}
 		r.o.Progress("pushing to " + r.o.Branch)
-		if err = r.push(ctx, sha); err == nil {
+		if err = r.push(ctx, sha, r.o.Branch, h.sha); err == nil {
 			if err := r.landed(ctx, sha); err != nil {
 				return Result{}, err
 			}
 			r.forward(ctx, sha)
 			return Result{Changed: true, Commit: sha, Attempts: attempt}, nil
 		}
-		if !lostRace(err) || attempt == MaxAttempts {
-			return Result{}, fmt.Errorf("pushing to branch %s of %s: %w", r.o.Branch, r.o.Repository, err)
+		if !errors.Is(err, ErrMoved) || attempt == MaxAttempts {
+			return Result{}, err
 		}
 		r.o.Progress(fmt.Sprintf("%s moved meanwhile: applying the change to its new head", r.o.Branch))
 		if err := r.o.Wait(ctx, Backoff(time.Since(start))); err != nil {
@@ -81,12 +82,7 @@ func (r *Repo) sync(ctx context.Context) (*head, error) {
 	r.fetched = ""
 	if sha == "" {
 		r.o.Progress("fetching " + r.o.Branch)
-		var options []string
-		if r.partial {
-			// What is new is little, and comes in the same request as its files.
-			options = append(options, "--no-filter")
-		}
-		if _, err := r.git(ctx, nil, r.fetchArgs(options...)...); err != nil {
+		if _, err := r.git(ctx, nil, r.fetchArgs()...); err != nil {
 			if strings.Contains(err.Error(), "couldn't find remote ref") {
 				return nil, r.noBranch()
 			}

@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/buenhyden/hy-home/internal/exit"
 )
@@ -29,7 +30,9 @@ func CheckPath(files fs.FS, name string) (fs.FileInfo, error) {
 		at := path.Join(parts[:i+1]...)
 		var err error
 		if info, err = fs.Lstat(files, at); errors.Is(err, fs.ErrNotExist) {
-			return nil, exit.BadInputf("%s does not exist in the repository", name)
+			return nil, exit.BadInputf("%q does not exist in the repository", name)
+		} else if errors.Is(err, syscall.ENAMETOOLONG) {
+			return nil, exit.BadInputf("%.40q… is no path that a file system takes: it is too long", name)
 		} else if err != nil {
 			return nil, err
 		}

@@ -2,7 +2,6 @@ package kustomize
 
 import (
 	"bytes"
-	"flag"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,9 +11,8 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/testkit/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // Each file of testdata/edit has the arguments ("images"), the file before ("in")
 // and either the file after ("want") or the refusal ("error"). The suffix .crlf
@@ -37,7 +35,7 @@ func TestEdit_Golden(t *testing.T) {
 				case "images":
 					images = mustParse(t, strings.Fields(string(f.Data))...)
 				case "in":
-					in = decode(f)
+					in = content(f)
 				}
 			}
 			original := bytes.Clone(in)
@@ -57,8 +55,8 @@ func TestEdit_Golden(t *testing.T) {
 			if dot {
 				ext = "." + ext
 			}
-			if name == "want" && !*update && !bytes.Equal(got, decode(*last)) {
-				t.Errorf("got:\n%q\nwant:\n%q", got, decode(*last))
+			if name == "want" && !golden.Update() && !bytes.Equal(got, content(*last)) {
+				t.Errorf("got:\n%q\nwant:\n%q", got, content(*last))
 			}
 			text := strings.ReplaceAll(string(got), "\r\n", "\n")
 			if ext == ".noeol" {
@@ -76,7 +74,7 @@ func TestEdit_Golden(t *testing.T) {
 
 func check(t *testing.T, file string, a *txtar.Archive, last *txtar.File, name, got string) {
 	t.Helper()
-	if *update {
+	if golden.Update() {
 		last.Name, last.Data = name, []byte(got)
 		if err := os.WriteFile(file, txtar.Format(a), 0o644); err != nil {
 			t.Fatal(err)
@@ -88,7 +86,7 @@ func check(t *testing.T, file string, a *txtar.Archive, last *txtar.File, name, 
 	}
 }
 
-func decode(f txtar.File) []byte {
+func content(f txtar.File) []byte {
 	switch filepath.Ext(f.Name) {
 	case ".crlf":
 		return bytes.ReplaceAll(f.Data, []byte("\n"), []byte("\r\n"))
@@ -133,7 +131,7 @@ func FuzzEdit(f *testing.F) {
 		for _, section := range a.Files {
 			if strings.HasPrefix(section.Name, "in") {
 				for i := range editSets {
-					f.Add(decode(section), uint8(i))
+					f.Add(content(section), uint8(i))
 				}
 			}
 		}
@@ -157,12 +155,18 @@ func FuzzEdit(f *testing.F) {
 	})
 }
 
-// commentLines are the lines that hold a comment alone.
+// commentLines are the lines that hold a comment alone, and the comments behind something else
+// where no quote leaves in doubt that they are some.
 func commentLines(file []byte) []string {
 	var found []string
 	for line := range strings.Lines(string(file)) {
-		if strings.HasPrefix(strings.TrimSpace(line), "#") {
-			found = append(found, strings.TrimRight(line, "\r\n"))
+		line = strings.TrimRight(line, "\r\n")
+		at := strings.LastIndex(line, " #")
+		switch {
+		case strings.HasPrefix(strings.TrimSpace(line), "#"):
+			found = append(found, line)
+		case at >= 0 && !strings.ContainsAny(line[at:], "'\""):
+			found = append(found, line[at:])
 		}
 	}
 	return found

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	sigsyaml "sigs.k8s.io/yaml"
 
+	"github.com/buenhyden/hy-home/internal/decode"
 	"github.com/buenhyden/hy-home/internal/exit"
 )
 
@@ -51,7 +52,7 @@ func kustomizeEdit(file []byte, images []Image) ([]byte, error) {
 func verify(before, after []byte, images []Image) error {
 	var was, is, want types.Kustomization
 	if err := was.Unmarshal(before); err != nil {
-		return exit.BadInputf("kustomize does not accept the file: %w", err)
+		return exit.BadInputf("kustomize does not accept the file: %w", decode.Plain(err))
 	}
 	if bad := was.EnforceFields(); len(bad) > 0 {
 		return exit.BadInputf("kustomize does not accept the file: %s", strings.Join(bad, "; "))
@@ -71,7 +72,7 @@ func verify(before, after []byte, images []Image) error {
 	}
 	oracle, err := kustomizeEdit(small, images)
 	if err != nil {
-		return exit.BadInputf("kustomize does not accept the file: %w", err)
+		return exit.BadInputf("kustomize does not accept the file: %w", decode.Plain(err))
 	}
 	if err := want.Unmarshal(oracle); err != nil {
 		return fmt.Errorf("reading what kustomize edit set image wrote: %w", err)

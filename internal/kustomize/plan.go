@@ -25,6 +25,7 @@ type Set struct {
 	Render []string
 	Strict bool // refuse a file that only kustomize's own writer can change
 	Blind  bool // edit without the proof; the manifests need not be there
+	Remote bool // bring what lies elsewhere, by kustomize's own git and HTTP
 }
 
 // File is one kustomization file and what it becomes.
@@ -53,7 +54,7 @@ func (c Change) Changed() bool { return len(c.Files) > 0 }
 // where it does. If the manifests render the wanted references as they are, nothing
 // is changed, whatever the entries look like.
 func (s Set) Plan(files fs.FS) (Change, error) {
-	p := planner{Set: s, fs: files, change: Change{Was: map[string][]string{}}}
+	p := planner{Set: s, fs: files, change: Change{Was: map[string][]string{}}, locals: map[string]*local{}}
 	for i := range p.Dirs {
 		p.Dirs = slices.Clone(p.Dirs)
 		p.Dirs[i] = path.Clean(p.Dirs[i])
@@ -83,6 +84,7 @@ type planner struct {
 	fs     fs.FS
 	files  []File // one for each of Dirs
 	change Change
+	locals map[string]*local // of directories to render, with what they name elsewhere; nil where there can be none
 }
 
 func (p *planner) read() error {
@@ -205,7 +207,9 @@ func (p *planner) prove() error {
 	return nil
 }
 
-// render builds directories with the kustomization files as text gives them.
+// render builds directories with the kustomization files as text gives them, one after the
+// other: kustomize keeps one schema for the whole process, which any of them may replace
+// (openapi), and eight at once take two cores as long as eight in a row.
 func (p *planner) render(dirs []string, text func(File) []byte) ([][]*unstructured.Unstructured, error) {
 	overrides := map[string][]byte{}
 	for _, f := range p.files {
@@ -213,13 +217,34 @@ func (p *planner) render(dirs []string, text func(File) []byte) ([][]*unstructur
 	}
 	var all [][]*unstructured.Unstructured
 	for _, dir := range dirs {
-		objects, err := render(p.fs, dir, overrides)
+		var objects []*unstructured.Unstructured
+		var err error
+		if l := p.local(dir); l != nil {
+			objects, err = l.render(overrides)
+		} else {
+			objects, err = render(newTree(p.fs, overrides), dir, p.Remote)
+		}
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, objects)
 	}
 	return all, nil
+}
+
+// local brings what a directory names elsewhere, once; nil if that is not to be, or not possible.
+func (p *planner) local(dir string) *local {
+	if !p.Remote {
+		return nil
+	}
+	l, tried := p.locals[dir]
+	if !tried {
+		if made, ok := localize(p.fs, dir); ok {
+			l = &made
+		}
+		p.locals[dir] = l
+	}
+	return l
 }
 
 func sortUnique(lists ...*[]string) {

@@ -164,7 +164,7 @@ func TestPlan_Refuses(t *testing.T) {
 		},
 		"a base does not render": {
 			files: "-- base/rollout.yaml --\nkind: [\n",
-			image: "envoy:v2", want: "overlays/dev does not render: base/rollout.yaml: MalformedYAMLError: yaml: line 1",
+			image: "envoy:v2", want: "overlays/dev does not render: base/rollout.yaml: line 1",
 		},
 		"missing base": {
 			files: "-- overlays/dev/kustomization.yaml --\nresources: [../nowhere]\n",

@@ -2,6 +2,7 @@ package kustomize
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strconv"
@@ -199,4 +200,27 @@ func entryReference(e types.Image) string {
 		name = e.Name
 	}
 	return name + suffix(e.NewTag, strings.TrimSpace(e.Digest))
+}
+
+// Entries are the references that the entries of a directory's kustomization make of an image, none
+// if it cannot be read.
+func Entries(files fs.FS, dir, image string) (refs []string) {
+	name, err := findFile(files, dir)
+	if err != nil {
+		return nil
+	}
+	text, err := fs.ReadFile(files, name)
+	if err != nil {
+		return nil
+	}
+	all, err := entries(text)
+	if err != nil {
+		return nil
+	}
+	for _, e := range all {
+		if e.Name == image {
+			refs = append(refs, entryReference(e))
+		}
+	}
+	return refs
 }

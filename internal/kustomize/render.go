@@ -12,7 +12,10 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
 
+	"github.com/buenhyden/hy-home/internal/decode"
 	"github.com/buenhyden/hy-home/internal/exit"
 )
 
@@ -45,17 +48,32 @@ func findFile(files fs.FS, dir string) (string, error) {
 // in kustomize's order. Bases may lie anywhere under root; remote resources, Helm
 // charts and plugins are refused.
 func Render(root *os.Root, dir string) ([]*unstructured.Unstructured, error) {
-	return render(root.FS(), dir, nil)
+	return render(newTree(root.FS(), nil), dir, false)
 }
 
-func render(files fs.FS, dir string, overrides map[string][]byte) ([]*unstructured.Unstructured, error) {
-	t := newTree(files, overrides)
-	m, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(t, path.Join("/", dir))
-	if t.refused != nil {
-		err = t.refused
+func render(t *tree, dir string, remote bool) ([]*unstructured.Unstructured, error) {
+	files := filesys.FileSystem(t)
+	if remote {
+		f, err := newFetched(t)
+		if err != nil {
+			return nil, err
+		}
+		files = f
 	}
+	objects, err := build(files, path.Join("/", dir), dir)
+	if t.refused != nil {
+		err = exit.BadInputf("%s does not render: %s", dir, cause(t.refused))
+	}
+	return objects, err
+}
+
+// build renders what lies at a path, and calls it dir.
+func build(files filesys.FileSystem, at, dir string) ([]*unstructured.Unstructured, error) {
+	var m resmap.ResMap
+	var err error
+	quietly(func() { m, err = krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(files, at) })
 	if err != nil {
-		return nil, exit.BadInputf("%s does not render: %s", dir, cause(err))
+		return nil, exit.BadInputf("%s does not render: %s", dir, strings.ReplaceAll(cause(err), copyDir, ""))
 	}
 	var objects []*unstructured.Unstructured
 	for _, r := range m.Resources() {
@@ -82,7 +100,7 @@ var (
 // cause shortens kustomize's account of an error, which repeats at each base on the
 // way what else the entry might have been, to the place and the cause.
 func cause(err error) string {
-	text := strings.TrimSpace(err.Error())
+	text := decode.Plain(err).Error()
 	at := ""
 	if m := accumulation.FindStringSubmatch(text); m != nil {
 		at, text = m[1], text[len(m[0]):]

@@ -17,12 +17,13 @@ import (
 // outside can be reached, by ".." or absolute path, nor by symbolic link if files
 // are those of an [os.Root]. It refuses each kustomization file that points at a
 // remote place, since kustomize would fetch it (with git or over HTTP) before anyone
-// could say no.
+// could say no; unless that was said to be allowed.
 type tree struct {
 	filesys.FileSystem // an empty one, for the verbs that make no sense here
 	files              fs.FS
 	overrides          map[string][]byte // by path from the root: texts that differ from the disk
 	refused            error             // kustomize drops what ReadFile says of a kustomization file
+	remote             bool              // what is not in the tree may be fetched, see [fetched]
 }
 
 func newTree(files fs.FS, overrides map[string][]byte) *tree {
@@ -74,7 +75,7 @@ func (t *tree) ReadFile(p string) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if IsFile(name) {
+	if IsFile(name) && !t.remote {
 		if err := t.localOnly(name, text); err != nil {
 			t.refused = errors.Join(t.refused, err)
 			return nil, err

@@ -1,6 +1,7 @@
 package bumpimage
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -34,15 +35,56 @@ func TestAPI_PushInFewRequests(t *testing.T) {
 			if !res.Changed || res.Operation != "pushed" || res.Verified == o.Blind || res.Commit != s.Refs["main"] || len(s.History("main")) != 2 {
 				t.Errorf("Result = %+v", res)
 			}
-			if len(s.Requests) != tc.requests {
-				t.Errorf("%d requests, want %d", len(s.Requests), tc.requests)
+			if s.Asked() != tc.requests {
+				t.Errorf("%d requests, want %d", s.Asked(), tc.requests)
 			}
 			s.Reset()
 			if res := mustRun(t, o); res.Changed || res.Operation != "none" {
 				t.Errorf("second Result = %+v", res)
 			}
-			if want := tc.requests - 1; len(s.Requests) > want {
-				t.Errorf("%d requests to do nothing, want %d", len(s.Requests), want)
+			if want := tc.requests - 1; s.Asked() > want {
+				t.Errorf("%d requests to do nothing, want %d", s.Asked(), want)
+			}
+		})
+	}
+}
+
+// deepInfra has an overlay d1 over d0, d2 over d1, and so on, over the base.
+func deepInfra(depth int) map[string]forgetest.File {
+	files := infra(0)
+	files["d0/kustomization.yaml"] = forgetest.File{Mode: 0o100644, Text: "resources: [../apps/shop/base]\n"}
+	for i := 1; i <= depth; i++ {
+		files[fmt.Sprintf("d%d/kustomization.yaml", i)] = forgetest.File{Mode: 0o100644, Text: fmt.Sprintf("resources: [../d%d]\n", i-1)}
+	}
+	return files
+}
+
+// However deep an overlay lies over its bases, a push is at most four requests and a pull
+// request as well, since whoever looks a third time is given everything; what an archive leaves out or
+// writes otherwise than the commit has it is brought by itself.
+func TestAPI_DeepOverlays(t *testing.T) {
+	for name, tc := range map[string]struct {
+		attributes string
+		requests   int
+		depth      int
+		mode       string
+	}{
+		"two levels":             {requests: 4, depth: 1, mode: Push},
+		"nine levels":            {requests: 4, depth: 8, mode: Push},
+		"a pull request":         {requests: 4, depth: 8, mode: PullRequest},
+		"a level is left out":    {attributes: "d3/kustomization.yaml export-ignore\n", requests: 5, depth: 8, mode: Push},
+		"other texts than Git's": {attributes: "*.yaml export-subst\n", requests: 12, depth: 8, mode: Push},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := deepInfra(tc.depth)
+			files[".gitattributes"] = forgetest.File{Mode: 0o100644, Text: tc.attributes}
+			files["d0/run.sh"] = forgetest.File{Mode: 0o100755, Text: "x"}
+			s := forgetest.New(t, files)
+			o := apiOptions(s, "reg.example/app=*:v2")
+			o.Mode, o.Paths = tc.mode, []string{fmt.Sprintf("d%d", tc.depth)}
+			res := mustRun(t, o)
+			if !res.Changed || !res.Verified || s.Asked() != tc.requests {
+				t.Errorf("%+v after %d requests, want %d", res, s.Asked(), tc.requests)
 			}
 		})
 	}
@@ -101,7 +143,7 @@ func TestAPI_Patterns(t *testing.T) {
 func TestAPI_AppliesTheIntentAgain(t *testing.T) {
 	s := forgetest.New(t, infra(0))
 	once := sync.OnceFunc(func() {
-		s.Refs["main"] = pushLocked(s, "reg.example/web:v9")
+		s.Others("main", map[string]string{devFile: infra(0)[devFile].Text + "# of others\n"})
 	})
 	s.Fault = func(r *forgetest.Request, after bool) (int, http.Header, string) {
 		if !after && strings.Contains(r.Body, "createCommitOnBranch") {
@@ -114,19 +156,4 @@ func TestAPI_AppliesTheIntentAgain(t *testing.T) {
 	if res.Attempts != 2 || !strings.Contains(text, "newTag: v2 # deployed") || !strings.Contains(text, "# of others") {
 		t.Errorf("%d attempts:\n%s", res.Attempts, text)
 	}
-}
-
-// pushLocked adds a line to the overlay while a request is on its way.
-func pushLocked(s *forgetest.Server, _ string) string {
-	head := s.Commits[s.Refs["main"]]
-	files := map[string]forgetest.File{}
-	for name, f := range head.Files {
-		files[name] = f
-	}
-	f := files[devFile]
-	f.Text += "# of others\n"
-	files[devFile] = f
-	oid := strings.Repeat("a", 40)
-	s.Commits[oid] = &forgetest.Commit{OID: oid, Message: "others", Parent: head.OID, Files: files}
-	return oid
 }

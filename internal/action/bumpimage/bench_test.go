@@ -20,16 +20,21 @@ func (h byHand) bump(t testing.TB, s *gittest.Server, tag string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "clone")
 	gittest.Git(t, ".", "clone", "--quiet", "--depth=1", s.URL, dir)
+	h.edit(t, dir, tag)
+	gittest.Git(t, dir, "push", "--quiet", "origin", "main")
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (h byHand) edit(t testing.TB, dir, tag string) {
+	t.Helper()
 	cmd := exec.Command(h.kustomize, "edit", "set", "image", "reg.example/app=*:"+tag)
 	cmd.Dir = filepath.Join(dir, devOverlay)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	gittest.Git(t, dir, "commit", "--quiet", "--all", "--message=bump")
-	gittest.Git(t, dir, "push", "--quiet", "origin", "main")
-	if err := os.RemoveAll(dir); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // On an infra repository of 5,000 files a bump by the API moves a tenth of the bytes at most,

@@ -42,6 +42,7 @@ type Options struct {
 	Backend    string   // Auto, API or Git
 	Commit     bool     // with Push in a checkout: commit there and push nothing
 	Blind      bool     // no proof
+	Remote     bool     // the proof may bring bases and files that lie elsewhere
 	Strict     bool     // refuse files that only kustomize's own writer can change
 	DryRun     bool     // change nothing; the Result says what would be
 	Message    string   // of the commit; "" makes one that names the images
@@ -96,7 +97,7 @@ type Result struct {
 // Run sets the images. Everything is checked, rendered and proven before the first
 // byte is written; bad input changes nothing.
 func Run(ctx context.Context, o Options) (Result, error) {
-	b := &bump{Options: o, ordered: map[[2]string]bool{}, from: map[string]string{}}
+	b := &bump{Options: o, ordered: map[forge.Pair]bool{}, from: map[string]string{}}
 	if b.Progress == nil {
 		b.Progress = func(string) {}
 	}
@@ -130,10 +131,11 @@ func Run(ctx context.Context, o Options) (Result, error) {
 type bump struct {
 	Options
 	set        []kustomize.Image
-	ordered    map[[2]string]bool // answers of contains
-	from       map[string]string  // source commits of current images
-	change     kustomize.Change   // of the last attempt
-	superseded []string           // images of the last attempt that were left as they are
+	ordered    map[forge.Pair]bool // answers of contains
+	also       []forge.Pair        // what else is worth asking with them
+	from       map[string]string   // source commits of current images
+	change     kustomize.Change    // of the last attempt
+	superseded []string            // images of the last attempt that were left as they are
 }
 
 func (b *bump) parse() error {

@@ -89,7 +89,7 @@ func TestRun_BadInputChangesNothing(t *testing.T) {
 		"no image":         {func(o *Options) { o.Images = nil }, "images is empty"},
 		"bad tag":          {func(o *Options) { o.Images = []string{"reg.example/app:v 2"} }, "a tag has"},
 		"twice":            {func(o *Options) { o.Images = []string{"reg.example/app:v2", "reg.example/app:v3"} }, "set twice"},
-		"no directory":     {func(o *Options) { o.Paths = []string{"overlays/prod"} }, "overlays/prod does not exist"},
+		"no directory":     {func(o *Options) { o.Paths = []string{"overlays/prod"} }, `"overlays/prod" does not exist`},
 		"outside":          {func(o *Options) { o.Paths = []string{"../etc"} }, "leads out of the repository"},
 		"link":             {func(o *Options) { o.Paths = []string{"overlays/link"} }, "symbolic link"},
 		"a file":           {func(o *Options) { o.Paths = []string{"overlays/dev/app.yaml"} }, "is a file"},

@@ -122,7 +122,7 @@ func TestAPI_KilledAtAnyRequest(t *testing.T) {
 					mustRun(t, o)
 					branch := "main"
 					if o.Mode == PullRequest {
-						if len(s.Pulls) != 1 || !strings.Contains(s.Pulls[0].Title, "app:v2") {
+						if len(s.Pulls) != 1 || !strings.Contains(s.Pulls[0].Title, "app:v2") || !slices.Equal(slices.Compact(s.Pulls[0].Extras), []string{"L_bump"}) || strings.Contains(s.Pulls[0].Body, "unfinished") {
 							t.Fatalf("pull requests %+v", s.Pulls)
 						}
 						branch = s.Pulls[0].Head
@@ -152,15 +152,15 @@ func TestGit_KilledAtAnyRequest(t *testing.T) {
 			s := gittest.Serve(t, gittest.Bare(t, infra(0)))
 			ctx, kill := context.WithCancel(t.Context())
 			defer kill()
-			s.Refuse = func(*http.Request) bool {
+			s.Before = func(*http.Request) int {
 				if s.Requests.Load() == n {
 					kill()
 				}
-				return false // git's server goes on, as a server does
+				return 0 // git's server goes on, as a server does
 			}
 			o := gitOptions(s.URL, "reg.example/app:v2")
 			_, _ = Run(ctx, o)
-			s.Refuse = nil
+			s.Before = nil
 			gittest.Git(t, s.Dir, "fsck", "--strict")
 			show := func() string { return gittest.Git(t, s.Dir, "show", "main:"+devFile) + "\n" }
 			if tag := tagIn(show()); tag != "v1" && tag != "v2" {

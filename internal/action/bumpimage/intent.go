@@ -32,8 +32,8 @@ func (b *bump) intent(ctx context.Context, tree gitrepo.Tree) (gitrepo.Commit, e
 			return gitrepo.Commit{}, exit.BadInputf("directory %q is a file; name the directory that holds it", dir)
 		}
 	}
-	set := kustomize.Set{Images: b.set, Dirs: dirs, Found: found, Render: b.Render, Strict: b.Strict, Blind: b.Blind}
-	if b.change, err = set.Plan(tree); err != nil {
+	set := kustomize.Set{Images: b.set, Dirs: dirs, Found: found, Render: b.Render, Strict: b.Strict, Blind: b.Blind, Remote: b.Remote}
+	if b.change, err = plan(ctx, set, tree); err != nil {
 		return gitrepo.Commit{}, err
 	}
 	if b.change.Changed() {
@@ -55,8 +55,16 @@ func (b *bump) intent(ctx context.Context, tree gitrepo.Tree) (gitrepo.Commit, e
 func (b *bump) neverBack(ctx context.Context, tree gitrepo.Tree, set kustomize.Set) error {
 	all := set.Images
 	set.Images = nil
+	pairs := map[string][]forge.Pair{} // by the image's name
 	for _, img := range all {
-		newer, err := b.newer(ctx, tree, set.Dirs, img, b.change.Was[img.Name])
+		var err error
+		if pairs[img.Name], err = b.pairs(ctx, tree, set.Dirs, img, b.change.Was[img.Name]); err != nil {
+			return err
+		}
+		b.also = append(b.also, pairs[img.Name]...)
+	}
+	for _, img := range all {
+		newer, err := b.anyLater(ctx, pairs[img.Name])
 		if err != nil {
 			return err
 		}
@@ -74,9 +82,27 @@ func (b *bump) neverBack(ctx context.Context, tree gitrepo.Tree, set kustomize.S
 		return nil
 	}
 	set.Found = true // a directory may have used the superseded image alone
-	change, err := set.Plan(tree)
+	change, err := plan(ctx, set, tree)
 	b.change = change
 	return err
+}
+
+// plan waits for a plan no longer than there is time. kustomize cannot be told to stop, and a
+// base of some thousand lines of CRDs takes it seconds: what it then still does ends with us.
+func plan(ctx context.Context, set kustomize.Set, tree gitrepo.Tree) (kustomize.Change, error) {
+	var change kustomize.Change
+	done := make(chan error, 1)
+	go func() {
+		made, err := set.Plan(tree)
+		change = made
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return change, err
+	case <-ctx.Done():
+		return kustomize.Change{}, context.Cause(ctx)
+	}
 }
 
 // first is what to read with the head, so that the most usual layouts need no second look:
@@ -116,10 +142,15 @@ func (b *bump) bring(ctx context.Context, tree gitrepo.Tree, dirs []string) erro
 		return tree.Load(ctx, dirs...)
 	}
 	const depth = 32 // more is a cycle, which kustomize then tells
-	for range depth {
+	for i := range depth {
 		missing := kustomize.References(tree, append(slices.Clone(dirs), b.Render...), tree.Known)
 		if len(missing) == 0 {
 			return nil
+		}
+		if i == 0 {
+			if err := b.askBeside(ctx, tree, dirs); err != nil {
+				return err
+			}
 		}
 		if err := tree.Load(ctx, missing...); err != nil {
 			return err

@@ -33,7 +33,7 @@ func (b *bump) trailers() (lines []string) {
 	if s := b.Source; s.Repository != "" && s.Commit != "" {
 		lines = append(lines, commitTrailer+": "+s.Repository+"@"+s.Commit)
 		for _, ref := range b.change.New {
-			lines = append(lines, imageTrailer+": "+ref)
+			lines = append(lines, imageTrailer+": "+plain(ref))
 		}
 	}
 	if b.Source.RunURL != "" {

@@ -3,10 +3,12 @@ package bumpimage
 import (
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/buenhyden/hy-home/internal/forge"
 	"github.com/buenhyden/hy-home/internal/gitrepo"
 	"github.com/buenhyden/hy-home/internal/kustomize"
 )
@@ -39,31 +41,28 @@ func (b *bump) guarded() bool {
 	return !b.Downgrade && b.Source.Repository != "" && b.Source.Token != ""
 }
 
-// newer tells whether an image that runs now comes from a later commit than ours: then an
-// older run of the workflow has come in last, and must not take the release back.
-func (b *bump) newer(ctx context.Context, tree gitrepo.Tree, dirs []string, img kustomize.Image, was []string) (bool, error) {
+// pairs are what has to be known of the source commits to tell whether an image that runs now
+// comes from a later one than ours: then an older run of the workflow has come in last, and must
+// not take the release back.
+func (b *bump) pairs(ctx context.Context, tree gitrepo.Tree, dirs []string, img kustomize.Image, was []string) (pairs []forge.Pair, _ error) {
 	ours := b.ours(img)
 	if !b.guarded() || ours == "" {
-		return false, nil
+		return nil, nil
 	}
 	for _, ref := range was {
 		theirs := commitOf(ref)
 		if theirs == "" {
 			var err error
 			if theirs, err = b.recorded(ctx, tree, dirs, ref); err != nil {
-				return false, err
+				return nil, err
 			}
 		}
 		b.from[ref] = theirs
-		if theirs == "" || strings.HasPrefix(ours, theirs) || strings.HasPrefix(theirs, ours) {
-			continue
-		}
-		later, err := b.contains(ctx, theirs, ours)
-		if err != nil || later {
-			return later, err
+		if theirs != "" && !strings.HasPrefix(ours, theirs) && !strings.HasPrefix(theirs, ours) {
+			pairs = append(pairs, forge.Pair{Commit: theirs, Ancestor: ours})
 		}
 	}
-	return false, nil
+	return pairs, nil
 }
 
 // recorded is the source commit of an image whose tag names none: a bump before this one
@@ -81,15 +80,22 @@ func (b *bump) recorded(ctx context.Context, tree gitrepo.Tree, dirs []string, r
 	return "", nil
 }
 
+// waiting notes what proposed will have to know.
+func (b *bump) waiting(message string) { b.also = b.proposal(message) }
+
 // proposed tells whether an update that waits in a pull request comes from a later commit
 // than ours.
 func (b *bump) proposed(ctx context.Context, message string) (bool, error) {
+	return b.anyLater(ctx, b.proposal(message))
+}
+
+func (b *bump) proposal(message string) []forge.Pair {
 	ours := b.ours(b.set[0])
 	theirs, _ := b.readTrailers(message)
 	if !b.guarded() || ours == "" || theirs == "" || strings.HasPrefix(theirs, ours) {
-		return false, nil
+		return nil
 	}
-	return b.contains(ctx, theirs, ours)
+	return []forge.Pair{{Commit: theirs, Ancestor: ours}}
 }
 
 // readTrailers finds in the message of a bump the commit of our source repository that it
@@ -110,20 +116,55 @@ func (b *bump) readTrailers(message string) (commit string, refs []string) {
 
 var fullCommit = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 
-// contains asks the source repository, once for each pair.
-func (b *bump) contains(ctx context.Context, commit, ancestor string) (bool, error) {
-	key := [2]string{commit, ancestor}
-	if later, asked := b.ordered[key]; asked {
-		return later, nil
+// anyLater tells whether the first commit of any pair is the later one. The source repository is
+// asked once for each pair, and for as many as possible at a time.
+func (b *bump) anyLater(ctx context.Context, pairs []forge.Pair) (bool, error) {
+	asked := func(p forge.Pair) bool { _, ok := b.ordered[p]; return ok }
+	later := func(p forge.Pair) bool { return b.ordered[p] }
+	if !slices.ContainsFunc(pairs, func(p forge.Pair) bool { return !asked(p) }) {
+		return slices.ContainsFunc(pairs, later), nil
+	}
+	open := map[forge.Pair]bool{}
+	for _, p := range slices.Concat(pairs, b.also) {
+		if !asked(p) {
+			open[p] = true
+		}
 	}
 	c, err := b.client(b.Source.Repository, b.Source.Token)
 	if err != nil {
 		return false, err
 	}
-	later, err := c.Contains(ctx, commit, ancestor)
+	found, err := c.Contains(ctx, slices.Collect(maps.Keys(open))...)
 	if err != nil {
 		return false, fmt.Errorf("whether the current image is newer: %w", err)
 	}
-	b.ordered[key] = later
-	return later, nil
+	maps.Copy(b.ordered, found)
+	return slices.ContainsFunc(pairs, later), nil
+}
+
+// askBeside has the tree ask the source repository along with files that it has to bring anyway:
+// about what the entries of images say, which mostly is what is rendered.
+func (b *bump) askBeside(ctx context.Context, tree gitrepo.Tree, dirs []string) error {
+	by, ok := tree.(interface {
+		Beside(repository string, pairs []forge.Pair, found map[forge.Pair]bool)
+	})
+	if !ok || slices.ContainsFunc(b.Paths, isPattern) { // of patterns the history is not there yet
+		return nil
+	}
+	pairs := slices.Clone(b.also)
+	for _, img := range b.set {
+		var was []string
+		for _, dir := range dirs {
+			was = append(was, kustomize.Entries(tree, dir, img.Name)...)
+		}
+		more, err := b.pairs(ctx, tree, dirs, img, was)
+		if err != nil {
+			return err
+		}
+		pairs = append(pairs, more...)
+	}
+	if pairs = slices.DeleteFunc(pairs, func(p forge.Pair) bool { _, asked := b.ordered[p]; return asked }); len(pairs) > 0 {
+		by.Beside(b.Source.Repository, pairs, b.ordered)
+	}
+	return nil
 }

@@ -45,7 +45,7 @@ func TestPatterns(t *testing.T) {
 			t.Errorf("%s: files %q, want %q", name, res.Files, want)
 		}
 	}
-	if n := len(hub.Requests); n > 5 {
+	if n := hub.Asked(); n > 5 {
 		t.Errorf("%d requests", n)
 	}
 	o := apiOptions(hub, "reg.example/app:v3")

@@ -169,7 +169,7 @@ func (b *bump) propose(ctx context.Context, t target) (Result, error) {
 	if branch == "" {
 		branch = b.proposalBranch()
 	}
-	pull := forge.Pull{Base: b.Branch, Branch: branch, Draft: b.Pull.Draft, Extras: b.Pull.Extras, Newer: b.proposed, Describe: b.describe}
+	pull := forge.Pull{Base: b.Branch, Branch: branch, Draft: b.Pull.Draft, Extras: b.Pull.Extras, Waiting: b.waiting, Newer: b.proposed, Describe: b.describe}
 	if t.git != "" {
 		repo, err := b.open(ctx, t.git)
 		if err != nil {

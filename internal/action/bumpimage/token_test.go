@@ -41,7 +41,7 @@ func TestToken_IsNowhere(t *testing.T) {
 	for _, o := range []Options{gitOptions(s.URL, "reg.example/app:v2"), gitOptions(s.URL, "reg.example/nothing:v2"), apiOptions(hub, "reg.example/app:v2"), apiOptions(hub, "reg.example/nothing:v2")} {
 		o.Runner = watch
 		o.Progress = func(line string) { said.WriteString(line) }
-		for _, repository := range []string{o.Repository, "https://nobody.invalid/acme/infra"} {
+		for _, repository := range []string{o.Repository, s.URL + "/nothing"} {
 			o.Repository = repository
 			res, err := Run(t.Context(), o)
 			fmt.Fprintln(&said, res, err)

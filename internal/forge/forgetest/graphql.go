@@ -40,7 +40,7 @@ func (x *execution) fields(set ast.SelectionSet, o object, at []any) object {
 			v := o[sel.Name]
 			if f, ok := v.(resolver); ok {
 				var p *problem
-				if v, p = f(sel.ArgumentMap(x.vars)); p != nil {
+				if v, p = x.resolve(sel, f, len(at) == 0); p != nil {
 					x.errors = append(x.errors, object{"type": p.kind, "message": p.message, "path": here})
 				}
 			}
@@ -48,6 +48,27 @@ func (x *execution) fields(set ast.SelectionSet, o object, at []any) object {
 		}
 	}
 	return out
+}
+
+// resolve gives a field's value; what is refused afterwards is done nevertheless.
+func (x *execution) resolve(f *ast.Field, with resolver, top bool) (any, *problem) {
+	refused := func(after bool) *problem {
+		if x.s.Refuse == nil || !top {
+			return nil
+		}
+		if message := x.s.Refuse(f.Name, after); message != "" {
+			return &problem{"UNPROCESSABLE", message}
+		}
+		return nil
+	}
+	if p := refused(false); p != nil {
+		return nil, p
+	}
+	v, p := with(f.ArgumentMap(x.vars))
+	if late := refused(true); p == nil && late != nil {
+		return nil, late
+	}
+	return v, p
 }
 
 func (x *execution) value(f *ast.Field, v any, at []any) any {
@@ -74,7 +95,13 @@ func (x *execution) root(mutation bool) object {
 	}
 	return object{
 		"repository": resolver(func(a map[string]any) (any, *problem) {
-			if a["owner"].(string)+"/"+a["name"].(string) != Repository {
+			switch a["owner"].(string) + "/" + a["name"].(string) {
+			case Repository:
+			case source:
+				return object{"object": resolver(func(a map[string]any) (any, *problem) {
+					return s.sourceObject(s.sourceCommit(a["expression"].(string))), nil
+				})}, nil
+			default:
 				return nil, &problem{"NOT_FOUND", "Could not resolve to a Repository with the name"}
 			}
 			return s.repository(), nil
@@ -87,6 +114,22 @@ func (x *execution) root(mutation bool) object {
 		}),
 		"organization": object{"team": resolver(func(a map[string]any) (any, *problem) { return object{"id": "T_" + a["slug"].(string)}, nil })},
 	}
+}
+
+// source is the repository that images are built from.
+const source = "acme/app"
+
+func (s *Server) sourceObject(i int) object {
+	if i < 0 {
+		return nil
+	}
+	return object{"__typename": "Commit", "oid": s.Source[i], "history": resolver(func(a map[string]any) (any, *problem) {
+		nodes := []object{}
+		for at := i; at >= 0 && int64(len(nodes)) < a["first"].(int64); at-- {
+			nodes = append(nodes, object{"oid": s.Source[at]})
+		}
+		return object{"nodes": nodes}, nil
+	})}
 }
 
 func (s *Server) repository() object {

@@ -6,10 +6,8 @@ package forgetest
 //go:generate go run ./gen
 
 import (
-	"crypto/sha1" //nolint:gosec // Git names commits by SHA-1; nothing is protected by it
 	_ "embed"
 	"encoding/json"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -70,6 +68,9 @@ type Server struct {
 	// Fault may answer a request in place of the server: before it is done (after is
 	// false), or after, when the answer is lost.
 	Fault func(r *Request, after bool) (status int, header http.Header, body string)
+	// Refuse may refuse one of a document's mutations by its name, before it is done or after;
+	// those beside it are done. "" refuses nothing.
+	Refuse func(mutation string, after bool) (message string)
 
 	mu       sync.Mutex
 	Commits  map[string]*Commit
@@ -104,51 +105,15 @@ func New(t testing.TB, files map[string]File) *Server {
 	return s
 }
 
-func (s *Server) put(parent, message string, files map[string]File) string {
-	sum := sha1.Sum(fmt.Appendf(nil, "%s %s %d %v", parent, message, len(s.Commits), len(files))) //nolint:gosec // the name of a made-up commit, which has to look like Git's
-	oid := fmt.Sprintf("%x", sum)
-	s.Commits[oid] = &Commit{OID: oid, Message: message, Parent: parent, Files: files}
-	return oid
-}
-
-// Push makes a commit on a branch, as somebody else would.
-func (s *Server) Push(branch, message string, changes map[string]string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.push(branch, message, changes)
-}
-
-func (s *Server) push(branch, message string, changes map[string]string) string {
-	head := s.Commits[s.Refs[branch]]
-	files := maps.Clone(head.Files)
-	for name, text := range changes {
-		f := files[name]
-		if f.Mode == 0 {
-			f.Mode = 0o100644
+// Asked counts the requests of the API that came, which GitHub limits: the file that an answer
+// leads to is none.
+func (s *Server) Asked() (n int) {
+	for _, r := range s.Requests {
+		if !strings.HasPrefix(r.Path, codeload) {
+			n++
 		}
-		f.Text = text
-		files[name] = f
 	}
-	s.Refs[branch] = s.put(head.OID, message, files)
-	return s.Refs[branch]
-}
-
-// Text is a file on a branch.
-func (s *Server) Text(branch, name string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.Commits[s.Refs[branch]].Files[name].Text
-}
-
-// History are the messages of a branch, newest first.
-func (s *Server) History(branch string) []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var all []string
-	for c := s.Commits[s.Refs[branch]]; c != nil; c = s.Commits[c.Parent] {
-		all = append(all, c.Message)
-	}
-	return all
+	return n
 }
 
 // Reset forgets the requests that came.
@@ -168,15 +133,20 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	status, header, text := s.fault(req, false)
 	if status == 0 {
 		a := answer{http.StatusUnauthorized, map[string]any{"message": "Bad credentials"}}
-		if r.Header.Get("Authorization") == "Bearer "+Token {
+		if sha, ok := strings.CutPrefix(r.URL.Path, codeload); ok {
+			a = s.archive(r, sha)
+		} else if r.Header.Get("Authorization") == "Bearer "+Token {
 			a = s.answer(r, body)
 		}
 		encoded, err := json.Marshal(a.body)
 		if err != nil {
 			s.t.Errorf("encoding an answer: %v", err)
 		}
-		if b, ok := a.body.([]byte); ok {
+		switch b := a.body.(type) {
+		case []byte:
 			encoded = b
+		case redirect:
+			encoded, header = nil, http.Header{"Location": {string(b)}}
 		}
 		status, text = a.status, string(encoded)
 		if lost, h, b := s.fault(req, true); lost != 0 {

@@ -93,7 +93,8 @@ func Hook(t testing.TB, bare, name, script string) {
 type Server struct {
 	URL, Dir string
 	Latency  time.Duration
-	Refuse   func(*http.Request) bool // may answer 403
+	Before   func(*http.Request) int // may answer with a status in place of git, 0 being none
+	After    func(*http.Request) int // may answer with a status in place of what git said
 
 	Requests, Bytes, Connections atomic.Int64
 }
@@ -112,13 +113,23 @@ func Serve(t testing.TB, bare string) *Server {
 			"GIT_PROJECT_ROOT=" + filepath.Dir(bare), "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=bot",
 			"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull,
 		},
+		Stderr: t.Output(), // not os.Stderr, which kustomize's renders put aside
 	}
 	h := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(s.Latency) // the network that a loopback server lacks; 0 unless a test asks for it
 		s.Requests.Add(1)
-		if s.Refuse != nil && s.Refuse(r) {
-			http.Error(w, "no", http.StatusForbidden)
-			return
+		if s.Before != nil {
+			if status := s.Before(r); status != 0 {
+				http.Error(w, "no", status)
+				return
+			}
+		}
+		if s.After != nil {
+			if status := s.After(r); status != 0 {
+				backend.ServeHTTP(httptest.NewRecorder(), r)
+				http.Error(w, "no", status)
+				return
+			}
 		}
 		backend.ServeHTTP(w, r)
 	}))

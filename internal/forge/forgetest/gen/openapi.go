@@ -13,6 +13,7 @@ var operations = []string{
 	"GET /repos/{owner}/{repo}/deployments",
 	"GET /repos/{owner}/{repo}/git/blobs/{file_sha}",
 	"GET /repos/{owner}/{repo}/git/trees/{tree_sha}",
+	"GET /repos/{owner}/{repo}/tarball/{ref}",
 	"PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}",
 	"PATCH /repos/{owner}/{repo}/git/refs/{ref}",
 	"POST /repos/{owner}/{repo}/check-runs",

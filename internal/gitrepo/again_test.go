@@ -1,0 +1,82 @@
+package gitrepo
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/buenhyden/hy-home/internal/gitrepo/gittest"
+)
+
+// A server that fails for the moment at any of the requests, before git's own server saw it or
+// after, costs time and nothing else: one commit, which is told as made.
+func TestUpdate_AServerThatFailsForTheMoment(t *testing.T) {
+	for n := int64(1); n <= 6; n++ {
+		for name, after := range map[string]bool{"before": false, "after": true} {
+			t.Run(fmt.Sprint(name, n), func(t *testing.T) {
+				server := gittest.Serve(t, gittest.Bare(t, seed))
+				failed := false
+				fail := func(*http.Request) int {
+					if server.Requests.Load() != n {
+						return 0
+					}
+					failed = true
+					return http.StatusServiceUnavailable
+				}
+				if after {
+					server.After = fail
+				} else {
+					server.Before = fail
+				}
+				got, err := open(t, options(server.URL)).Update(t.Context(), add("a"))
+				if err != nil || !got.Changed || got.Commit != gittest.Git(t, server.Dir, "rev-parse", "main") {
+					t.Errorf("Update = %+v, %v", got, err)
+				}
+				if commits := gittest.Git(t, server.Dir, "rev-list", "--count", "main"); commits != "2" {
+					t.Errorf("%s commits, want 2", commits)
+				}
+				if !failed {
+					t.Errorf("there was no request %d", n)
+				}
+			})
+		}
+	}
+}
+
+// An outage is told in the server's own words, after a bounded number of requests.
+func TestUpdate_AServerThatIsDown(t *testing.T) {
+	server := gittest.Serve(t, gittest.Bare(t, seed))
+	server.Before = func(*http.Request) int { return http.StatusBadGateway }
+	_, err := Open(t.Context(), options(server.URL))
+	if err == nil || !strings.Contains(err.Error(), "502") || server.Requests.Load() != tries {
+		t.Errorf("%v after %d requests, want the 502 after %d", err, server.Requests.Load(), tries)
+	}
+}
+
+func TestIsPassing(t *testing.T) {
+	for output, want := range map[string]bool{
+		"fatal: unable to access 'https://host/': The requested URL returned error: 500":                       true,
+		"fatal: unable to access 'https://host/': The requested URL returned error: 429":                       true,
+		"error: RPC failed; HTTP 502 curl 22 The requested URL returned error: 502":                            true,
+		"fatal: unable to access 'https://host/': Could not resolve host: host":                                true,
+		"fatal: unable to access 'https://host/': Recv failure: Connection reset by peer":                      true,
+		"kex_exchange_identification: Connection closed by remote host":                                        true,
+		"fetch-pack: unexpected disconnect while reading sideband packet":                                      true,
+		"error: RPC failed; curl 28 Operation too slow. Less than 1 bytes/sec transferred the last 60 seconds": true,
+		"fatal: early EOF": true,
+		"fatal: unable to access 'https://host/': The requested URL returned error: 403":          false,
+		"fatal: Authentication failed for 'https://host/'":                                        false,
+		"! [remote rejected] main -> main (pre-receive hook declined)":                            false,
+		"send-pack: unexpected end of file\nfatal: the remote end hung up unexpectedly":           false,
+		"git@host: Permission denied (publickey).\nfatal: Could not read from remote repository.": false,
+	} {
+		if got := isPassing(fmt.Errorf("fetching: %w", &gitError{output: output, cause: errors.New("exit status 128")})); got != want {
+			t.Errorf("isPassing(%q) = %v", output, got)
+		}
+	}
+	if isPassing(nil) || isPassing(errors.New("returned error: 500")) {
+		t.Error("what is not git's error counts as passing")
+	}
+}
