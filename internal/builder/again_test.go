@@ -2,6 +2,7 @@ package builder
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -54,10 +55,11 @@ func TestBuild_PushesAgainWhatMayPass(t *testing.T) {
 	// Who is told to stop does not try again.
 	ctx, cancel := context.WithCancel(t.Context())
 	runs := 0
-	_, _ = again(ctx, func(string) {}, func() (run.Result, error) {
+	b := &build{sink: newSink(nil, nil)}
+	_ = b.again(ctx, func() error {
 		runs++
 		cancel()
-		return run.Result{Code: 1, Stderr: "unknown blob"}, context.Canceled
+		return errors.New("unknown blob")
 	})
 	if runs != 1 {
 		t.Errorf("it was run %d times", runs)

@@ -25,13 +25,14 @@ func (b *build) throughAPI(ctx context.Context) (Image, error) {
 	if err != nil {
 		return Image{}, err
 	}
-	img, err := b.buildByAPI(ctx, c)
+	var img Image
+	err = b.again(ctx, func() (err error) { img, err = b.buildByAPI(ctx, c); return err })
 	if err != nil || !b.o.Push {
 		return img, err
 	}
 	for _, ref := range b.o.Refs {
 		b.say("pushing " + ref)
-		if img.Digest, err = b.pushByAPI(ctx, c, ref); err != nil {
+		if err = b.again(ctx, func() (err error) { img.Digest, err = b.pushByAPI(ctx, c, ref); return err }); err != nil {
 			return Image{}, err
 		}
 	}

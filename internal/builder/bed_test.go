@@ -89,7 +89,7 @@ func file(t *testing.T, img v1.Image, path string) string {
 const crossDockerfile = `
 FROM --platform=$BUILDPLATFORM ` + shell + ` AS build
 ARG TARGETARCH
-RUN echo "$TARGETARCH" >/arch; date +%N >/made
+RUN echo "$TARGETARCH" >/arch; cat /proc/sys/kernel/random/uuid >/made
 FROM scratch
 COPY --from=build /arch /made /
 `

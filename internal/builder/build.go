@@ -7,11 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/buenhyden/hy-home/internal/pattern"
 	"github.com/buenhyden/hy-home/internal/run"
 )
 
@@ -53,7 +53,7 @@ type Image struct {
 // Build builds the image and, if wanted, pushes every reference. Everything the
 // tools print goes to Log as it comes. Nothing is left behind but the image.
 func Build(ctx context.Context, runner run.Runner, t Tool, o Options) (img Image, err error) {
-	b := &build{runner: runner, tool: t, o: t.offered(o), now: time.Now()}
+	b := &build{runner: runner, tool: t, o: t.offered(o).withCaches(), now: time.Now()}
 	b.until = until(ctx, b.now)
 	if b.dir, err = privateDir(b.until, b.now); err != nil {
 		return Image{}, err
@@ -113,6 +113,10 @@ func (b *build) environment() ([]string, error) {
 		// Attestations only where they are asked for: they make an index of an image,
 		// and another digest of the same content.
 		env = append(env, "BUILDX_NO_DEFAULT_ATTESTATIONS=1")
+		if len(b.o.Predicates()) == 0 {
+			// buildx asks git seven times, 40 ms, for what it writes into provenance alone.
+			env = append(env, "BUILDX_GIT_INFO=false")
+		}
 	case BuildKit:
 		env = append(env, "DOCKER_BUILDKIT=1")
 	case Classic:
@@ -132,11 +136,21 @@ func (b *build) environment() ([]string, error) {
 	return env, nil
 }
 
+// checked is how buildx ends a check: its last line may be one of the Dockerfile.
+var checked = pattern.New(`(?m)^Check complete, (.+ found)`)
+
 func (b *build) build(ctx context.Context) (Image, error) {
 	idFile, metadata := filepath.Join(b.dir, "image-id"), filepath.Join(b.dir, "metadata.json")
-	res, err := b.run(ctx, b.args(idFile, metadata), b.o.Dockerfile)
-	if err != nil {
-		return Image{}, fault(ctx, "build "+b.o.Context, res, err)
+	command := run.Cmd{Name: b.tool.CLI, Args: b.args(idFile, metadata)}
+	if b.tool.Mode == Buildx {
+		command = b.tool.buildx(command.Args...)
+	}
+	said, err := b.run(ctx, firstNonEmpty(b.o.Call, "build")+" "+b.o.Context, command, b.o.Dockerfile)
+	if m := checked.FindStringSubmatch(said); err != nil && m != nil {
+		return Image{}, fmt.Errorf("check %s: %s", b.o.Context, m[1])
+	}
+	if err != nil || b.o.Call != "" {
+		return Image{}, err
 	}
 	var img Image
 	if b.makesImage() {
@@ -171,13 +185,13 @@ func (b *build) say(text string) { b.sink.line([]byte(text + "\n")) }
 // loads reports whether the image shall be in the engine afterwards: where it is
 // asked for, and where it would be nowhere otherwise.
 func (b *build) loads() bool {
-	return b.o.Load || !b.o.Push && len(b.o.Outputs) == 0 && len(b.o.Platforms) < 2
+	return b.o.Call == "" && (b.o.Load || !b.o.Push && len(b.o.Outputs) == 0 && len(b.o.Platforms) < 2)
 }
 
 // makesImage reports whether an image comes out: files that are written by outputs
 // have no ID, and the tools refuse to be asked for one.
 func (b *build) makesImage() bool {
-	return !slices.ContainsFunc(b.o.Outputs, func(out string) bool {
+	return b.o.Call == "" && !slices.ContainsFunc(b.o.Outputs, func(out string) bool {
 		kind := attribute(out, "type")
 		return kind == "" || kind == "local" || kind == "tar"
 	})
@@ -186,15 +200,11 @@ func (b *build) makesImage() bool {
 // args is the argument list of the build; every foreign value stands behind "="
 // or "--", so that none is read as an option.
 func (b *build) args(idFile, metadata string) []string {
-	var args []string
-	if b.tool.Mode == Buildx {
-		args = append(args, "buildx")
-	}
-	args = append(args, "build")
+	args := []string{"build"}
 	if b.makesImage() {
 		args = append(args, "--iidfile="+idFile)
 	}
-	if b.tool.Mode == Buildx {
+	if b.tool.Mode == Buildx && b.o.Call == "" {
 		args = append(args, "--metadata-file="+metadata)
 		if b.o.Push {
 			args = append(args, "--push")
@@ -206,29 +216,20 @@ func (b *build) args(idFile, metadata string) []string {
 	return append(append(args, b.o.arguments()...), "--", b.o.Context)
 }
 
-// pushed is the line with which "docker push" ends. This digest, and no other
-// that the engine knows, is the one a cluster can pull by.
-var pushed = regexp.MustCompile(`(?m)^\S+: digest: (sha256:[0-9a-f]{64}) size: \d+\s*$`)
-
-func (b *build) push(ctx context.Context, ref string) (string, error) {
-	b.say("pushing " + ref)
-	res, err := b.run(ctx, []string{"push", "--", ref}, "")
-	if err != nil {
-		return "", fault(ctx, "push "+ref, res, err)
-	}
-	m := pushed.FindStringSubmatch(res.Stdout)
-	if m == nil {
-		return "", fmt.Errorf("push %s: docker names no digest of the pushed image", ref)
-	}
-	return m[1], nil
-}
-
-func (b *build) run(ctx context.Context, args []string, stdin string) (run.Result, error) {
-	return again(ctx, b.say, func() (run.Result, error) {
+// run runs a command, again if it may end better, and returns what it said.
+func (b *build) run(ctx context.Context, doing string, c run.Cmd, stdin string) (said string, err error) {
+	c.Env = b.env
+	err = b.again(ctx, func() error {
 		out, errs := b.sink.stream(), b.sink.stream()
-		res, err := b.runner.Run(ctx, run.Cmd{Name: b.tool.CLI, Args: args, Env: b.env, Stdin: strings.NewReader(stdin), Stdout: out, Stderr: errs})
+		c.Stdin, c.Stdout, c.Stderr = strings.NewReader(stdin), out, errs
+		res, err := b.runner.Run(ctx, c)
 		out.end()
 		errs.end()
-		return res, err
+		said = res.Stdout
+		if err != nil {
+			return fault(ctx, doing, res, err)
+		}
+		return nil
 	})
+	return said, err
 }

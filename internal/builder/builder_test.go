@@ -95,6 +95,7 @@ func TestBuild_ForeignValuesAreNoOptions(t *testing.T) {
 func TestBuild_NamesTheCause(t *testing.T) {
 	for stderr, want := range map[string]string{
 		"#9 ERROR: process \"/bin/sh -c false\" did not complete successfully: exit code: 1\n------\n > [2/2] RUN false:\n------\nDockerfile:2\nERROR: failed to solve: process \"/bin/sh -c false\" did not complete successfully: exit code: 1\n": `process "/bin/sh -c false" did not complete`,
+		"ERROR: failed to build: failed to receive status: rpc error: code = Unknown desc = failed to solve with frontend dockerfile.v0: failed to create LLB definition: target stage no could not be found\n":                                     "target stage no could not",
 		"ERROR: failed to build: failed to solve: /none: not found\n":                                 "/none: not found",
 		"executor failed running [/bin/sh -c false]: exit code: 1\n":                                  "executor failed",
 		"The command '/bin/sh -c false' returned a non-zero code: 1\n":                                "The command '/bin/sh -c false' returned a non-zero code",
@@ -114,6 +115,23 @@ func TestBuild_NamesTheCause(t *testing.T) {
 		return engine(t).Handler(c)
 	}}
 	if _, err := Build(t.Context(), fake, Tool{CLI: "d", Mode: BuildKit}, options()); err == nil || err.Error() != "push localhost:5001/shop/backend:v1: permission_denied: write_package" {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestBuild_Call(t *testing.T) {
+	o := options()
+	o.Push, o.Refs, o.Call, o.Platforms = false, nil, "check", []string{"linux/amd64", "linux/arm64"}
+	said := run.Result{Stdout: "Check complete, no warnings found.\n"}
+	fake := &run.Fake{Handler: func(run.Cmd) (run.Result, error) { return said, nil }}
+	if img, err := Build(t.Context(), fake, Tool{CLI: "d", Mode: Buildx}, o); err != nil || img.ID != "" {
+		t.Errorf("%+v, %v", img, err)
+	}
+	if got := fake.Calls(); len(got) != 1 || strings.Contains(strings.Join(got[0].Args, " "), "-file=/") || !slices.Contains(got[0].Args, "--call=check") {
+		t.Errorf("%q", got)
+	}
+	said = run.Result{Code: 1, Stdout: "Check complete, 1 warning has been found!\n\nWARNING: MaintainerDeprecated\nDockerfile:2\n--------------------\n"}
+	if _, err := Build(t.Context(), fake, Tool{CLI: "d", Mode: Buildx}, o); err == nil || err.Error() != "check -odd: 1 warning has been found" {
 		t.Errorf("%v", err)
 	}
 }

@@ -3,26 +3,26 @@ package builder
 import (
 	"encoding/csv"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/pattern"
 )
 
 // What single values look like. Everything stands behind "--flag=", so that these
 // are for a clear sentence and, where buildx splits at commas, against a value that
 // means something else than it seems.
 var (
-	hostPattern     = regexp.MustCompile(`^[A-Za-z0-9_.-]+[:=](\[?[0-9A-Fa-f:.]+\]?|host-gateway)$`)
-	wordPattern     = regexp.MustCompile(`^[A-Za-z0-9][\w.:/-]*$`)
-	sizePattern     = regexp.MustCompile(`^\d+(\.\d+)?\s*[A-Za-z]{0,3}$`)
-	ulimitPattern   = regexp.MustCompile(`^[a-z]+=-?\d+(:-?\d+)?$`)
-	platformPattern = regexp.MustCompile(`^[a-z0-9_.-]+(/[a-z0-9_.-]+){0,2}(,[a-z0-9_.-]+(/[a-z0-9_.-]+){0,2})*$`)
-	sshPattern      = regexp.MustCompile(`^[\w.-]+(=.+)?$`)
-	allowPattern    = regexp.MustCompile(`^[a-z][\w.]*(=\S+)?$`)
+	hostPattern     = pattern.New(`^[A-Za-z0-9_.-]+[:=](\[?[0-9A-Fa-f:.]+\]?|host-gateway)$`)
+	wordPattern     = pattern.New(`^[A-Za-z0-9][\w.:/-]*$`)
+	sizePattern     = pattern.New(`^\d+(\.\d+)?\s*[A-Za-z]{0,3}$`)
+	ulimitPattern   = pattern.New(`^[a-z]+=-?\d+(:-?\d+)?$`)
+	platformPattern = pattern.New(`^[a-z0-9_.-]+(/[a-z0-9_.-]+){0,2}(,[a-z0-9_.-]+(/[a-z0-9_.-]+){0,2})*$`)
+	sshPattern      = pattern.New(`^[\w.-]+(=.+)?$`)
+	allowPattern    = pattern.New(`^[a-z][\w.]*(=\S+)?$`)
 )
 
-func matches(pattern *regexp.Regexp, want string) func(string) string {
+func matches(pattern *pattern.Regexp, want string) func(string) string {
 	return func(value string) string {
 		if pattern.MatchString(value) {
 			return ""
@@ -51,11 +51,13 @@ func buildContext(value string) string {
 
 // cache is a plain reference, or attributes with a type.
 func cache(value string) string {
-	if !strings.Contains(value, "=") && !strings.ContainsAny(value, `," `) {
+	if plainReference(value) {
 		return ""
 	}
 	return typed(value)
 }
+
+func plainReference(value string) bool { return !strings.ContainsAny(value, `=," `) }
 
 // typed wants attributes with a type among them.
 func typed(value string) string {
@@ -154,7 +156,7 @@ func hasUser(text string) bool {
 }
 
 // secretName matches names that hold a secret more often than not.
-var secretName = regexp.MustCompile(`(?i)(^|_)((gh)?token|secrets?|pass(word|wd|phrase)?|pwd|credentials?|(api|private|access|ssh|signing)_?key|auth)($|_)`)
+var secretName = pattern.New(`(?i)(^|_)((gh)?token|secrets?|pass(word|wd|phrase)?|pwd|credentials?|(api|private|access|ssh|signing)_?key|auth)($|_)`)
 
 // CheckBuildArgs reports the first build argument that is malformed or is named
 // like a secret: build arguments stay readable in the image's history and in

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,10 +16,10 @@ import (
 // will do. A builder of another driver than the engine's is the user's own choice.
 func (b *build) wantsContainer(ctx context.Context) (why string, err error) {
 	why = b.o.beyondEngine()
-	if b.tool.Mode != Buildx || b.o.Builder != "" || why == "" {
+	if b.tool.Mode != Buildx || b.o.Builder != "" || b.o.Call != "" || why == "" {
 		return "", nil
 	}
-	i, err := inspect(ctx, b.runner, b.tool.CLI, "", b.env)
+	i, err := b.tool.inspect(ctx, b.runner, "", b.env)
 	if err != nil || i.driver != dockerDriver || i.containerd && len(b.o.Allow) == 0 {
 		return "", err
 	}
@@ -75,8 +76,7 @@ type container struct {
 
 const (
 	containerPrefix = "hyaction-"
-	// What buildx calls the container of a builder's only node, and its volume.
-	nodePrefix, nodeSuffix, volumeSuffix = "buildx_buildkit_", "0", "_state"
+	nodePrefix      = "buildx_buildkit_" // of what buildx calls the container of a builder, and its volume
 )
 
 // removal bounds what is done after the build ended or was cancelled, and takes a
@@ -88,20 +88,23 @@ func (b *build) makeContainer(ctx context.Context, why string) (*container, erro
 	b.sweepContainers(ctx)
 	c := &container{b: b, name: containerPrefix + b.until + "-" + strings.ToLower(rand.Text()[:8])}
 	b.say("making a builder with the docker-container driver for this build: the engine's own has no way for " + why)
-	args := []string{"buildx", "create", "--name=" + c.name, "--driver=docker-container"}
+	args := []string{"create", "--name=" + c.name, "--driver=docker-container"}
 	if b.onLoopback() {
 		args = append(args, "--driver-opt=network=host") // else its localhost is not ours
 	}
 	var flags []string
 	for _, a := range b.o.Allow {
-		if strings.HasPrefix(a, "network.host") || strings.HasPrefix(a, "security.insecure") {
-			flags = append(flags, "--allow-insecure-entitlement="+a)
+		name, _, _ := strings.Cut(a, "=") // device=vendor/class is granted to a build, device to its builder
+		if slices.Contains([]string{"network.host", "security.insecure", "device"}, name) {
+			flags = append(flags, "--allow-insecure-entitlement="+name)
 		}
 	}
 	if len(flags) > 0 {
 		args = append(args, "--buildkitd-flags="+strings.Join(flags, " "))
 	}
-	if res, err := b.runner.Run(ctx, run.Cmd{Name: b.tool.CLI, Args: args, Env: b.env}); err != nil {
+	create := b.tool.buildx(args...)
+	create.Env = b.env
+	if res, err := b.runner.Run(ctx, create); err != nil {
 		return nil, fault(ctx, "make a builder for "+why, res, err)
 	}
 	return c, nil
@@ -126,7 +129,9 @@ func (b *build) onLoopback() bool {
 func (c *container) remove(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removal)
 	defer cancel()
-	if _, err := c.b.runner.Run(ctx, run.Cmd{Name: c.b.tool.CLI, Args: []string{"buildx", "rm", "--force", c.name}, Env: c.b.env}); err != nil {
+	rm := c.b.tool.buildx("rm", "--force", c.name)
+	rm.Env = c.b.env
+	if _, err := c.b.runner.Run(ctx, rm); err != nil {
 		return fmt.Sprintf("builder %s could not be removed and stays until a later run: %v", c.name, err)
 	}
 	return ""
@@ -136,6 +141,9 @@ func (c *container) remove(ctx context.Context) string {
 // and did not come to remove them. It is done for good measure: the build goes on
 // without it.
 func (b *build) sweepContainers(ctx context.Context) {
+	if b.tool.CLI == "" {
+		return
+	}
 	docker := func(args ...string) []string {
 		res, err := b.runner.Run(ctx, run.Cmd{Name: b.tool.CLI, Args: args, Env: b.env})
 		if err != nil {

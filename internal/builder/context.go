@@ -3,11 +3,11 @@ package builder
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/pattern"
 )
 
 // IsRemote reports whether a context is fetched by the builder: a Git repository
@@ -20,7 +20,7 @@ func IsRemote(context string) bool {
 
 // gitContext is a Git repository over HTTPS with what follows it: #ref:directory, or
 // ?query.
-var gitContext = regexp.MustCompile(`^(https://[^/\s?#]+/[^\s?#]+?)(?:\.git)?(?:[?#]\S*)?$`)
+var gitContext = pattern.New(`^(https://[^/\s?#]+/[^\s?#]+?)(?:\.git)?(?:[?#]\S*)?$`)
 
 // GitRepository is the address of the repository that a context is, without ".git",
 // and what stands behind "#" before a ":"; "" when it is none over HTTPS.

@@ -3,9 +3,9 @@ package builder
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 
+	"github.com/buenhyden/hy-home/internal/pattern"
 	"github.com/buenhyden/hy-home/internal/run"
 )
 
@@ -22,11 +22,11 @@ func fault(ctx context.Context, doing string, res run.Result, err error) error {
 }
 
 // causes are how the builders start the line that says why, best first.
-var causes = []*regexp.Regexp{
-	regexp.MustCompile(`(?i)^(?:ERROR: )?(?:failed to build: )?failed to solve[^:]*: (.+)$`),
-	regexp.MustCompile(`^#\d+ ERROR: (.+)$`),
-	regexp.MustCompile(`^(The command '.+' returned a non-zero code: \d+)$`),
-	regexp.MustCompile(`(?i)^(?:error|denied|unauthorized)[:,]? (.+)$`),
+var causes = []*pattern.Regexp{
+	pattern.New(`(?i)^(?:ERROR: )?(?:failed to build: )?(?:failed to receive status: )?(?:rpc error: code = \w+ desc = )?failed to solve[^:]*: (?:failed to create LLB definition: )?(.+)$`),
+	pattern.New(`^#\d+ ERROR: (.+)$`),
+	pattern.New(`^(The command '.+' returned a non-zero code: \d+)$`),
+	pattern.New(`(?i)^(?:error|denied|unauthorized)[:,]? (.+)$`),
 }
 
 func causeLine(output string) string {

@@ -32,6 +32,7 @@ type Features struct {
 	Allow          []string // entitlements
 	Outputs        []string // attributes as CSV
 	Load           bool     // into the engine, also beside a push
+	Call           string   // what is asked of the Dockerfile in place of a build: check, outline or targets
 	Builder        string   // of buildx; "" is the current one
 	Env            []string // for the docker command alone, such as the token of GitHub's cache
 }
@@ -72,6 +73,7 @@ var inputs = []input{
 	{"attests", "attest", Buildx, func(o Options) []string { return o.Attests }, typed},
 	{"no-cache-filters", "no-cache-filter", Buildx, func(o Options) []string { return o.NoCacheFilters }, nil},
 	{"allow", "allow", Buildx, func(o Options) []string { return o.Allow }, matches(allowPattern, "an entitlement such as network.host")},
+	{"call", "call", Buildx, func(o Options) []string { return one(o.Call) }, nil}, // one of a few words
 	{"builder", "builder", Buildx, func(o Options) []string { return one(o.Builder) }, matches(wordPattern, "the name of a builder")},
 }
 

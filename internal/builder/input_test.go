@@ -19,7 +19,7 @@ func everything() Options {
 			CacheFrom: []string{"r/c:1"}, CacheTo: []string{"type=gha,mode=max"},
 			Provenance: "mode=max", SBOM: "true", Attests: []string{"type=sbom"}, NoCache: true, NoCacheFilters: []string{"s"}, Pull: true,
 			AddHosts: []string{"db:10.0.0.1"}, Network: "host", ShmSize: "1g", CgroupParent: "/p", Ulimits: []string{"nofile=1:2"},
-			Allow: []string{"network.host"}, Outputs: []string{"type=local,dest=out"}, Builder: "mine",
+			Allow: []string{"network.host"}, Outputs: []string{"type=local,dest=out"}, Call: "check", Builder: "mine",
 		},
 	}
 }
@@ -30,7 +30,7 @@ func TestInputs_BecomeArguments(t *testing.T) {
 		"--network=host", "--shm-size=1g", "--cgroup-parent=/p", "--ulimit=nofile=1:2", "--platform=linux/amd64,linux/arm64",
 		"--secret=id=v,env=HYACTION_SECRET_0", "--secret=id=e,env=E", `--secret=id=f,"src=/a,""b"`, "--ssh=default",
 		"--output=type=local,dest=out", "--cache-from=r/c:1", "--cache-to=type=gha,mode=max", "--build-context=base=docker-image://alpine:3",
-		"--annotation=index:a=b", "--provenance=mode=max", "--sbom=true", "--attest=type=sbom", "--no-cache-filter=s", "--allow=network.host", "--builder=mine",
+		"--annotation=index:a=b", "--provenance=mode=max", "--sbom=true", "--attest=type=sbom", "--no-cache-filter=s", "--allow=network.host", "--call=check", "--builder=mine",
 	}
 	o := everything()
 	if got := o.arguments(); !slices.Equal(got, want) {
@@ -46,6 +46,27 @@ func TestInputs_BecomeArguments(t *testing.T) {
 		if len(in.values(o)) == 0 {
 			t.Errorf("input %s has no value in this test", in.name)
 		}
+	}
+}
+
+func TestInputs_CachesMayFail(t *testing.T) {
+	for given, want := range map[string]string{
+		"r/c:1":                       "type=registry,ref=r/c:1,ignore-error=true",
+		"type=registry,ref=r/c":       "type=registry,ref=r/c,ignore-error=true",
+		"type=gha":                    "type=gha,scope=localhost:5001/a/b,timeout=3m,ignore-error=true",
+		"type=gha,scope=s,timeout=1m": "type=gha,scope=s,timeout=1m,ignore-error=true",
+		"type=s3,ignore-error=false":  "type=s3,ignore-error=false",
+		"type=inline":                 "type=inline", // part of the image
+		"type=local,dest=there":       "type=local,dest=there",
+	} {
+		o := Options{Refs: []string{"localhost:5001/a/b:t"}, Features: Features{CacheTo: []string{given}}}
+		if got := o.withCaches().arguments(); !slices.Contains(got, "--cache-to="+want) || o.CacheTo[0] != given {
+			t.Errorf("%s: %q, want %q", given, got, want)
+		}
+	}
+	o := Options{Refs: []string{"r/i:t"}, Features: Features{CacheFrom: []string{"r/c:1", "type=gha"}}}
+	if got := o.withCaches().arguments(); !slices.Contains(got, "--cache-from=r/c:1") || !slices.Contains(got, "--cache-from=type=gha,scope=r/i,timeout=3m") {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -3,8 +3,9 @@ package builder
 import (
 	"bytes"
 	"io"
-	"regexp"
 	"sync"
+
+	"github.com/buenhyden/hy-home/internal/pattern"
 )
 
 // sink passes on what a tool prints to stdout and stderr, whole lines at a
@@ -30,10 +31,10 @@ func (s *sink) stream() *stream { return &stream{sink: s} }
 
 // steps are the lines of a builder that tell people where it is: BuildKit's
 // "#7 [build 3/5] RUN go build" and the classic builder's "Step 3/9 : RUN ...".
-var steps = []*regexp.Regexp{
-	regexp.MustCompile(`^#\d+ (\[[^\]]+\] .+)$`),
-	regexp.MustCompile(`^#\d+ ((?:exporting|pushing|importing|writing) .+)$`),
-	regexp.MustCompile(`^(Step \d+/\d+ : .+)$`),
+var steps = []*pattern.Regexp{
+	pattern.New(`^#\d+ (\[[^\]]+\] .+)$`),
+	pattern.New(`^#\d+ ((?:exporting|pushing|importing|writing) .+)$`),
+	pattern.New(`^(Step \d+/\d+ : .+)$`),
 }
 
 func (s *sink) line(line []byte) {

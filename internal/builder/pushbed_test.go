@@ -2,24 +2,49 @@ package builder
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/image"
 
 	"github.com/buenhyden/hy-home/internal/registry/registrytest"
 	"github.com/buenhyden/hy-home/internal/run"
+	"github.com/buenhyden/hy-home/testbed/buildkit"
 	"github.com/buenhyden/hy-home/testbed/lab"
 )
 
-// The push of docker itself meets a registry that fails: what the words are that it
-// fails with, only it can tell.
-func TestBed_DockersPushMeetsFaults(t *testing.T) {
+// The pushes of docker, of buildx and of the engine itself meet a registry that fails:
+// what the words are that they fail with, only they can tell.
+func TestBed_PushesMeetFaults(t *testing.T) {
+	pauses = [attempts - 1]time.Duration{}
 	bed := lab.Require(t)
-	tool, err := Find(t.Context(), run.Exec{}, Search{Commands: Candidates(os.Getenv("PATH"))})
-	if err != nil {
-		t.Fatal(err)
+	find := func(t *testing.T, s Search) Tool {
+		tool, err := Find(t.Context(), run.Exec{}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tool
+	}
+	t.Run("docker", func(t *testing.T) {
+		meetFaults(t, bed, find(t, Search{Commands: Candidates(os.Getenv("PATH"))}))
+	})
+	t.Run("engine", func(t *testing.T) { meetFaults(t, bed, find(t, Search{API: engineAPI()})) })
+	t.Run("buildx", func(t *testing.T) {
+		b := buildkit.New(t)
+		b.Start(t)
+		meetFaults(t, bed, find(t, Search{Commands: []string{b.Docker}}))
+	})
+}
+
+func meetFaults(t *testing.T, bed lab.Lab, tool Tool) {
+	layer := registrytest.Chunk
+	if tool.Mode == Buildx { // which sends a layer whole
+		layer = registrytest.Commit
 	}
 	for name, c := range map[string]struct {
 		fault registrytest.Fault
@@ -30,7 +55,7 @@ func TestBed_DockersPushMeetsFaults(t *testing.T) {
 		"502 of a load balancer":    {registrytest.Fault{On: registrytest.Manifest, Times: 1, Do: registrytest.Status(502, "", "")}, ""},
 		"429":                       {registrytest.Fault{On: registrytest.Manifest, Times: 1, Do: registrytest.Status(429, "TOOMANYREQUESTS", "slow down")}, ""},
 		"a manifest's answer, lost": {registrytest.Fault{On: registrytest.Manifest, Times: 1, Do: registrytest.CutAnswer(-1)}, ""},
-		"a layer, cut":              {registrytest.Fault{On: registrytest.Chunk, Times: 1, Do: registrytest.CutUpload(20_000)}, ""},
+		"a layer, cut":              {registrytest.Fault{On: layer, Times: 1, Do: registrytest.CutUpload(20_000)}, ""},
 		"denied":                    {registrytest.Fault{On: registrytest.Start, Do: registrytest.Denied()}, "denied"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -39,7 +64,9 @@ func TestBed_DockersPushMeetsFaults(t *testing.T) {
 			var log bytes.Buffer
 			ref := s.Host + "/builder-faults/app:v1"
 			img, err := Build(t.Context(), run.Exec{}, tool, Options{Context: unique(t), Refs: []string{ref}, Push: true, Log: &log})
-			t.Cleanup(func() { _, _ = run.Exec{}.Run(t.Context(), run.Cmd{Name: tool.CLI, Args: []string{"rmi", "--", ref}}) })
+			if tool.Mode != Buildx { // whose builder is gone with the test
+				t.Cleanup(func() { removeImage(t, ref) })
+			}
 			switch {
 			case c.want != "":
 				if err == nil || !strings.Contains(err.Error(), c.want) || len(s.Asked(http.MethodPut, "/manifests/")) != 0 {
@@ -56,6 +83,18 @@ func TestBed_DockersPushMeetsFaults(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func removeImage(t *testing.T, ref string) {
+	engine := engineAPI()
+	defer engine.Close()
+	c, err := engine.Client(context.Background())
+	if err == nil {
+		_, err = c.ImageRemove(context.Background(), ref, image.RemoveOptions{})
+	}
+	if err != nil {
+		t.Error(err)
 	}
 }
 

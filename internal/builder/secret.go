@@ -3,10 +3,10 @@ package builder
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/pattern"
 )
 
 // Secret is what a RUN --mount=type=secret finds under its id. One of Value, Env
@@ -24,8 +24,9 @@ type Secret struct {
 // its name; GitHub's own secrets end at 48 KB.
 const maxSecret = 128<<10 - 64
 
-// secretID is what needs no quoting in any of the places where an id stands.
-var secretID = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
+// secretID is what needs no quoting in any of the places where an id stands. A colon is
+// before the port of a Git server, whose name its token has in its id.
+var secretID = pattern.New(`^[A-Za-z0-9_][A-Za-z0-9_.:-]*$`)
 
 // ParseSecrets reads input secrets: id=value, one per line. A record in quotes goes
 // on over lines, with "" for a quote, as in docker/build-push-action. No error holds
@@ -92,7 +93,7 @@ func checkSecrets(secrets []Secret) error {
 	seen := map[string]bool{}
 	for _, s := range secrets {
 		if !secretID.MatchString(s.ID) {
-			return exit.BadInputf("a secret has the id %q: letters, digits and _ . - are allowed", s.ID)
+			return exit.BadInputf("a secret has the id %q: letters, digits and _ . : - are allowed", s.ID)
 		}
 		if seen[s.ID] {
 			return exit.BadInputf("secret %s is given twice: give each id once, by one of inputs secrets, secret-envs and secret-files", s.ID)

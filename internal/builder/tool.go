@@ -6,11 +6,9 @@ package builder
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,18 +38,22 @@ func (m Mode) rank() int {
 
 // Tool is a docker command that reaches an engine or a builder, or the engine alone.
 type Tool struct {
-	CLI      string // path of the docker command; "" in mode Engine
-	Version  string // of that command
+	CLI      string // path of the docker command; "" in mode Engine, or where Plugin is enough
+	Plugin   string // path of buildx's own program; "" goes through CLI
+	Version  string // of CLI, or of buildx where it is run by itself
 	Engine   string // version of the engine behind it; "" if there is none
 	Platform string // of that engine: "linux/amd64"
 	Mode     Mode
-	api      *docker.Engine // in mode Engine
+	api      *docker.Engine // of the engine that builds; nil where it is reached through CLI alone
 }
 
 // String says what builds.
 func (t Tool) String() string {
 	var parts []string
-	if t.CLI != "" {
+	switch {
+	case t.Plugin != "":
+		parts = append(parts, t.Version)
+	case t.CLI != "":
 		parts = append(parts, "docker "+t.Version)
 	}
 	if t.Engine != "" {
@@ -88,14 +90,18 @@ func Candidates(path string) []string {
 // Search is where a tool is looked for.
 type Search struct {
 	Commands []string       // docker commands, see [Candidates]
+	Plugin   string         // buildx's own program, see [Plugin]; "" is none
 	Builder  string         // of buildx; "" is the current one
-	API      *docker.Engine // asked when there is no command at all; nil is none
+	API      *docker.Engine // of the engine that Plugin builds with, and asked when there is no command at all; nil is none
 }
 
-// Find returns the best tool: the first command with a working buildx, else the
-// first with a BuildKit of its own, else the first that reaches an engine, else the
-// engine. Nothing found is bad input: one sentence.
+// Find returns the best tool: buildx by itself, else the first command with a working
+// buildx, else the first with a BuildKit of its own, else the first that reaches an
+// engine, else the engine. Nothing found is bad input: one sentence.
 func Find(ctx context.Context, runner run.Runner, s Search) (Tool, error) {
+	if t, ok := s.direct(ctx, runner); ok {
+		return t, nil
+	}
 	if len(s.Commands) == 0 {
 		return findAPI(ctx, s.API)
 	}
@@ -165,7 +171,7 @@ func probe(ctx context.Context, runner run.Runner, cli, builder string) (t Tool,
 		if v.Server != nil && builder == "" {
 			return t, ""
 		}
-		i, err := inspect(ctx, runner, cli, builder, nil)
+		i, err := t.inspect(ctx, runner, builder, nil)
 		if err != nil && builder != "" {
 			return Tool{}, err.Error()
 		}
@@ -184,38 +190,6 @@ func probe(ctx context.Context, runner run.Runner, cli, builder string) (t Tool,
 		t.Mode = BuildKit
 	}
 	return t, ""
-}
-
-// instance is what buildx tells of a builder.
-type instance struct {
-	driver     string // "docker" is BuildKit inside of the engine
-	containerd bool   // the engine keeps images in containerd's store
-}
-
-const dockerDriver = "docker"
-
-// driverLine is the first thing that buildx says of a builder.
-var driverLine = regexp.MustCompile(`(?m)^Driver:\s+(\S+)`)
-
-// snapshotter is a label of BuildKit inside of an engine with containerd's store;
-// buildx knows it by the same.
-const snapshotter = "org.mobyproject.buildkit.worker.snapshotter"
-
-// inspect asks buildx about a builder; "" is the current one.
-func inspect(ctx context.Context, runner run.Runner, cli, builder string, env []string) (instance, error) {
-	args := []string{"buildx", "inspect"}
-	if builder != "" {
-		args = append(args, "--", builder)
-	}
-	res, err := runner.Run(ctx, run.Cmd{Name: cli, Args: args, Env: env})
-	if err != nil {
-		return instance{}, fault(ctx, "inspect the builder", res, err)
-	}
-	m := driverLine.FindStringSubmatch(res.Stdout)
-	if m == nil {
-		return instance{}, errors.New("inspect the builder: buildx names no driver")
-	}
-	return instance{driver: m[1], containerd: strings.Contains(res.Stdout, snapshotter)}, nil
 }
 
 func atoi(s string) int {

@@ -5,11 +5,12 @@ package buildlog
 
 import (
 	"bytes"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/buenhyden/hy-home/internal/pattern"
 )
 
 // Step is one step of a build.
@@ -48,12 +49,12 @@ func (l *Log) Write(b []byte) (int, error) {
 }
 
 var (
-	vertex  = regexp.MustCompile(`^#(\d+) (.+)$`)
-	done    = regexp.MustCompile(`^DONE(?: ([\d.]+)s)?$`)
-	faulty  = regexp.MustCompile(`^ERROR: (.+)$`)
-	classic = regexp.MustCompile(`^Step \d+/\d+ : (.+)$`)
+	vertex  = pattern.New(`^#(\d+) (.+)$`)
+	done    = pattern.New(`^DONE(?: ([\d.]+)s)?$`)
+	faulty  = pattern.New(`^ERROR: (.+)$`)
+	classic = pattern.New(`^Step \d+/\d+ : (.+)$`)
 	// "[build 2/3] RUN make", "[linux/arm64 build 2/3] RUN make", "[2/3] RUN make"
-	numbered = regexp.MustCompile(`^\[(?:(\S+(?: \S+)*) )?\d+/\d+\] (\S+)`)
+	numbered = pattern.New(`^\[(?:(\S+(?: \S+)*) )?\d+/\d+\] (\S+)`)
 )
 
 func (l *Log) line(text string, at time.Time) {

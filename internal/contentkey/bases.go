@@ -3,6 +3,7 @@ package contentkey
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -116,6 +117,9 @@ func (g *graph) name(global []instructions.ArgCommand, env, args map[string]stri
 	return nil
 }
 
+// ErrNoStage says that the target is none of the Dockerfile's stages.
+var ErrNoStage = errors.New("no stage")
+
 func (g *graph) target(name string) (int, error) {
 	if name == "" {
 		return len(g.stages) - 1, nil
@@ -126,7 +130,7 @@ func (g *graph) target(name string) (int, error) {
 	if i, err := strconv.Atoi(name); err == nil && i >= 0 && i < len(g.stages) {
 		return i, nil
 	}
-	return 0, fmt.Errorf("the Dockerfile has no stage %s", name)
+	return 0, fmt.Errorf("the Dockerfile has %w %s", ErrNoStage, name)
 }
 
 // visit follows everything that a stage needs.

@@ -2,10 +2,11 @@ package imagetag
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/buenhyden/hy-home/internal/pattern"
 )
 
 // zone is a time zone by name; nil is UTC.
@@ -19,8 +20,8 @@ func constant(s string) func(string, *zone) (string, error) {
 }
 
 var (
-	expression = regexp.MustCompile(`\{\{\{?\s*(.*?)\s*\}?\}\}`)
-	call       = regexp.MustCompile(`^(\w+)(?:\s+(?:'([^']*)'|"([^"]*)"))?(?:\s+tz=(?:'([^']*)'|"([^"]*)"))?$`)
+	expression = pattern.New(`\{\{\{?\s*(.*?)\s*\}?\}\}`)
+	call       = pattern.New(`^(\w+)(?:\s+(?:'([^']*)'|"([^"]*)"))?(?:\s+tz=(?:'([^']*)'|"([^"]*)"))?$`)
 )
 
 // expand puts values in place of expressions: "{{major}}", "{{date 'YYYY' tz='Asia/Tokyo'}}".
@@ -78,14 +79,14 @@ func (m *maker) global(text string) (string, error) {
 }
 
 // alwaysDefault are the events that GitHub runs for the default branch's last commit.
-var alwaysDefault = regexp.MustCompile(`create|discussion|issues|schedule`)
+var alwaysDefault = pattern.New(`create|discussion|issues|schedule`)
 
 func (e Event) onDefault() bool {
 	return e.branch() != "" && e.branch() == e.DefaultBranch || e.Ref != "" && alwaysDefault.MatchString(e.Name)
 }
 
 // tokens are moment's, the longest first: https://momentjs.com/docs/#/displaying/format/
-var tokens = regexp.MustCompile(`\[[^\]]*\]|YYYY|YY|MMMM|MMM|MM|Mo|M|DDDD|DDD|Do|DD|D|dddd|ddd|HH|H|hh|h|mm|m|ss|s|SSS|SS|S|ZZ|Z|A|a|Q|X|x|E|WW|W|GGGG`)
+var tokens = pattern.New(`\[[^\]]*\]|YYYY|YY|MMMM|MMM|MM|Mo|M|DDDD|DDD|Do|DD|D|dddd|ddd|HH|H|hh|h|mm|m|ss|s|SSS|SS|S|ZZ|Z|A|a|Q|X|x|E|WW|W|GGGG`)
 
 // layouts are the tokens that Go has a layout for.
 var layouts = map[string]string{

@@ -10,10 +10,11 @@ package imagetag
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/buenhyden/hy-home/internal/pattern"
 )
 
 // Event is what happened, as GitHub tells it.
@@ -23,6 +24,7 @@ type Event struct {
 	SHA           string // full
 	DefaultBranch string
 	BaseRef       string // of a pull request: the branch it goes to
+	Number        int    // of a pull request
 	Now           time.Time
 	CommitDate    time.Time // zero: Now
 	Repository    Repository
@@ -40,6 +42,10 @@ const shortSHA = 7
 
 // Make applies the rules, one per element, under the flavor. A fault names its line.
 func Make(rules, flavor []string, e Event) (Tags, error) {
+	if e.Name == "pull_request_target" && e.Number > 0 {
+		// GitHub gives such a job the ref of the branch that the request goes to.
+		e.Ref = fmt.Sprintf("refs/pull/%d/merge", e.Number)
+	}
 	f, err := parseFlavor(uncommented(flavor))
 	if err != nil {
 		return Tags{}, err
@@ -209,18 +215,18 @@ func (m *maker) affixed(r rule, value string) (string, error) {
 	return prefix + value + suffix, err
 }
 
-func (e Event) branch() string { s, _ := cut(e.Ref, "refs/heads/"); return s }
-func (e Event) tag() string    { s, _ := cut(e.Ref, "refs/tags/"); return s }
+func (e Event) branch() string { return after(e.Ref, "refs/heads/") }
+func (e Event) tag() string    { return after(e.Ref, "refs/tags/") }
 func (e Event) short() string  { return e.SHA[:min(shortSHA, len(e.SHA))] }
 
-func cut(s, prefix string) (string, bool) {
+func after(s, prefix string) string {
 	if rest, ok := strings.CutPrefix(s, prefix); ok {
-		return rest, true
+		return rest
 	}
-	return "", false
+	return ""
 }
 
-var illegal = regexp.MustCompile(`[^a-zA-Z0-9._-]+`)
+var illegal = pattern.New(`[^a-zA-Z0-9._-]+`)
 
 func clean(tag string) string { return illegal.ReplaceAllString(tag, "-") }
 

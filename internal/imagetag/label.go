@@ -3,9 +3,10 @@ package imagetag
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/buenhyden/hy-home/internal/pattern"
 )
 
 // Repository is what GitHub tells of the repository that an image comes from.
@@ -61,8 +62,8 @@ func nameOf(pair string) string { name, _, _ := strings.Cut(pair, "="); return n
 const level = `(?:manifest|index|manifest-descriptor|index-descriptor)(?:\[[a-z0-9/._-]+\])?`
 
 var (
-	levelled  = regexp.MustCompile(`^(` + level + `(?:,` + level + `)*):(.+)$`)
-	levelList = regexp.MustCompile(`^` + level + `$`)
+	levelled  = pattern.New(`^(` + level + `(?:,` + level + `)*):(.+)$`)
+	levelList = pattern.New(`^` + level + `$`)
 )
 
 // Annotations are labels at levels of the image, "manifest:name=value". One that

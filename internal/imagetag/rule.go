@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/buenhyden/hy-home/internal/pattern"
 )
 
 // rule is one line of the tags: "type=semver,pattern={{version}}".
@@ -107,7 +109,7 @@ func (r *rule) complete() (err error) {
 	return nil
 }
 
-var delimited = regexp.MustCompile(`^/(.+)/([a-z]*)$`)
+var delimited = pattern.New(`^/(.+)/([a-z]*)$`)
 
 // pattern compiles a pattern of type=match: bare, or /between slashes/ with flags.
 func (r rule) pattern() (*regexp.Regexp, error) {

@@ -1,16 +1,17 @@
 package imagetag
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/buenhyden/hy-home/internal/pattern"
 )
 
 var (
-	semver = regexp.MustCompile(`^[v=\s]*(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$`)
+	semver = pattern.New(`^[v=\s]*(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$`)
 	// https://peps.python.org/pep-0440/#appendix-b-parsing-version-strings-with-regular-expressions
-	pep440  = regexp.MustCompile(`(?i)^\s*v?(?:(\d+)!)?(\d+(?:\.\d+)*)(?:[-_.]?(alpha|a|beta|b|preview|pre|c|rc)[-_.]?(\d*))?(-\d+|[-_.]?(?:post|rev|r)[-_.]?\d*)?([-_.]?dev[-_.]?\d*)?(?:\+([a-z0-9]+(?:[-_.][a-z0-9]+)*))?\s*$`)
-	rawOnly = regexp.MustCompile(`^\{\{\{?\s*raw\s*\}?\}\}$`)
-	digits  = regexp.MustCompile(`\d+`)
+	pep440  = pattern.New(`(?i)^\s*v?(?:(\d+)!)?(\d+(?:\.\d+)*)(?:[-_.]?(alpha|a|beta|b|preview|pre|c|rc)[-_.]?(\d*))?(-\d+|[-_.]?(?:post|rev|r)[-_.]?\d*)?([-_.]?dev[-_.]?\d*)?(?:\+([a-z0-9]+(?:[-_.][a-z0-9]+)*))?\s*$`)
+	rawOnly = pattern.New(`^\{\{\{?\s*raw\s*\}?\}\}$`)
+	digits  = pattern.New(`\d+`)
 )
 
 // release is a version taken apart.

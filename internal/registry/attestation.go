@@ -3,8 +3,6 @@ package registry
 import (
 	"context"
 	"fmt"
-
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
 // Attested is an image for one platform, and what is attested of it.
@@ -27,7 +25,7 @@ const (
 func (c Client) Attestations(ctx context.Context, r Repository, tagOrDigest string) ([]Attested, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, fmt.Errorf("no answer within %s", answerTimeout))
 	defer cancel()
-	desc, err := remote.Get(r.reference(tagOrDigest), c.options(ctx)...)
+	desc, err := c.get(ctx, r.reference(tagOrDigest))
 	if err != nil {
 		return nil, c.fault(ctx, "ask registry %s for %s", r, tagOrDigest, err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
@@ -53,6 +54,7 @@ func (c Credentials) String() string { return c.Username + ":***" }
 type Client struct {
 	Credentials Credentials
 	Transport   http.RoundTripper // nil: Go's own, [Retrying]
+	Logins      *Logins           // of the questions before; nil: each question logs in by itself
 }
 
 // answerTimeout bounds one question: a registry that says nothing for this long
@@ -64,9 +66,12 @@ const answerTimeout = 20 * time.Second
 func (c Client) Digest(ctx context.Context, r Repository, tagOrDigest string) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, fmt.Errorf("no answer within %s", answerTimeout))
 	defer cancel()
-	desc, err := remote.Head(r.reference(tagOrDigest), c.options(ctx)...)
+	opts, err := c.options(ctx, r.repo, transport.PullScope)
 	if err == nil {
-		return desc.Digest.String(), nil
+		var desc *v1.Descriptor
+		if desc, err = remote.Head(r.reference(tagOrDigest), opts...); err == nil {
+			return desc.Digest.String(), nil
+		}
 	}
 	var e *transport.Error
 	if errors.As(err, &e) && noManifest(e) {
@@ -88,12 +93,33 @@ func cause(ctx context.Context, err error) error {
 	return err
 }
 
-func (c Client) options(ctx context.Context) []remote.Option {
-	return []remote.Option{
-		remote.WithContext(ctx), remote.WithAuthFromKeychain(c.keychain()), remote.WithTransport(c.transport()),
-		// What passes is [Retrying]'s business; here is left what takes more than one request.
-		remote.WithRetryStatusCodes(), remote.WithRetryPredicate(uploadPasses),
+// options are for what one repository is asked, by the way into it.
+func (c Client) options(ctx context.Context, repo name.Repository, scope string) ([]remote.Option, error) {
+	by, err := c.login(ctx, repo, scope)
+	if err != nil {
+		return nil, err
 	}
+	return append(passing(ctx), remote.WithTransport(by)), nil
+}
+
+// uploadOptions are for what may come from several repositories: the library logs in
+// anew for each that it mounts a layer from.
+func (c Client) uploadOptions(ctx context.Context) []remote.Option {
+	return append(passing(ctx), remote.WithAuthFromKeychain(c.keychain()), remote.WithTransport(c.transport()))
+}
+
+// passing leaves what passes to [Retrying], but for what takes more than one request.
+func passing(ctx context.Context) []remote.Option {
+	return []remote.Option{remote.WithContext(ctx), remote.WithRetryStatusCodes(), remote.WithRetryPredicate(uploadPasses)}
+}
+
+// get asks for what a reference names.
+func (c Client) get(ctx context.Context, ref name.Reference) (*remote.Descriptor, error) {
+	opts, err := c.options(ctx, ref.Context(), transport.PullScope)
+	if err != nil {
+		return nil, err
+	}
+	return remote.Get(ref, opts...)
 }
 
 func (c Client) transport() http.RoundTripper {

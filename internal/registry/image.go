@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/buenhyden/hy-home/internal/exit"
 )
 
 // ErrUnreachable says that no answer came from the registry at all.
@@ -75,6 +77,10 @@ func (s Images) Warm(ctx context.Context, ref string) (Described, error) {
 	d := Described{Digest: desc.Digest.String()}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
+	opts, err := s.options(ctx, r.Context(), transport.PullScope)
+	if err != nil {
+		return Described{}, s.explain(ctx, ref, err)
+	}
 	asked := map[v1.Hash]bool{}
 	for _, blob := range append([]v1.Descriptor{manifest.Config}, manifest.Layers...) {
 		// A layer that others keep ("foreign") is not in the registry.
@@ -84,7 +90,7 @@ func (s Images) Warm(ctx context.Context, ref string) (Described, error) {
 		asked[blob.Digest] = true
 		d.Size += blob.Size
 		g.Go(func() error {
-			layer, err := remote.Layer(r.Context().Digest(blob.Digest.String()), s.options(ctx)...)
+			layer, err := remote.Layer(r.Context().Digest(blob.Digest.String()), opts...)
 			if err == nil {
 				_, err = layer.Size()
 			}
@@ -99,7 +105,10 @@ func (s Images) open(ctx context.Context, ref string) (*remote.Descriptor, v1.Im
 	if err != nil {
 		return nil, nil, err
 	}
-	opts := s.options(ctx)
+	opts, err := s.options(ctx, r.Context(), transport.PullScope)
+	if err != nil {
+		return nil, nil, s.explain(ctx, ref, err)
+	}
 	if s.Platform != "" {
 		p, err := v1.ParsePlatform(s.Platform)
 		if err != nil {
@@ -130,7 +139,7 @@ func (s Images) reference(ref string) (name.Reference, error) {
 	}
 	u, err := url.Parse(s.Via)
 	if err != nil || u.Host == "" {
-		return nil, fmt.Errorf("registry %q is not a URL such as http://registry:5000", s.Via)
+		return nil, exit.BadInputf("registry %q is not a URL such as http://registry:5000", s.Via)
 	}
 	var opts []name.Option
 	if u.Scheme == "http" {

@@ -97,7 +97,7 @@ func (c Client) Merge(ctx context.Context, r Repository, parts []Part, tags []st
 	var all []mutate.IndexAddendum
 	have := map[string]string{} // platform -> the part that brought it
 	for _, part := range parts {
-		desc, err := remote.Get(part.ref, c.options(ctx)...)
+		desc, err := c.get(ctx, part.ref)
 		if err != nil {
 			return "", nil, c.fault(ctx, "ask registry %s for %s", r, part.text, err)
 		}
@@ -126,8 +126,8 @@ func (c Client) Merge(ctx context.Context, r Repository, parts []Part, tags []st
 		return "", nil, err
 	}
 	digest = sum.String()
-	if err := remote.WriteIndex(r.repo.Digest(digest), index, c.options(ctx)...); err != nil {
+	if err := remote.WriteIndex(r.repo.Digest(digest), index, c.uploadOptions(ctx)...); err != nil {
 		return "", nil, c.fault(ctx, "push to registry %s the index %s", r, strings.Join(tags, ", "), err)
 	}
-	return digest, platforms, c.Tag(ctx, r, digest, tags)
+	return digest, platforms, c.Tag(ctx, r, Manifest{Digest: digest}, tags)
 }

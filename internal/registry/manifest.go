@@ -8,6 +8,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // Manifest is what a registry holds under a tag or a digest.
@@ -17,7 +19,19 @@ type Manifest struct {
 	Platforms []string          // "linux/arm64/v8", of everything that is for a machine
 	Layers    []Layer
 	Size      int64 // bytes to pull: configuration and layers
+
+	text stored
 }
+
+// stored is a manifest as the registry has it.
+type stored struct {
+	raw   []byte // nil was not read
+	media types.MediaType
+}
+
+// RawManifest and MediaType are what the library asks of what it shall put somewhere.
+func (s stored) RawManifest() ([]byte, error)        { return s.raw, nil }
+func (s stored) MediaType() (types.MediaType, error) { return s.media, nil }
 
 // Layer is one layer as it is pulled, compressed.
 type Layer struct {
@@ -30,11 +44,11 @@ type Layer struct {
 func (c Client) Read(ctx context.Context, r Repository, tagOrDigest string) (Manifest, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, fmt.Errorf("no answer within %s", answerTimeout))
 	defer cancel()
-	desc, err := remote.Get(r.reference(tagOrDigest), c.options(ctx)...)
+	desc, err := c.get(ctx, r.reference(tagOrDigest))
 	if err != nil {
 		return Manifest{}, c.fault(ctx, "ask registry %s for %s", r, tagOrDigest, err)
 	}
-	m := Manifest{Digest: desc.Digest.String()}
+	m := Manifest{Digest: desc.Digest.String(), text: stored{desc.Manifest, desc.MediaType}}
 	image, err := m.machines(desc)
 	if err != nil {
 		return Manifest{}, c.fault(ctx, "read from registry %s image %s", r, tagOrDigest, err)
@@ -81,18 +95,26 @@ func (m *Manifest) machines(desc *remote.Descriptor) (v1.Image, error) {
 	return all[0].open()
 }
 
-// Tag puts tags on what a digest names. Nothing is moved but the manifest.
-func (c Client) Tag(ctx context.Context, r Repository, digest string, tags []string) error {
-	desc, err := remote.Get(r.reference(digest), c.options(ctx)...)
-	if err != nil {
-		return c.fault(ctx, "ask registry %s for %s", r, digest, err)
+// Tag puts tags on a manifest, of which the digest is enough. Nothing is moved but the
+// manifest itself, and what was read of it before is not read again.
+func (c Client) Tag(ctx context.Context, r Repository, m Manifest, tags []string) error {
+	if m.text.raw == nil {
+		desc, err := c.get(ctx, r.reference(m.Digest))
+		if err != nil {
+			return c.fault(ctx, "ask registry %s for %s", r, m.Digest, err)
+		}
+		m.text = stored{desc.Manifest, desc.MediaType}
 	}
-	pusher, err := remote.NewPusher(c.options(ctx)...) // one login for all of them
+	opts, err := c.options(ctx, r.repo, transport.PushScope)
+	if err != nil {
+		return c.fault(ctx, "ask registry %s to take tags of %s", r, m.Digest, err)
+	}
+	pusher, err := remote.NewPusher(opts...)
 	if err != nil {
 		return err
 	}
 	for _, tag := range tags {
-		if err := pusher.Put(ctx, r.repo.Tag(tag), desc); err != nil {
+		if err := pusher.Put(ctx, r.repo.Tag(tag), m.text); err != nil {
 			return c.fault(ctx, "put at registry %s the tag %s", r, tag, err)
 		}
 	}

@@ -71,11 +71,7 @@ func (c Client) checkLogin(ctx context.Context, r name.Registry, auth authn.Auth
 func (c Client) CheckPush(ctx context.Context, r Repository) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, fmt.Errorf("no answer within %s", answerTimeout))
 	defer cancel()
-	auth, err := authn.Resolve(ctx, c.keychain(), r.repo)
-	if err != nil {
-		return fmt.Errorf("find the login for registry %s in Docker's configuration: %w", r.Host(), err)
-	}
-	err = c.startUpload(ctx, r, auth)
+	err := c.startUpload(ctx, r)
 	var e *transport.Error
 	switch {
 	case err == nil:
@@ -83,7 +79,7 @@ func (c Client) CheckPush(ctx context.Context, r Repository) error {
 	case !errors.As(err, &e):
 		return fmt.Errorf("ask registry %s whether %s may be pushed: %w", r.Host(), r, cause(ctx, err))
 	case denies(e):
-		return c.refusal(ctx, r, auth, e)
+		return c.refusal(ctx, r, e)
 	case e.StatusCode == http.StatusNotFound && len(e.Errors) > 0:
 		return exit.BadInputf("registry %s has no repository %s and makes none by a push (%s): create it there first", r.Host(), r, reason(e))
 	}
@@ -91,8 +87,8 @@ func (c Client) CheckPush(ctx context.Context, r Repository) error {
 }
 
 // startUpload asks for an upload as each push does it, and gives it up.
-func (c Client) startUpload(ctx context.Context, r Repository, auth authn.Authenticator) error {
-	t, err := transport.NewWithContext(ctx, r.repo.Registry, auth, c.transport(), []string{r.repo.Scope(transport.PushScope)})
+func (c Client) startUpload(ctx context.Context, r Repository) error {
+	t, err := c.login(ctx, r.repo, transport.PushScope)
 	if err != nil {
 		return err
 	}
@@ -128,7 +124,11 @@ func send(ctx context.Context, t http.RoundTripper, method, at string, want ...i
 }
 
 // refusal tells a missing login from a wrong one, and both from a missing right.
-func (c Client) refusal(ctx context.Context, r Repository, auth authn.Authenticator, e *transport.Error) error {
+func (c Client) refusal(ctx context.Context, r Repository, e *transport.Error) error {
+	auth, err := authn.Resolve(ctx, c.keychain(), r.repo)
+	if err != nil {
+		return err
+	}
 	known, err := auth.Authorization()
 	if err != nil || *known == (authn.AuthConfig{}) {
 		return exit.BadInputf("registry %s takes no push to %s without a login (%s): give inputs username and password, or run docker login", r.Host(), r, reason(e))

@@ -7,12 +7,12 @@ package registry
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/pattern"
 )
 
 // Repository is a checked name without tag or digest, as the user wrote it:
@@ -35,10 +35,10 @@ func (r Repository) Tag(tag string) string { return r.text + ":" + tag }
 func (r Repository) Digest(digest string) string { return r.text + "@" + digest }
 
 var (
-	tagGrammar    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
-	digestGrammar = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-	pathGrammar   = regexp.MustCompile(`^[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$`)
-	hasTag        = regexp.MustCompile(`:[^/]*$`)
+	tagGrammar    = pattern.New(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
+	digestGrammar = pattern.New(`^sha256:[0-9a-f]{64}$`)
+	pathGrammar   = pattern.New(`^[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$`)
+	hasTag        = pattern.New(`:[^/]*$`)
 )
 
 // ParseRepository checks what the input of that name holds. A fault is bad

@@ -63,6 +63,13 @@ func (t Retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 		next = remote.DefaultTransport
 	}
 	again := !uploading(r) && (r.Body == nil || r.Body == http.NoBody || r.GetBody != nil)
+	if again && r.GetBody != nil {
+		// Who logs in again where a token has expired sends the same request, whose body is read.
+		var err error
+		if r, err = fresh(r); err != nil {
+			return nil, err
+		}
+	}
 	for n := 1; ; n++ {
 		res, err := next.RoundTrip(r)
 		if err == nil && r.Method == http.MethodGet {
@@ -89,12 +96,19 @@ func (t Retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		wait *= 3
 		if r.GetBody != nil {
-			r = r.Clone(r.Context())
-			if r.Body, err = r.GetBody(); err != nil {
+			if r, err = fresh(r); err != nil {
 				return nil, err
 			}
 		}
 	}
+}
+
+// fresh is the request with its body unread.
+func fresh(r *http.Request) (_ *http.Request, err error) {
+	_ = r.Body.Close()
+	r = r.Clone(r.Context())
+	r.Body, err = r.GetBody()
+	return r, err
 }
 
 // retryAfter is how long the registry wants to be left alone; without its word, the

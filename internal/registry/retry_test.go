@@ -2,8 +2,10 @@ package registry
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -45,7 +47,7 @@ func TestClient_OutlastsFaultsThatPass(t *testing.T) {
 				return err
 			},
 			"read": func() error { _, err := quick().Read(t.Context(), r, "v1"); return err },
-			"tag":  func() error { return quick().Tag(t.Context(), r, digest, []string{"again"}) },
+			"tag":  func() error { return quick().Tag(t.Context(), r, Manifest{Digest: digest}, []string{"again"}) },
 		} {
 			if fault.On != nil && doing != "read" && doing != "tag" {
 				continue // they ask for no manifest
@@ -84,7 +86,7 @@ func pushThrough(t *testing.T, s *registrytest.Registry, r Repository, fault reg
 	}
 	fault.Times = 1
 	s.Fail(fault)
-	if err := remote.Write(r.repo.Tag("v1"), image, quick().options(t.Context())...); err != nil {
+	if err := remote.Write(r.repo.Tag("v1"), image, quick().uploadOptions(t.Context())...); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := quick().Digest(t.Context(), r, digestOf(t, image)); err != nil || s.Left() != 0 {
@@ -109,7 +111,7 @@ func TestClient_FaultsThatStayAreTold(t *testing.T) {
 	digest := push(t, r, "v1", "amd64")
 	s.Mend()
 	s.Fail(registrytest.Fault{Do: registrytest.Denied()})
-	err := quick().Tag(t.Context(), r, digest, []string{"x"})
+	err := quick().Tag(t.Context(), r, Manifest{Digest: digest}, []string{"x"})
 	if err == nil || !strings.Contains(err.Error(), "permission_denied: write_package") || errors.Is(err, ErrNotFound) {
 		t.Errorf("%v", err)
 	}
@@ -131,7 +133,7 @@ func TestClient_AnUnknownBlobThatStaysIsNoMissingImage(t *testing.T) {
 	r := in(t, s)
 	digest := push(t, r, "v1", "amd64")
 	s.Fail(registrytest.Fault{On: registrytest.Manifest, Do: registrytest.UnknownBlob(404)})
-	err := quick().Tag(t.Context(), r, digest, []string{"x"})
+	err := quick().Tag(t.Context(), r, Manifest{Digest: digest}, []string{"x"})
 	if err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "blob unknown") {
 		t.Errorf("%v", err)
 	}
@@ -212,5 +214,34 @@ func TestRetryAfter(t *testing.T) {
 		if got := retryAfter(&http.Response{Header: http.Header{"Retry-After": {said}}}, time.Second); got != want {
 			t.Errorf("%q: %s, want %s", said, got, want)
 		}
+	}
+}
+
+// reader is a server that answers with what it was sent.
+type reader func(body string)
+
+func (f reader) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	f(string(body))
+	return &http.Response{StatusCode: http.StatusUnauthorized, Body: http.NoBody, Request: r}, err
+}
+
+// The library sends a request again when it has another token.
+func TestRetrying_TheSameRequestHasItsBodyAgain(t *testing.T) {
+	var got []string
+	with := Retrying{Next: reader(func(body string) { got = append(got, body) })}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://r.test/v2/a/manifests/v1", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		res, err := with.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+	}
+	if want := []string{"{}", "{}"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -3,10 +3,12 @@ package signature
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -55,7 +57,6 @@ func push(t *testing.T, s *registrytest.Registry, repository string) string {
 	return s.Host + "/" + repository + "@" + registrytest.Push(t, s.Host+"/"+repository+":v1", "amd64", nil)
 }
 
-// Keyless signing is not seen here: it needs the authorities of sigstore.
 func TestSigner_WithTheRealCosign(t *testing.T) {
 	cosign := &real{path: testkit.Tool(t, "cosign")}
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
@@ -222,5 +223,34 @@ func TestSigner_Keyless(t *testing.T) {
 	o.Token.Bearer = "wrong"
 	if _, err := Open(t.Context(), o); err == nil || !strings.Contains(err.Error(), "401") {
 		t.Errorf("%v", err)
+	}
+}
+
+// cosign knows all that it is told for keyless signing.
+func TestSigner_CosignKnowsWhatItIsTold(t *testing.T) {
+	cosign, fake := &real{path: testkit.Tool(t, "cosign")}, version(three)
+	s := &Signer{o: Options{Runner: fake}, identity: identity{"https://issuer", "https://workflow"}, bundles: true}
+	if err := errors.Join(s.Sign(t.Context(), ref), s.Verify(t.Context(), ref)); err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	for _, c := range fake.Calls() {
+		help, err := cosign.Run(t.Context(), run.Cmd{Args: []string{c.Args[0], "--help"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range c.Args[1:] {
+			name, _, _ := strings.Cut(a, "=")
+			if !strings.HasPrefix(name, "--") || name == "--" {
+				continue
+			}
+			told++
+			if known := regexp.MustCompile(`(?m)^\s*(-\w, )?` + name + `[=\s]`); !known.MatchString(help.Stdout) {
+				t.Errorf("cosign %s does not know %s:\n%s", c.Args[0], name, help.Stdout)
+			}
+		}
+	}
+	if told != 3 {
+		t.Errorf("it is told %d things", told)
 	}
 }

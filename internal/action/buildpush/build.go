@@ -21,7 +21,7 @@ func (j *job) build(ctx context.Context) (string, error) {
 	o := j.order()
 	o.Refs, o.Log = j.res.Refs(), io.MultiWriter(j.o.BuildLog, j.log)
 	img, err := builder.Build(ctx, j.o.Runner, j.res.Tool, o)
-	j.res.Warnings = append(j.res.Warnings, img.Warnings...)
+	j.warn(img.Warnings...)
 	if err != nil {
 		return "", err
 	}
@@ -37,6 +37,17 @@ func (j *job) build(ctx context.Context) (string, error) {
 		detail += ", in a builder made for " + img.Made
 	}
 	return detail, nil
+}
+
+// calls reports whether the Dockerfile is asked about, in place of a build.
+func (j *job) calls() bool { return j.o.Features.Call != "" }
+
+func (j *job) call(ctx context.Context) (string, error) {
+	o := j.order()
+	o.Log, o.Labels = io.MultiWriter(j.o.BuildLog, j.log), nil
+	_, err := builder.Build(ctx, j.o.Runner, j.res.Tool, o)
+	j.res.called = true
+	return "see the log", err
 }
 
 // tags says how many there are.
@@ -57,7 +68,7 @@ func (j *job) order() builder.Options {
 	}
 	if key := j.res.Content.Value; key != "" {
 		o.Labels = append(o.Labels, contentLabel+"="+key)
-		o.Pull = true // the key names the bases that the registry has, not those of the engine
+		o.Pull = o.Pull || !j.held // the key names the bases that the registry has
 	}
 	return o
 }

@@ -1,10 +1,8 @@
 package buildpush
 
 import (
-	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,130 +10,8 @@ import (
 	"github.com/buenhyden/hy-home/internal/builder"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/imagetag"
-	"github.com/buenhyden/hy-home/internal/registry"
 	"github.com/buenhyden/hy-home/internal/report"
-	"github.com/buenhyden/hy-home/internal/run"
 )
-
-const (
-	digest = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
-	sha    = "0123456789abcdef0123456789abcdef01234567"
-)
-
-// world plays docker and git.
-type world struct {
-	*run.Fake
-	status string // of git
-	noGit  bool
-	broken bool   // the build fails
-	pushed string // the digest that docker names after a push
-	buildx bool
-}
-
-func newWorld(t *testing.T) *world {
-	w := &world{pushed: digest}
-	w.Fake = &run.Fake{Handler: func(c run.Cmd) (run.Result, error) {
-		if c.Name == "git" {
-			if w.noGit {
-				return run.Result{Code: 128, Stderr: "fatal: not a git repository"}, nil
-			}
-			return run.Result{Stdout: map[string]string{"log": sha + " 1700000000\n", "status": w.status, "remote": "https://me:secret@github.com/acme/shop.git\n"}[c.Args[0]]}, nil
-		}
-		switch c.Args[0] {
-		case "version":
-			return run.Result{Stdout: `{"Client":{"Version":"20.10.24"},"Server":{"Version":"20.10.24","Os":"linux","Arch":"amd64"}}`}, nil
-		case "buildx":
-			if !w.buildx {
-				return run.Result{Code: 1}, nil
-			}
-			if c.Args[1] == "inspect" {
-				return run.Result{Stdout: "Name: far\nDriver: remote\n"}, nil
-			}
-		case "push":
-			return run.Result{Stdout: "v1: digest: " + w.pushed + " size: 7\n"}, nil
-		}
-		if w.broken {
-			return run.Result{Code: 1, Stderr: "failed to solve: no such package\n"}, nil
-		}
-		for _, a := range c.Args {
-			for flag, text := range map[string]string{"--iidfile=": "sha256:config", "--metadata-file=": `{"containerimage.digest":"` + digest + `"}`} {
-				if f, ok := strings.CutPrefix(a, flag); ok {
-					do(t, os.WriteFile(f, []byte(text), 0o600))
-				}
-			}
-		}
-		return run.Result{}, nil
-	}}
-	return w
-}
-
-// builds are the arguments of each build that was started.
-func (w *world) builds() [][]string {
-	var out [][]string
-	for _, c := range w.Calls() {
-		if c.Args[0] == "build" || c.Args[0] == "buildx" && c.Args[1] == "build" {
-			out = append(out, c.Args)
-		}
-	}
-	return out
-}
-
-// fakeRegistry holds manifests by tag and digest. What was pushed is there by its
-// digest, unless it is lost.
-type fakeRegistry struct {
-	push, read, tag error
-	lost            bool
-	have            map[string]registry.Manifest
-	tagged          []string
-}
-
-func (f *fakeRegistry) CheckPush(context.Context, registry.Repository) error { return f.push }
-
-func (f *fakeRegistry) Attestations(context.Context, registry.Repository, string) ([]registry.Attested, error) {
-	return nil, errors.New("must not be asked")
-}
-
-func (f *fakeRegistry) Merge(context.Context, registry.Repository, []registry.Part, []string) (string, []string, error) {
-	return "", nil, errors.New("must not be asked")
-}
-
-// Digest is that of what was pushed or tagged last.
-func (f *fakeRegistry) Digest(_ context.Context, _ registry.Repository, tag string) (string, error) {
-	for _, t := range slices.Backward(f.tagged) {
-		if name, d, _ := strings.Cut(t, "="); name == tag {
-			return d, nil
-		}
-	}
-	if f.lost {
-		return "", registry.ErrNotFound
-	}
-	return digest, nil
-}
-
-func (f *fakeRegistry) Read(_ context.Context, _ registry.Repository, name string) (registry.Manifest, error) {
-	if m, ok := f.have[name]; ok || f.read != nil {
-		return m, f.read
-	}
-	if name == digest && !f.lost {
-		return registry.Manifest{Digest: digest, Platforms: []string{"linux/amd64"}}, nil
-	}
-	return registry.Manifest{}, registry.ErrNotFound
-}
-
-func (f *fakeRegistry) Tag(_ context.Context, _ registry.Repository, d string, tags []string) error {
-	for _, t := range tags {
-		f.tagged = append(f.tagged, t+"="+d)
-	}
-	return f.tag
-}
-
-func options(t *testing.T, w *world) Options {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM scratch\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return Options{Image: "localhost:5001/shop/backend", Tags: []string{"v1", "latest"}, Context: dir, Push: true, Docker: []string{"docker"}, Runner: w, Registry: &fakeRegistry{}}
-}
 
 func TestRun(t *testing.T) {
 	w := newWorld(t)
@@ -162,7 +38,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("%q", args)
 	}
 	r := res.Report(nil)
-	if r.Status != report.Passed || len(r.Steps) != 7 || !strings.Contains(r.Verdict, digest) {
+	if r.Status != report.Passed || len(r.Steps) != 8 || !strings.Contains(r.Verdict, digest) {
 		t.Errorf("%+v", r)
 	}
 }
@@ -175,7 +51,7 @@ func TestRun_AsksBeforeItBuilds(t *testing.T) {
 	if exit.Code(err) != exit.BadInput || len(w.builds()) != 0 {
 		t.Errorf("%v, %q", err, w.builds())
 	}
-	if r := res.Report(err); r.Status != report.Failed || len(r.Steps) != 4 {
+	if r := res.Report(err); r.Status != report.Failed || len(r.Steps) != 3 {
 		t.Errorf("%+v", r)
 	}
 }
@@ -257,6 +133,25 @@ func TestRun_BadInputBuildsNothing(t *testing.T) {
 	}
 }
 
+func TestRun_TagsAsReferences(t *testing.T) {
+	w := newWorld(t)
+	o := options(t, w)
+	o.Image, o.Tags = "", []string{"localhost:5001/shop/backend:v1,localhost:5001/shop/backend:v1.2", "type=raw,value=edge"}
+	res, err := Run(t.Context(), o)
+	if want := []string{"v1", "v1.2", "edge"}; err != nil || res.Image != "localhost:5001/shop/backend" || !slices.Equal(res.Tags, want) {
+		t.Errorf("%+v, %v", res, err)
+	}
+	for want, tags := range map[string][]string{
+		"one step pushes to one repository": {"ghcr.io/acme/a:1", "ghcr.io/acme/b:1"},
+		"input image is empty":              {"v1"},
+	} {
+		o.Tags = tags
+		if _, err := Run(t.Context(), o); exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", tags, err)
+		}
+	}
+}
+
 func TestRun_TagsByRules(t *testing.T) {
 	w := newWorld(t)
 	o := options(t, w)
@@ -269,6 +164,47 @@ func TestRun_TagsByRules(t *testing.T) {
 	}
 	o.Tags, o.Event.Ref = []string{"type=ref,event=tag"}, "refs/heads/main"
 	if _, err := Run(t.Context(), o); exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "makes no tag") {
+		t.Errorf("%v", err)
+	}
+}
+
+// What does not wait for one another is told of all together, the first fault first.
+func TestRun_AsksAllAtOnce(t *testing.T) {
+	w := newWorld(t)
+	o := options(t, w)
+	o.Docker, o.Registry = nil, &fakeRegistry{push: exit.BadInputf("no right to push")}
+	res, err := Run(t.Context(), o)
+	if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "no docker command found") {
+		t.Errorf("%v", err)
+	}
+	var faults []string
+	for _, s := range res.Report(err).Steps {
+		if s.Status == report.Failed {
+			faults = append(faults, s.Name)
+		}
+		if len(s.Needs) != 0 {
+			t.Errorf("%s waited for %q", s.Name, s.Needs)
+		}
+	}
+	if want := []string{"find a builder", "ask for permission"}; !slices.Equal(faults, want) {
+		t.Errorf("%q, want %q", faults, want)
+	}
+}
+
+func TestRun_Call(t *testing.T) {
+	w := newWorld(t)
+	w.buildx = true
+	o := options(t, w)
+	o.Features.Call, o.Registry = "check", nil
+	res, err := Run(t.Context(), o)
+	if err != nil || res.Built || res.Ref() != "" || len(res.Refs()) != 0 || !strings.HasPrefix(res.Report(nil).Verdict, "Asked") {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if args := w.builds()[0]; !slices.Contains(args, "--call=check") || strings.Contains(strings.Join(args, " "), "--push") || strings.Contains(strings.Join(args, " "), "--tag") {
+		t.Errorf("%q", args)
+	}
+	o.Merge = []string{digest}
+	if _, err := Run(t.Context(), o); exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "input call") {
 		t.Errorf("%v", err)
 	}
 }

@@ -3,9 +3,9 @@ package buildpush
 import (
 	"io"
 	"log/slog"
-	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/builder"
@@ -18,13 +18,12 @@ import (
 // newJob checks everything that can be judged without asking anybody.
 func newJob(o Options) (*job, error) {
 	o = o.complete()
+	if err := o.takeReferences(); err != nil {
+		return nil, err
+	}
 	repo, err := registry.ParseRepository("image", o.Image)
 	if err != nil {
 		return nil, err
-	}
-	for i, rule := range o.Tags {
-		// docker/build-push-action takes whole references.
-		o.Tags[i] = strings.TrimPrefix(rule, o.Image+":")
 	}
 	j := &job{o: o, repo: repo, res: Result{Image: o.Image}, log: &buildlog.Log{Now: o.Now}}
 	// Once without the commit, so that a wrong rule is told before anybody is asked.
@@ -35,25 +34,68 @@ func newJob(o Options) (*job, error) {
 		return nil, err
 	}
 	if (o.Credentials.Username == "") != (o.Credentials.Password == "") {
-		return nil, exit.BadInputf("inputs username and password belong together: give both, or neither to use Docker's configuration")
+		return nil, o.ofFork(exit.BadInputf("inputs username and password belong together: give both, or neither to use Docker's configuration"))
 	}
 	if o.Epoch != "" && o.Epoch != NoEpoch {
 		if n, err := strconv.ParseInt(o.Epoch, 10, 64); err != nil || n < 0 {
 			return nil, exit.BadInputf("input source-date-epoch is %q: write seconds since 1970, %s, or nothing for the commit's date", o.Epoch, NoEpoch)
 		}
 	}
+	if o.Features.Call != "" && (len(o.Merge) > 0 || o.Sign != nil) {
+		return nil, exit.BadInputf("input call asks about the Dockerfile and makes no image: leave it out with merge and sign")
+	}
 	if o.Sign != nil && !o.Push {
 		return nil, exit.BadInputf("input sign signs what is in the registry: leave it out with push: false")
+	}
+	if j.calls() {
+		j.o.Push, j.res.Tags = false, nil
 	}
 	if j.merges() {
 		return j, j.checkMerge()
 	}
 	j.want = expected{platforms: o.Features.Platforms, predicates: o.Features.Predicates()}
-	order := j.order()
-	if err := order.CheckContext(); err != nil {
+	j.asks = j.order()
+	if err := j.asks.CheckContext(); err != nil {
 		return nil, err
 	}
-	return j, order.Check()
+	return j, j.asks.Check()
+}
+
+// ofFork adds to a login that is refused why no other can be given.
+func (o Options) ofFork(err error) error {
+	if !o.Fork || exit.Code(err) != exit.BadInput {
+		return err
+	}
+	return exit.BadInputf("%w; this is a pull request from a fork, to which GitHub gives no secrets and a token that only reads: set input push to false for it", err)
+}
+
+// takeReferences makes tags of whole references, as docker/build-push-action has them,
+// and takes the repository from them where none is given.
+func (o *Options) takeReferences() error {
+	var tags []string
+	for _, rule := range o.Tags {
+		if strings.ContainsAny(rule, "={") { // of docker/metadata-action
+			tags = append(tags, rule)
+			continue
+		}
+		for word := range strings.SplitSeq(rule, ",") {
+			word = strings.TrimSpace(word)
+			i := strings.LastIndex(word, ":")
+			if i < 0 {
+				tags = append(tags, word)
+				continue
+			}
+			if o.Image == "" {
+				o.Image = word[:i]
+			}
+			if word[:i] != o.Image {
+				return exit.BadInputf("input tags holds %q, and the repository is %s: one step pushes to one repository, so push to the other by a second step", word, o.Image)
+			}
+			tags = append(tags, word[i+1:])
+		}
+	}
+	o.Tags = tags
+	return nil
 }
 
 // patience is how long the registry's passing faults may hold up a whole run.
@@ -61,8 +103,13 @@ const patience = 2 * time.Minute
 
 // complete fills in what may be left out.
 func (o Options) complete() Options {
-	if o.Progress == nil {
-		o.Progress = func(string) {}
+	progress, telling := o.Progress, new(sync.Mutex) // of parts that run at once
+	o.Progress = func(text string) {
+		telling.Lock()
+		defer telling.Unlock()
+		if progress != nil {
+			progress(text)
+		}
 	}
 	if o.BuildLog == nil {
 		o.BuildLog = io.Discard
@@ -73,11 +120,11 @@ func (o Options) complete() Options {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	o.logins = &registry.Logins{}
 	if o.Registry == nil {
-		o.Registry = registry.Client{Credentials: o.Credentials, Transport: registry.Retrying{Budget: registry.NewBudget(patience)}}
+		o.Registry = registry.Client{Credentials: o.Credentials, Transport: registry.Retrying{Budget: registry.NewBudget(patience)}, Logins: o.logins}
 	}
 	o.Event.Now = o.Now()
-	o.Tags = slices.Clone(o.Tags)
 	return o
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/buenhyden/hy-home/internal/builder"
 	"github.com/buenhyden/hy-home/internal/contentkey"
+	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/registry"
 )
 
@@ -24,18 +25,34 @@ const contentLabel = "io.github.buenhyden.hyaction.content"
 // in any case takes the tag over, so that the next run finds the newer image.
 
 // reuses reports whether the registry has the image already.
-func (j *job) reuses() bool { return !j.merges() && !j.res.Built && j.res.Digest != "" }
+func (j *job) reuses() bool { return j.found.Digest != "" }
 
 // lookLimit is how long is looked: longer than a slow registry takes, and no longer
 // than what may be saved.
 const lookLimit = 15 * time.Second
 
-// lookUp makes the key of the content and looks for an image that carries it. Faults
-// end nothing: what cannot be found is built.
+// lookUp looks for the content, and where it is to be built, for what it is built on.
 func (j *job) lookUp(ctx context.Context) (string, error) {
+	detail, err := j.find(ctx)
+	if key := j.res.Content; key.Value != "" && !j.reuses() && len(j.o.Features.Platforms) == 0 {
+		bases := map[string]string{}
+		for _, b := range key.Bases {
+			bases[b.Ref] = b.Digest
+		}
+		j.held = j.res.Tool.Holds(ctx, bases)
+	}
+	return detail, err
+}
+
+// find makes the key of the content and looks for an image that carries it. Faults
+// end nothing: what cannot be found is built.
+func (j *job) find(ctx context.Context) (string, error) {
 	looking, cancel := context.WithTimeoutCause(ctx, lookLimit, fmt.Errorf("not found out within %s", lookLimit))
 	defer cancel()
 	key, err := j.key(looking)
+	if errors.Is(err, contentkey.ErrNoStage) {
+		return "", exit.BadInputf("input target is %q: %w", j.o.Target, err)
+	}
 	if err != nil {
 		j.res.NoKey = err.Error()
 		j.o.Progress("this content has no key, so it is built: " + j.res.NoKey)
@@ -57,28 +74,37 @@ func (j *job) lookUp(ctx context.Context) (string, error) {
 	case !key.Fits(m.Platforms):
 		return "the registry has it for " + strings.Join(m.Platforms, ", ") + " alone", nil
 	}
-	j.res.Digest, j.res.Manifest = m.Digest, m
+	j.found = m
 	return "the registry has it", nil
 }
 
 func (j *job) retag(ctx context.Context) (string, error) {
-	j.o.Progress(fmt.Sprintf("not building: %s has this content, as %s", j.repo, j.res.Digest))
-	if err := j.o.Registry.Tag(ctx, j.repo, j.res.Digest, j.res.Tags); err != nil {
-		j.res.Digest = ""
+	j.o.Progress(fmt.Sprintf("not building: %s has this content, as %s", j.repo, j.found.Digest))
+	if err := j.o.Registry.Tag(ctx, j.repo, j.found, j.res.Tags); err != nil {
 		return "", err
 	}
+	j.res.Digest, j.res.Manifest = j.found.Digest, j.found
 	return j.tags() + " put on it", nil
 }
 
-// remember puts the tag of the content on what was built, if the content is still
-// what it was: a base image may have moved during the build, or a file.
-func (j *job) remember(ctx context.Context) (string, error) {
+// lookAgain finds out whether the content is still what it was: a base image may have
+// moved during the build, or a file.
+func (j *job) lookAgain(ctx context.Context) (string, error) {
 	now, err := j.key(ctx)
 	if err == nil && now.Value != j.res.Content.Value {
 		err = errors.New("a file or a base image has changed during the build")
 	}
+	if j.moved = err; err != nil {
+		return err.Error(), context.Cause(ctx)
+	}
+	return "unchanged", nil
+}
+
+// remember puts the tag of the content on what was built, if it is still that.
+func (j *job) remember(ctx context.Context) (string, error) {
+	err := j.moved
 	if err == nil {
-		err = j.o.Registry.Tag(ctx, j.repo, j.res.Digest, []string{j.res.Content.Tag()})
+		err = j.o.Registry.Tag(ctx, j.repo, j.res.Manifest, []string{j.res.Content.Tag()})
 	}
 	if err != nil {
 		return "not remembered: " + err.Error(), context.Cause(ctx)
@@ -144,8 +170,6 @@ func (j *job) insists() string {
 		return "no-cache"
 	case len(f.NoCacheFilters) > 0:
 		return "no-cache-filters"
-	case f.Pull:
-		return "pull"
 	case f.Load:
 		return "load"
 	case j.order().Elsewhere():
@@ -169,7 +193,7 @@ func (j *job) baseDigest(ctx context.Context, ref string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	client := registry.Client{}
+	client := registry.Client{Logins: j.o.logins}
 	if repo.Host() == j.repo.Host() {
 		client.Credentials = j.o.Credentials
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/buenhyden/hy-home/internal/builder"
+	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/registry"
 )
 
@@ -60,6 +61,7 @@ func TestRun_SameContentIsNotBuiltAgain(t *testing.T) {
 		"a Dockerfile of its own":    {apply: func(o *Options) { o.Features.Dockerfile = "FROM scratch\nCOPY . /\n" }, built: true},
 		"the same text, given":       {apply: func(o *Options) { o.Features.Dockerfile = "FROM scratch\n" }},
 		"the platform of the engine": {apply: func(o *Options) { o.Features.Platforms = []string{"linux/amd64"} }},
+		"newer bases":                {apply: func(o *Options) { o.Features.Pull = true }},
 		"another revision label":     {apply: func(o *Options) { o.Labels = []string{"org.opencontainers.image.revision=1"} }},
 		"another base": {apply: func(o *Options) {
 			o.Base = func(context.Context, string) (string, error) { return "sha256:other", nil }
@@ -162,5 +164,14 @@ func do(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestRun_AStageThatIsNotThereIsToldBeforeTheBuild(t *testing.T) {
+	w := newWorld(t)
+	o := options(t, w)
+	o.Target = "nope"
+	if _, err := Run(t.Context(), o); exit.Code(err) != exit.BadInput || err.Error() != `input target is "nope": the Dockerfile has no stage nope` || len(w.builds()) != 0 {
+		t.Errorf("%v, %q", err, w.builds())
 	}
 }

@@ -24,6 +24,7 @@ type Options struct {
 	Tags        []string       // rules of [imagetag]; none: the commit's full SHA, or "latest" outside of a repository
 	Flavor      []string       // of the tags
 	Event       imagetag.Event // what happened; SHA, CommitDate and Now are filled in
+	Fork        bool           // a pull request from a fork is why this runs: GitHub gives it no secrets, and a token that only reads
 	Context     string         // directory, or URL of a Git repository or an archive
 	File        string         // Dockerfile; "" is Dockerfile in the context
 	Target      string         // stage; "" is the last
@@ -43,7 +44,8 @@ type Options struct {
 	VerifyReproducible bool   // build twice from nothing first, and compare; with buildx, times are rewritten
 
 	Docker    []string       // docker commands to choose from; see [builder.Candidates]
-	API       *docker.Engine // used when there is none; nil is none
+	Plugin    string         // buildx's own program, see [builder.Plugin]; "" is none
+	API       *docker.Engine // of the engine that Plugin builds with, and used when there is no command; nil is none
 	ConfigDir string         // Docker's configuration, kept beside Credentials; "" is none
 	Runner    run.Runner
 	Registry  Registry // nil: the one that Image names, with Credentials
@@ -53,6 +55,8 @@ type Options struct {
 	BuildLog io.Writer        // what the tools print, foreign text; may be nil
 	Log      *slog.Logger     // may be nil
 	Now      func() time.Time // for tests; nil is time.Now
+
+	logins *registry.Logins // for all that is asked of registries
 }
 
 // NoEpoch as an epoch means: the image has the times of its build.
@@ -63,7 +67,7 @@ type Registry interface {
 	CheckPush(context.Context, registry.Repository) error
 	Digest(ctx context.Context, r registry.Repository, tagOrDigest string) (string, error)
 	Read(ctx context.Context, r registry.Repository, tagOrDigest string) (registry.Manifest, error)
-	Tag(ctx context.Context, r registry.Repository, digest string, tags []string) error
+	Tag(ctx context.Context, r registry.Repository, m registry.Manifest, tags []string) error
 	Attestations(ctx context.Context, r registry.Repository, tagOrDigest string) ([]registry.Attested, error)
 	Merge(ctx context.Context, r registry.Repository, parts []registry.Part, tags []string) (digest string, platforms []string, err error)
 }

@@ -31,7 +31,7 @@ func both(t *testing.T, o Options) string {
 	digest := registrytest.Push(t, o.Image+":v1", "amd64", nil)
 	repo, err := registry.ParseRepository("image", o.Image)
 	if err == nil {
-		err = registry.Client{}.Tag(t.Context(), repo, digest, []string{"latest"})
+		err = registry.Client{}.Tag(t.Context(), repo, registry.Manifest{Digest: digest}, []string{"latest"})
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -67,6 +67,35 @@ func TestRun_ADeniedPushBuildsNothing(t *testing.T) {
 	_, err := Run(t.Context(), o)
 	if exit.Code(err) != exit.BadInput || !strings.Contains(err.Error(), "user me may not push") || strings.Contains(err.Error(), "x1y2") || len(w.builds()) != 0 {
 		t.Errorf("%v, %q", err, w.builds())
+	}
+}
+
+// GitHub's token for a pull request from a fork reads alone, and secrets are empty.
+func TestRun_AForkIsToldWhyItMayNotPush(t *testing.T) {
+	w := newWorld(t)
+	s, o := onRegistry(t, w)
+	const why = "a pull request from a fork"
+	s.Fail(registrytest.Fault{On: registrytest.Start, Do: registrytest.Denied()})
+	for _, fork := range []bool{true, false} {
+		for _, password := range []string{"ghs_1", ""} {
+			o.Fork, o.Credentials = fork, registry.Credentials{Username: "me", Password: password}
+			if _, err := Run(t.Context(), o); exit.Code(err) != exit.BadInput || strings.Contains(err.Error(), why) != fork {
+				t.Errorf("fork %v, password %q: %v", fork, password, err)
+			}
+		}
+	}
+	s.Mend()
+	s.Fail(registrytest.Fault{On: registrytest.Start, Do: registrytest.Status(404, "", "")})
+	o.Fork, o.Credentials = true, registry.Credentials{}
+	if _, err := Run(t.Context(), o); err == nil || strings.Contains(err.Error(), why) {
+		t.Errorf("a registry that fails: %v", err)
+	}
+	s.Mend()
+	if o.Push = false; len(w.builds()) != 0 {
+		t.Errorf("%q", w.builds())
+	}
+	if res, err := Run(t.Context(), o); err != nil || !res.Built || len(s.Asked("", "")) != 0 {
+		t.Errorf("not pushed: %+v, %v, asked %v", res, err, s.Asked("", ""))
 	}
 }
 

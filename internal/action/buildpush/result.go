@@ -29,6 +29,7 @@ type Result struct {
 	Tool        builder.Tool
 	SignedBy    string // "" when nobody did
 	Warnings    []string
+	called      bool // the Dockerfile was asked about, and nothing built
 	steps       []step
 	log         []buildlog.Step
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/builder"
@@ -43,7 +44,13 @@ func readSource(ctx context.Context, runner run.Runner, dir string) Source {
 		res, err := runner.Run(ctx, run.Cmd{Name: "git", Args: args, Dir: dir})
 		return strings.TrimSpace(res.Stdout), err == nil
 	}
+	var changes, origin string
+	var changed, known bool
+	var asked sync.WaitGroup // each takes the start of a process
+	asked.Go(func() { changes, changed = git("status", "--porcelain", "--", ".") })
+	asked.Go(func() { origin, known = git("remote", "get-url", "origin") })
 	head, ok := git("log", "-1", "--format=%H %ct")
+	asked.Wait()
 	sha, seconds, both := strings.Cut(head, " ")
 	if !ok || !both {
 		return Source{}
@@ -52,10 +59,10 @@ func readSource(ctx context.Context, runner run.Runner, dir string) Source {
 	if n, err := strconv.ParseInt(seconds, 10, 64); err == nil {
 		s.Created = time.Unix(n, 0).UTC()
 	}
-	if changes, ok := git("status", "--porcelain", "--", "."); ok && changes != "" {
+	if changed && changes != "" {
 		s.Revision += "-dirty"
 	}
-	if origin, ok := git("remote", "get-url", "origin"); ok {
+	if known {
 		s.URL = publicURL(origin)
 	}
 	return s

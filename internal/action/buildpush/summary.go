@@ -15,6 +15,7 @@ type step struct {
 	name, detail string
 	err          error
 	start, end   time.Time
+	after        []string // names of those that were waited for
 }
 
 // Report shows the run; err is what it ended with.
@@ -71,20 +72,20 @@ func (r Result) verdict() string {
 		return "Not built: the registry has this content already, and " + r.Ref() + " is a name of it now."
 	case r.Digest != "":
 		return "Pushed " + r.Ref() + "."
+	case r.called:
+		return "Asked about the Dockerfile; nothing is built."
 	}
 	return "Built " + strings.Join(r.Refs(), ", ") + "; not pushed, as asked."
 }
 
 func (r Result) ownSteps() []report.Step {
 	var out []report.Step
-	before := []string(nil)
 	for _, s := range r.steps {
-		st := report.Step{Name: s.name, Lane: "build-push", Status: report.Passed, Detail: s.detail, Start: s.start, End: s.end, Needs: before}
+		st := report.Step{Name: s.name, Lane: "build-push", Status: report.Passed, Detail: s.detail, Start: s.start, End: s.end, Needs: s.after}
 		if s.err != nil {
 			st.Status, st.Detail = report.Failed, s.err.Error()
 		}
 		out = append(out, st)
-		before = []string{s.name}
 	}
 	return out
 }

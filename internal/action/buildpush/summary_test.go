@@ -43,12 +43,12 @@ func pushed() Result {
 		Source:  Source{Revision: sha, URL: "https://github.com/acme/shop"},
 		Tool:    builder.Tool{CLI: "docker", Version: "28.5.1", Engine: "28.0.4", Mode: builder.Buildx},
 		steps: []step{
-			{"find a builder", "buildx of docker 28.5.1, engine 28.0.4", nil, at(0), at(0.3)},
-			{"look for the content", "not in the registry", nil, at(0.3), at(0.5)},
-			{"ask for permission", "granted by localhost:5001", nil, at(0.5), at(0.6)},
-			{"build and push", "2 tags pushed", nil, at(0.6), at(9)},
-			{"verify the digest", "the registry has it: linux/amd64", nil, at(9), at(9.1)},
-			{"remember the content", "content-0123abcd", nil, at(9.1), at(9.2)},
+			{"find a builder", "buildx of docker 28.5.1, engine 28.0.4", nil, at(0), at(0.3), nil},
+			{"look for the content", "not in the registry", nil, at(0.3), at(0.5), []string{"find a builder"}},
+			{"ask for permission", "granted by localhost:5001", nil, at(0.5), at(0.6), []string{"look for the content"}},
+			{"build and push", "2 tags pushed", nil, at(0.6), at(9), []string{"ask for permission"}},
+			{"verify the digest", "the registry has it: linux/amd64", nil, at(9), at(9.1), []string{"build and push"}},
+			{"remember the content", "content-0123abcd", nil, at(9.1), at(9.2), []string{"verify the digest"}},
 		},
 		log: log.Steps(),
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/buenhyden/hy-home/internal/contentkey"
 	"github.com/buenhyden/hy-home/internal/registry"
@@ -48,26 +49,18 @@ func normal(list []string) []string {
 func (j *job) verify(ctx context.Context) (string, error) {
 	digest := j.res.Digest
 	j.res.Digest = "" // nothing may be deployed by a name that does not resolve
-	for i, tag := range j.res.Tags {
-		served, err := j.o.Registry.Digest(ctx, j.repo, tag)
-		switch {
-		case errors.Is(err, registry.ErrNotFound):
-			return "", fmt.Errorf("%s was pushed as %s, but registry %s has no such tag", j.repo.Tag(tag), digest, j.repo.Host())
-		case err != nil:
-			return "", err
-		case served != digest && i == 0:
-			return "", fmt.Errorf("%s was pushed as %s, but registry %s serves it as %s: the registry changes what it is given, or somebody pushed the tag meanwhile", j.repo.Tag(tag), digest, j.repo.Host(), served)
-		case served != digest:
-			// Two jobs that move "latest" at once are no fault of either.
-			j.res.Warnings = append(j.res.Warnings, fmt.Sprintf("%s is %s by now and no more %s: somebody pushed it meanwhile", j.repo.Tag(tag), served, digest))
-		}
+	var fault error
+	var reading sync.WaitGroup
+	reading.Go(func() { fault = j.read(ctx, digest) })
+	err := j.checkTags(ctx, digest)
+	if reading.Wait(); err == nil {
+		err = fault
 	}
-	if err := j.read(ctx, digest); err != nil {
+	if err != nil {
 		return "", err
 	}
 	var got []registry.Attested
 	if len(j.want.predicates) > 0 {
-		var err error
 		if got, err = j.o.Registry.Attestations(ctx, j.repo, digest); err != nil {
 			return "", err
 		}
@@ -77,6 +70,25 @@ func (j *job) verify(ctx context.Context) (string, error) {
 	}
 	j.res.Digest = digest
 	return "the registry serves it: " + strings.Join(j.res.Manifest.Platforms, ", "), nil
+}
+
+// checkTags finds out whether the tags lead to what was pushed.
+func (j *job) checkTags(ctx context.Context, digest string) error {
+	for i, tag := range j.res.Tags {
+		served, err := j.o.Registry.Digest(ctx, j.repo, tag)
+		switch {
+		case errors.Is(err, registry.ErrNotFound):
+			return fmt.Errorf("%s was pushed as %s, but registry %s has no such tag", j.repo.Tag(tag), digest, j.repo.Host())
+		case err != nil:
+			return err
+		case served != digest && i == 0:
+			return fmt.Errorf("%s was pushed as %s, but registry %s serves it as %s: the registry changes what it is given, or somebody pushed the tag meanwhile", j.repo.Tag(tag), digest, j.repo.Host(), served)
+		case served != digest:
+			// Two jobs that move "latest" at once are no fault of either.
+			j.warn(fmt.Sprintf("%s is %s by now and no more %s: somebody pushed it meanwhile", j.repo.Tag(tag), served, digest))
+		}
+	}
+	return nil
 }
 
 // read fills in what the registry tells of the digest.
