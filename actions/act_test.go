@@ -118,7 +118,7 @@ jobs:
 // TestPost_RunsAtTheEndOfTheJob sees the teardown after a step that failed.
 func TestPost_RunsAtTheEndOfTheJob(t *testing.T) {
 	if _, err := exec.LookPath("node"); err != nil {
-		t.Skip("node is not installed")
+		testkit.Missing(t, "needs node: %v", err)
 	}
 	told := filepath.Join(t.TempDir(), "told")
 	bin := filepath.Join(t.TempDir(), "hyaction")

@@ -3,8 +3,10 @@ package actions
 import (
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -82,5 +84,40 @@ func TestWorkflows_PassActionlint(t *testing.T) {
 	cmd.Dir = testkit.Root(t)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestDependabot_SeesEveryModule keeps a module from growing old unseen.
+func TestDependabot_SeesEveryModule(t *testing.T) {
+	text, err := os.ReadFile("../.github/dependabot.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config struct {
+		Updates []struct {
+			Ecosystem   string `yaml:"package-ecosystem"`
+			Directories []string
+		}
+	}
+	if err := yaml.Unmarshal(text, &config); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("git", "ls-files", "--", "go.mod", "*/go.mod")
+	cmd.Dir = testkit.Root(t)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, module := range strings.Fields(string(out)) {
+		seen := false
+		for _, u := range config.Updates {
+			seen = seen || u.Ecosystem == "gomod" && slices.ContainsFunc(u.Directories, func(pattern string) bool {
+				ok, err := path.Match(pattern, path.Join("/", path.Dir(module)))
+				return ok && err == nil
+			})
+		}
+		if !seen {
+			t.Errorf("dependabot.yml names no directory of %s", module)
+		}
 	}
 }

@@ -22,7 +22,7 @@ func (p *program) action(a spec.Action, run runFunc) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     a.Name,
 		Short:   a.Description,
-		Long:    a.Description + "\n\nEach flag can be given as a variable too: --dry-run is INPUT_DRY_RUN. Flags win.\n" + secretsHelp(a),
+		Long:    a.Description + variablesHelp(a),
 		GroupID: groupActions,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -32,7 +32,9 @@ func (p *program) action(a spec.Action, run runFunc) *cobra.Command {
 		},
 	}
 	output := "text"
-	cmd.Flags().StringVar(&output, "output", output, "what to print on standard output: text or json (the outputs)")
+	if len(a.Outputs) > 0 {
+		cmd.Flags().StringVar(&output, "output", output, "what to print on standard output: text or json (the outputs)")
+	}
 	given := make(map[string]*inputFlag, len(a.Inputs))
 	for _, in := range a.Inputs {
 		if in.Secret {
@@ -127,12 +129,25 @@ func flagUsage(in spec.Input) string {
 	return usage
 }
 
-func secretsHelp(a spec.Action) string {
-	var b strings.Builder
+// variablesHelp tells how inputs are given by the environment.
+func variablesHelp(a spec.Action) string {
+	var flags, secrets []spec.Input
 	for _, in := range a.Inputs {
 		if in.Secret {
-			fmt.Fprintf(&b, "\nOnly as variable, since other users can read argument lists:\n  %s  %s\n", in.Env(), in.Description)
+			secrets = append(secrets, in)
+		} else {
+			flags = append(flags, in)
 		}
+	}
+	var b strings.Builder
+	if len(flags) > 0 {
+		fmt.Fprintf(&b, "\n\nEach flag can be given as a variable too: --%s is %s. Flags win.\n", flags[0].Name, flags[0].Env())
+	}
+	if len(secrets) > 0 {
+		b.WriteString("\nOnly as variable, since other users can read argument lists:\n")
+	}
+	for _, in := range secrets {
+		fmt.Fprintf(&b, "  %s  %s\n", in.Env(), in.Description)
 	}
 	return b.String()
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/gha"
@@ -97,8 +98,9 @@ func (p *program) root() *cobra.Command {
 	root.SetErr(p.stderr)
 	root.PersistentFlags().BoolVar(&p.debug, "debug", false, "tell every step of what is done")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return exit.BadInputf("%s: %s --help lists the flags", err, cmd.CommandPath())
+		return exit.BadInputf("%s: %s --help lists the flags", flagFault(err), cmd.CommandPath())
 	})
+	root.SetHelpCommand(help())
 	root.SetHelpTemplate(root.HelpTemplate() + exitCodes)
 	root.AddGroup(&cobra.Group{ID: groupActions, Title: "Actions:"})
 	root.AddCommand(p.commands()...)
@@ -127,7 +129,7 @@ func (p *program) command(use, short string, run func(ctx context.Context, rt *R
 		Short: short,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != len(want) {
-				return exit.BadInputf("%s takes %s, got %q", cmd.CommandPath(), countArgs(want), args)
+				return exit.BadInputf("%s takes %s, got %s", cmd.CommandPath(), countArgs(want), quoted(args))
 			}
 			return nil
 		},
@@ -143,5 +145,42 @@ func countArgs(want []string) string {
 	if len(want) == 0 {
 		return "no arguments"
 	}
-	return fmt.Sprintf("%d arguments (%s)", len(want), strings.Join(want, " "))
+	return strings.Join(want, " and ")
+}
+
+func quoted(args []string) string {
+	if len(args) == 0 {
+		return "nothing"
+	}
+	return strings.Trim(fmt.Sprintf("%q", args), "[]")
+}
+
+// flagFault says what is wrong with a flag that the library reads itself, without
+// the words of strconv.
+func flagFault(err error) string {
+	var value *pflag.InvalidValueError
+	if !errors.As(err, &value) {
+		return err.Error()
+	}
+	want := map[string]string{"bool": "true or false", "duration": "a duration such as 90s"}[value.GetFlag().Value.Type()]
+	if want == "" {
+		return err.Error()
+	}
+	return fmt.Sprintf("flag --%s is %q: it must be %s", value.GetFlag().Name, value.GetValue(), want)
+}
+
+// help is the library's command, which shows the help of the root for a command
+// that there is none of.
+func help() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Show what a command does, and its flags",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return exit.BadInputf("unknown command %q: hyaction --help lists the commands", strings.Join(args, " "))
+			}
+			found.InitDefaultHelpFlag()
+			return found.Help()
+		},
+	}
 }

@@ -50,7 +50,7 @@ func TestMain_EndsInOneLineAndACode(t *testing.T) {
 		{name: "an unknown command", args: []string{"bump"}, code: 2, err: "error: unknown command \"bump\": hyaction --help lists the commands\n"},
 		{name: "an unknown flag", args: []string{"setup", "--fast"}, code: 2, err: "error: unknown flag: --fast: hyaction setup --help lists the flags\n"},
 		{name: "an argument to an action", args: []string{"setup", "now"}, code: 2, err: "error: hyaction setup takes flags only, got \"now\"\n"},
-		{name: "an argument to a command", args: []string{"version", "now"}, code: 2, err: "error: hyaction version takes no arguments, got [\"now\"]\n"},
+		{name: "an argument to a command", args: []string{"version", "now"}, code: 2, err: "error: hyaction version takes no arguments, got \"now\"\n"},
 		{name: "in Actions it is an annotation", environ: []string{"GITHUB_ACTIONS=true"}, args: []string{"bump"}, code: 2, out: "::error title=hyaction::unknown command \"bump\""},
 	}
 	for _, tt := range tests {

@@ -41,6 +41,7 @@ func buildPush(ctx context.Context, rt *Runtime, in spec.Values) error {
 		Tags:               in.List("tags"),
 		Flavor:             in.List("flavor"),
 		Event:              event(rt),
+		Fork:               fork(rt),
 		Context:            in.String("context"),
 		File:               in.String("file"),
 		Target:             in.String("target"),
@@ -59,7 +60,8 @@ func buildPush(ctx context.Context, rt *Runtime, in spec.Values) error {
 		VerifyReproducible: in.Bool("verify-reproducible"),
 
 		Docker:    builder.Candidates(rt.Getenv("PATH")),
-		API:       &docker.Engine{Host: rt.Getenv("DOCKER_HOST")},
+		Plugin:    builder.Plugin(dockerConfig(rt), rt.Getenv),
+		API:       &docker.Engine{Getenv: rt.Getenv},
 		ConfigDir: dockerConfig(rt),
 		Runner:    run.Exec{Environ: rt.Environ()},
 		Progress:  rt.Progress,
@@ -71,6 +73,9 @@ func buildPush(ctx context.Context, rt *Runtime, in spec.Values) error {
 	}
 	if r := result.Report(err); len(r.Steps) > 0 {
 		rt.Summary(report.Markdown(r))
+		if err := writeReport(in.String("report-dir"), r, func() ([]byte, error) { return report.JSON(r) }); err != nil {
+			rt.Warning(err.Error())
+		}
 	}
 	if err != nil {
 		return err
@@ -107,28 +112,50 @@ func event(rt *Runtime) imagetag.Event {
 			e.Repository.URL = server + "/" + repository
 		}
 	}
-	raw, err := os.ReadFile(rt.Getenv("GITHUB_EVENT_PATH"))
-	if err != nil {
-		return e // the rules that need the default branch then make no tag
-	}
-	var payload struct {
-		BaseRef    string `json:"base_ref"`
-		Repository struct {
-			DefaultBranch string `json:"default_branch"`
-			Description   string `json:"description"`
-			License       struct {
-				SPDX string `json:"spdx_id"`
-			} `json:"license"`
-		} `json:"repository"`
-	}
-	if json.Unmarshal(raw, &payload) == nil {
-		e.DefaultBranch = payload.Repository.DefaultBranch
-		e.Repository.Description, e.Repository.License = payload.Repository.Description, payload.Repository.License.SPDX
-		if e.BaseRef == "" {
-			e.BaseRef = payload.BaseRef
-		}
+	about := payload(rt) // without it, the rules that need the default branch make no tag
+	e.DefaultBranch, e.Number = about.Repository.DefaultBranch, about.Number
+	e.Repository.Description, e.Repository.License = about.Repository.Description, about.Repository.License.SPDX
+	if e.BaseRef == "" {
+		e.BaseRef = about.BaseRef
 	}
 	return e
+}
+
+// fork reports whether a pull request from a fork is why the job runs. Of the events of
+// pull requests, pull_request_target alone has a token that may write.
+func fork(rt *Runtime) bool {
+	about, event := payload(rt), rt.Getenv("GITHUB_EVENT_NAME")
+	from := about.PullRequest.Head.Repo.FullName
+	return from != "" && from != rt.Getenv("GITHUB_REPOSITORY") && strings.HasPrefix(event, "pull_request") && event != "pull_request_target"
+}
+
+// details are what is read of the event's payload.
+type details struct {
+	BaseRef     string `json:"base_ref"`
+	Number      int    `json:"number"`
+	PullRequest struct {
+		Head struct {
+			Repo struct {
+				FullName string `json:"full_name"`
+			} `json:"repo"`
+		} `json:"head"`
+	} `json:"pull_request"`
+	Repository struct {
+		DefaultBranch string `json:"default_branch"`
+		Description   string `json:"description"`
+		License       struct {
+			SPDX string `json:"spdx_id"`
+		} `json:"license"`
+	} `json:"repository"`
+}
+
+// payload is the event's; zero where there is none that can be read.
+func payload(rt *Runtime) (d details) {
+	raw, err := os.ReadFile(rt.Getenv("GITHUB_EVENT_PATH"))
+	if err != nil || json.Unmarshal(raw, &d) != nil {
+		return details{}
+	}
+	return d
 }
 
 // dockerConfig is the directory of Docker's configuration, by Docker's own rule.

@@ -20,6 +20,10 @@ func buildFeatures(rt *Runtime, in spec.Values) (builder.Features, error) {
 	if err != nil {
 		return builder.Features{}, err
 	}
+	call := in.String("call")
+	if call == "build" {
+		call = ""
+	}
 	return builder.Features{
 		Dockerfile:     in.String("dockerfile-inline"),
 		Platforms:      commaList(in.List("platforms")),
@@ -42,6 +46,7 @@ func buildFeatures(rt *Runtime, in spec.Values) (builder.Features, error) {
 		Allow:          commaList(in.List("allow")),
 		Outputs:        in.List("outputs"),
 		Load:           in.Bool("load"),
+		Call:           call,
 		Builder:        in.String("builder"),
 		Env:            cache,
 	}, nil

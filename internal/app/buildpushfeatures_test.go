@@ -52,19 +52,25 @@ func TestBuildFeatures_HideSecretsFirst(t *testing.T) {
 }
 
 func TestBuildFeatures_TokenForThisGitHubAlone(t *testing.T) {
+	const github, enterprise = "https://github.com", "https://github.acme.example:8443"
 	for _, c := range []struct {
-		context, secrets, want string
+		server, context, secrets, want string
 	}{
-		{"https://github.com/acme/shop.git#main", "", "GIT_AUTH_TOKEN.github.com"},
-		{"https://github.com.evil.example/acme/shop.git", "", ""},
-		{"https://gitlab.com/acme/shop.git", "", ""},
-		{".", "", ""},
-		{"https://github.com/acme/shop.git", "GIT_AUTH_TOKEN=mine", "GIT_AUTH_TOKEN"},
+		{github, "https://github.com/acme/shop.git#main", "", "GIT_AUTH_TOKEN.github.com"},
+		{github, "https://github.com.evil.example/acme/shop.git", "", ""},
+		{github, "https://gitlab.com/acme/shop.git", "", ""},
+		{github, ".", "", ""},
+		{github, "https://github.com/acme/shop.git", "GIT_AUTH_TOKEN=mine", "GIT_AUTH_TOKEN"},
+		{enterprise, "https://github.acme.example:8443/acme/shop.git#main", "", "GIT_AUTH_TOKEN.github.acme.example:8443"},
+		{enterprise, "https://github.acme.example/acme/shop.git", "", ""},
 	} {
-		f, _, err := features(t, "INPUT_CONTEXT="+c.context, "INPUT_GITHUB_TOKEN=ghs_1", "INPUT_SECRETS="+c.secrets, "GITHUB_SERVER_URL=https://github.com")
+		f, _, err := features(t, "INPUT_CONTEXT="+c.context, "INPUT_GITHUB_TOKEN=ghs_1", "INPUT_SECRETS="+c.secrets, "GITHUB_SERVER_URL="+c.server)
 		var got []string
 		for _, s := range f.Secrets {
 			got = append(got, s.ID)
+		}
+		if err == nil {
+			err = builder.Options{Features: f}.Check() // as each run is
 		}
 		if err != nil || strings.Join(got, ",") != c.want {
 			t.Errorf("%s: %q, %v, want %q", c.context, got, err, c.want)

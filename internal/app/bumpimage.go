@@ -10,6 +10,7 @@ import (
 	"github.com/buenhyden/hy-home/internal/action/bumpimage"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/forge"
+	"github.com/buenhyden/hy-home/internal/report"
 	"github.com/buenhyden/hy-home/internal/run"
 	"github.com/buenhyden/hy-home/internal/spec"
 )
@@ -31,8 +32,8 @@ func bumpImage(ctx context.Context, rt *Runtime, in spec.Values) error {
 	if err != nil {
 		return err
 	}
-	if o.Mode == bumpimage.PullRequest && res.Operation == "created" && rt.InActions() && strings.HasPrefix(o.Token, "ghs_") && o.Token == in.String("source-token") {
-		rt.Warning("the pull request was opened with the job's own token: GitHub starts no workflows for it; use the token of an App or a person")
+	if o.Mode == bumpimage.PullRequest && (res.Operation == "created" || res.Operation == "updated") && rt.InActions() && strings.HasPrefix(o.Token, "ghs_") && o.Token == in.String("source-token") {
+		rt.Warning("the pull request is " + res.Operation + " with the job's own token: GitHub starts no workflows for it; use the token of an App or a person")
 	}
 	said := bumpSentence(res, o)
 	rt.Progress(said)
@@ -75,6 +76,9 @@ func bumpOptions(rt *Runtime, in spec.Values) (bumpimage.Options, error) {
 		}
 		paths = []string{dir}
 	}
+	if in.Bool("allow-remote") {
+		rt.hideInputs()
+	}
 	mode := in.String("mode")
 	merge := ""
 	if m := in.String("pr-auto-merge"); m != "off" {
@@ -95,6 +99,7 @@ func bumpOptions(rt *Runtime, in spec.Values) (bumpimage.Options, error) {
 		Backend:    in.String("backend"),
 		Commit:     mode == bumpimage.Push && !in.Bool("push"),
 		Blind:      in.String("verify") == "off",
+		Remote:     in.Bool("allow-remote"),
 		Strict:     in.Bool("strict"),
 		DryRun:     in.Bool("dry-run"),
 		Message:    in.String("message"),
@@ -132,6 +137,8 @@ func bumpSentence(res bumpimage.Result, o bumpimage.Options) string {
 		return fmt.Sprintf("pull request %d is closed: %s runs %s already", res.Number, where, now)
 	case o.DryRun && res.Changed:
 		return fmt.Sprintf("dry run: %s would run %s", where, now)
+	case res.Merged:
+		return fmt.Sprintf("pull request %d is merged: %s runs %s: %s", res.Number, where, now, res.URL)
 	case res.Number != 0:
 		return fmt.Sprintf("pull request %d (%s) has %s: %s", res.Number, res.Operation, now, res.URL)
 	case !res.Changed:
@@ -144,7 +151,11 @@ func bumpSentence(res bumpimage.Result, o bumpimage.Options) string {
 
 func bumpSummary(said string, paths []string, res bumpimage.Result) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### bump-image: `%s`\n\n%s\n", strings.Join(paths, "`, `"), said)
+	said = report.Escape(said)
+	if res.URL != "" {
+		said = strings.ReplaceAll(said, report.Escape(res.URL), "<"+res.URL+">") // GitHub's own, to click on
+	}
+	fmt.Fprintf(&b, "### bump-image: %s\n\n%s\n", report.Escape(strings.Join(paths, ", ")), said)
 	fold(&b, "What changes in the files", res.Diff)
 	fold(&b, "What changes in the manifests", res.Rendered)
 	return b.String()

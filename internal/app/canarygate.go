@@ -17,11 +17,7 @@ import (
 
 // canaryGate runs the action of that name.
 func canaryGate(ctx context.Context, rt *Runtime, in spec.Values) error {
-	file, err := readGateFile("input gate-file", in.String("gate-file"))
-	if err != nil {
-		return err
-	}
-	headers, err := parseHeaders(in.List("prometheus-headers"))
+	o, err := gateOptions(rt, in)
 	if err != nil {
 		return err
 	}
@@ -29,7 +25,53 @@ func canaryGate(ctx context.Context, rt *Runtime, in spec.Values) error {
 	if err != nil {
 		return err
 	}
-	o := canarygate.Options{
+	if err := o.Check(); err != nil { // before anything is announced
+		return err
+	}
+	if err := announcement.Begin(ctx, o.Rollout); err != nil {
+		if announcement.Strict {
+			return err
+		}
+		rt.Log.Debug("announce", "error", err) // the end tells, if it still cannot
+	}
+	result, err := canarygate.Run(ctx, o)
+	unannounced := announcement.End(ctx, result, err)
+	if unannounced != nil {
+		rt.Warning(unannounced.Error())
+	}
+	if err != nil {
+		return err
+	}
+	gateOutputs(rt, result)
+	for _, w := range result.Warnings {
+		rt.Warning(w)
+	}
+	shown := result.Report()
+	rt.Summary(report.Markdown(shown))
+	if err := writeReport(in.String("report-dir"), shown, result.JSON); err != nil {
+		rt.Warning(err.Error())
+	}
+	if err := result.Err(); err != nil {
+		return err
+	}
+	rt.Notice(result.Message)
+	if announcement.Strict {
+		return unannounced
+	}
+	return nil
+}
+
+// gateOptions maps the inputs to the options of canary-gate.
+func gateOptions(rt *Runtime, in spec.Values) (canarygate.Options, error) {
+	file, err := readGateFile("input gate-file", in.String("gate-file"))
+	if err != nil {
+		return canarygate.Options{}, err
+	}
+	headers, err := parseHeaders(in.List("prometheus-headers"))
+	if err != nil {
+		return canarygate.Options{}, err
+	}
+	return canarygate.Options{
 		Rollout:          in.String("rollout"),
 		Image:            in.String("image"),
 		Container:        in.String("container"),
@@ -52,29 +94,17 @@ func canaryGate(ctx context.Context, rt *Runtime, in spec.Values) error {
 		RequireAnalysis:  in.Bool("require-analysis"),
 		Until:            in.String("until"),
 		Grace:            in.Duration("pod-grace"),
+		DeadlineGrace:    in.Duration("deadline-grace"),
 		OnFail:           orAbort(in),
 		OnPass:           in.String("on-pass"),
 		Mask:             rt.Mask,
 		Progress:         rt.Progress,
 		Log:              rt.Log,
-	}
-	if err := o.Check(); err != nil { // before anything is announced
-		return err
-	}
-	if err := announcement.Begin(ctx, o.Rollout); err != nil {
-		if announcement.Strict {
-			return err
-		}
-		rt.Log.Debug("announce", "error", err) // the end tells, if it still cannot
-	}
-	result, err := canarygate.Run(ctx, o)
-	unannounced := announcement.End(ctx, result, err)
-	if unannounced != nil {
-		rt.Warning(unannounced.Error())
-	}
-	if err != nil {
-		return err
-	}
+	}, nil
+}
+
+// gateOutputs sets the outputs of canary-gate; what was not seen is empty.
+func gateOutputs(rt *Runtime, result canarygate.Result) {
 	rt.Output("verdict", string(result.Verdict))
 	rt.Output("reason", result.Reason)
 	rt.Output("message", result.Message)
@@ -89,29 +119,13 @@ func canaryGate(ctx context.Context, rt *Runtime, in spec.Values) error {
 		rt.Output("weight", "")
 	}
 	rt.Output("value", result.LastValue())
-	rt.Output("measurements", strconv.Itoa(len(result.Measurements)))
+	rt.Output("measurements", strconv.Itoa(result.Measured()))
 	rt.Output("score", "")
-	if len(result.Checks) > 0 {
+	if result.Scored() {
 		rt.Output("score", strconv.FormatFloat(result.Score, 'f', -1, 64))
 	}
 	rt.Output("failed-checks", strings.Join(result.FailedChecks(), ","))
 	rt.Output("acted", result.Acted)
-	for _, w := range result.Warnings {
-		rt.Warning(w)
-	}
-	shown := result.Report()
-	rt.Summary(report.Markdown(shown))
-	if err := writeGateReport(in.String("report-dir"), shown, result); err != nil {
-		rt.Warning(err.Error())
-	}
-	if err := result.Err(); err != nil {
-		return err
-	}
-	rt.Notice(result.Message)
-	if announcement.Strict {
-		return unannounced
-	}
-	return nil
 }
 
 // orAbort is on-fail, or what the older input abort says.
@@ -160,26 +174,6 @@ func parseHeaders(lines []string) (map[string]string, error) {
 		out[name] = strings.TrimSpace(value)
 	}
 	return out, nil
-}
-
-// writeGateReport keeps the report as files, if asked to.
-func writeGateReport(dir string, shown report.Report, result canarygate.Result) error {
-	if dir == "" {
-		return nil
-	}
-	data, err := result.JSON()
-	if err != nil {
-		return fmt.Errorf("write the report: %w", err)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("write the report: %w", err)
-	}
-	for name, text := range map[string][]byte{"report.html": report.HTML(shown), "report.json": data} {
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
-			return fmt.Errorf("write the report: %w", err)
-		}
-	}
-	return nil
 }
 
 // kubeconfig is the given path, else what kubectl would use.

@@ -21,6 +21,11 @@ const (
 	answerMargin = 2 * time.Second
 )
 
+// gatherFor is the time that is left for diagnostics, so long after the signal.
+func gatherFor(sinceEnd time.Duration) time.Duration {
+	return max(answerWithin-answerMargin-sinceEnd, time.Second)
+}
+
 // stopwatch tells how long ago a context ended.
 func stopwatch(ctx context.Context) func() time.Duration {
 	ended := make(chan time.Time, 1)
@@ -47,10 +52,10 @@ func diagnose(ctx context.Context, rt *Runtime, o setupplatform.Options, res set
 		Steps: res.Steps, Components: res.Plan.Components, Drivers: o.Drivers, Env: res.Env,
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {
-		c.Limit = max(answerWithin-answerMargin-sinceEnd, time.Second)
+		c.Limit = gatherFor(sinceEnd)
 	}
 	// A connection of its own: the one in use may be what broke.
-	engine := &docker.Engine{Host: rt.Getenv("DOCKER_HOST")}
+	engine := &docker.Engine{Getenv: rt.Getenv}
 	defer engine.Close()
 	var namespaces []string
 	if res.Env.Shared {

@@ -58,7 +58,7 @@ func secondEngine(t *testing.T, data string) *docker.Engine {
 		}
 	})
 	e := &docker.Engine{Host: "unix://" + dir + "/sock"}
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	for deadline := time.Now().Add(2 * time.Minute); ; {
 		_, err := e.Client(t.Context())
 		if err == nil {
 			t.Cleanup(func() { _ = e.Close() })

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/buenhyden/hy-home/internal/exit"
+	"github.com/buenhyden/hy-home/internal/gatefile"
 	"github.com/buenhyden/hy-home/internal/judge"
 )
 
@@ -63,7 +64,7 @@ func (p *program) gateEval() *cobra.Command {
 		},
 		line: func(line []byte) (any, error) {
 			var e evaluation
-			if err := json.Unmarshal(line, &e); err != nil {
+			if err := decodeLine(line, &e); err != nil {
 				return nil, err
 			}
 			return e.evaluate()
@@ -88,7 +89,7 @@ func (p *program) gateMeasure() *cobra.Command {
 			if err != nil {
 				return nil, "", err
 			}
-			metric, err := findMetric(text, name)
+			metric, err := gatefile.FindMetric(text, name)
 			if err != nil {
 				return nil, "", exit.BadInputf("flag --metric: %s: %w", path, err)
 			}
@@ -113,37 +114,17 @@ func (p *program) gateMeasure() *cobra.Command {
 				Metric   json.RawMessage `json:"metric"`
 				Sequence string          `json:"sequence"`
 			}
-			if err := json.Unmarshal(line, &q); err != nil {
+			if err := decodeLine(line, &q); err != nil {
 				return nil, err
 			}
-			if len(q.Metric) == 0 {
+			if len(q.Metric) == 0 || string(q.Metric) == "null" {
 				return nil, errors.New("there is no metric to measure")
 			}
-			metric, err := findMetric(q.Metric, "")
+			metric, err := gatefile.FindMetric(q.Metric, "")
 			if err != nil {
 				return nil, err
 			}
 			return judge.Follow(metric, q.Sequence)
 		},
 	})
-}
-
-// findMetric reads a metric, alone or out of an AnalysisTemplate.
-func findMetric(text []byte, name string) (judge.Metric, error) {
-	var template struct {
-		Spec struct{ Metrics []judge.Metric }
-	}
-	if err := json.Unmarshal(text, &template); err == nil && len(template.Spec.Metrics) > 0 {
-		for _, m := range template.Spec.Metrics {
-			if m.Name == name || (name == "" && len(template.Spec.Metrics) == 1) {
-				return m, nil
-			}
-		}
-		return judge.Metric{}, fmt.Errorf("the template has %d metrics, none of them is %q: name one", len(template.Spec.Metrics), name)
-	}
-	var metric judge.Metric
-	if err := json.Unmarshal(text, &metric); err != nil {
-		return judge.Metric{}, fmt.Errorf("it is no metric: %w", err)
-	}
-	return metric, nil
 }

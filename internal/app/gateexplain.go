@@ -34,8 +34,17 @@ func (s saved) explain() (rollout.Explanation, error) {
 	if s.AnalysisRun != nil {
 		s.AnalysisRuns = append(s.AnalysisRuns, s.AnalysisRun)
 	}
+	if kind(s.Rollout) == "AnalysisRun" { // then that is what is asked about
+		s.Rollout, s.AnalysisRuns = nil, append(s.AnalysisRuns, s.Rollout)
+	}
+	if k := kind(s.Rollout); k != "" && k != "Rollout" {
+		return rollout.Explanation{}, fmt.Errorf("it is a %s: it must be a Rollout or an AnalysisRun", k)
+	}
 	var runs []rollout.Run
 	for _, r := range s.AnalysisRuns {
+		if k := kind(r); k != "" && k != "AnalysisRun" {
+			return rollout.Explanation{}, fmt.Errorf("it is a %s where an AnalysisRun must be", k)
+		}
 		runs = append(runs, rollout.DecodeRun(r))
 	}
 	switch {
@@ -45,6 +54,12 @@ func (s saved) explain() (rollout.Explanation, error) {
 		return rollout.ExplainRun(runs[0]), nil
 	}
 	return rollout.Explanation{}, errors.New("there is neither a Rollout nor an AnalysisRun to explain")
+}
+
+// kind is what an object says that it is; a saved one may have lost it.
+func kind(object map[string]any) string {
+	k, _ := object["kind"].(string)
+	return k
 }
 
 func (p *program) gateExplain() *cobra.Command {
@@ -95,7 +110,7 @@ func (p *program) gateExplain() *cobra.Command {
 		},
 		line: func(line []byte) (any, error) {
 			var s saved
-			if err := json.Unmarshal(line, &s); err != nil {
+			if err := decodeLine(line, &s); err != nil {
 				return nil, err
 			}
 			return s.explain()

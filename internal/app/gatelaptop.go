@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 
+	"github.com/buenhyden/hy-home/internal/decode"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/spec"
 )
@@ -55,8 +56,7 @@ func (p *program) ask(q question) *cobra.Command {
 		if output == "json" {
 			return encode(p.stdout, answer)
 		}
-		_, err = fmt.Fprintln(p.stdout, text)
-		return err
+		return p.gha.Text(text + "\n")
 	})
 	q.flags(cmd)
 	cmd.Flags().StringVar(&output, "output", "text", "text or json")
@@ -71,14 +71,14 @@ func encode(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-// answerLines answers JSON Lines in order. A line that cannot be answered gets
-// {"error": …} and does not stop the ones after it; blank lines are passed over.
+// answerLines answers JSON Lines in order, each by one line. One that cannot be
+// answered, a blank one too, gets {"error": …} and does not stop those after it.
 func answerLines(in io.Reader, out io.Writer, answer func([]byte) (any, error)) error {
 	r, w := bufio.NewReaderSize(in, 1<<16), bufio.NewWriter(out)
 	for {
 		line, end := r.ReadBytes('\n')
-		if line = bytes.TrimSpace(line); len(line) > 0 {
-			a, err := answer(line)
+		if len(line) > 0 {
+			a, err := answer(bytes.TrimSpace(line))
 			if err != nil {
 				a = map[string]string{"error": err.Error()}
 			}
@@ -95,6 +95,23 @@ func answerLines(in io.Reader, out io.Writer, answer func([]byte) (any, error)) 
 	}
 }
 
+// decodeLine reads one line of a batch.
+func decodeLine(line []byte, into any) error {
+	err := json.Unmarshal(line, into)
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case len(line) == 0:
+		return errors.New("the line is empty")
+	case errors.As(err, &wrong) && wrong.Field == "":
+		return fmt.Errorf("the line is a JSON %s and no object", wrong.Value)
+	case errors.As(err, &wrong):
+		return fmt.Errorf("%s must not be a JSON %s", wrong.Field, wrong.Value)
+	case err != nil:
+		return fmt.Errorf("the line is no JSON: %w", err)
+	}
+	return nil
+}
+
 // document reads a YAML or JSON file, or standard input for "-".
 func (p *program) document(flag, path string) ([]byte, error) {
 	var text []byte
@@ -109,7 +126,7 @@ func (p *program) document(flag, path string) ([]byte, error) {
 	}
 	text, err = yaml.YAMLToJSON(text)
 	if err != nil {
-		return nil, exit.BadInputf("flag --%s: %s is neither YAML nor JSON: %w", flag, path, err)
+		return nil, exit.BadInputf("flag --%s: %s is neither YAML nor JSON: %w", flag, path, decode.Plain(err))
 	}
 	return text, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,11 +24,14 @@ func (p *program) gateLint() *cobra.Command {
 		}
 		return nil
 	}
-	cmd.Long = cmd.Short + ".\n\nA Rollout among the files says how long its canary is there to be measured, and which analysis holds its steps up."
+	cmd.Long = cmd.Short + ".\n\nA Rollout among the files says how long its canary is there to be measured, and which analysis holds its steps up. Templates that a gate file names are opened from there."
 	cmd.Flags().DurationVar(&scrape, "scrape-interval", 15*time.Second, "how often Prometheus looks")
 	cmd.Flags().StringVar(&output, "output", "text", "text or json")
 	cmd.RunE = func(_ *cobra.Command, files []string) error {
 		p.title = "lint"
+		if output != "text" && output != "json" {
+			return exit.BadInputf("flag --output is %q: it must be text or json", output)
+		}
 		if scrape <= 0 {
 			return exit.BadInputf("flag --scrape-interval is %s: it must be positive", scrape)
 		}
@@ -39,13 +41,13 @@ func (p *program) gateLint() *cobra.Command {
 			if err != nil {
 				return exit.BadInputf("lint: %w", err)
 			}
-			for _, document := range strings.Split("\n"+string(text), "\n---") {
-				if strings.TrimSpace(document) != "" {
-					documents = append(documents, gatefile.Document{File: file, Text: []byte(document)})
-				}
+			found := gatefile.Documents(file, text)
+			if len(found) == 0 {
+				return exit.BadInputf("lint: %s is empty", file)
 			}
+			documents = append(documents, found...)
 		}
-		found := append([]gatefile.Finding{}, gatefile.Lint(documents, scrape)...) // [] and not null in JSON
+		found := append([]gatefile.Finding{}, gatefile.Lint(documents, scrape, os.ReadFile)...) // [] and not null in JSON
 		errors := 0
 		for _, f := range found {
 			if f.Level == "error" {
@@ -58,7 +60,9 @@ func (p *program) gateLint() *cobra.Command {
 			}
 		} else {
 			for _, f := range found {
-				fmt.Fprintf(p.stdout, "%s: %s: %s: %s (%s)\n", f.File, f.Level, f.Where, f.Text, f.Rule)
+				if err := p.gha.Text(finding(f)); err != nil {
+					return err
+				}
 			}
 		}
 		if errors > 0 {
@@ -67,4 +71,13 @@ func (p *program) gateLint() *cobra.Command {
 		return nil
 	}
 	return cmd
+}
+
+// finding is one line of lint's answer; one about the file as a whole has no place.
+func finding(f gatefile.Finding) string {
+	where := f.Where
+	if where != "" {
+		where += ": "
+	}
+	return fmt.Sprintf("%s: %s: %s%s (%s)\n", f.File, f.Level, where, f.Text, f.Rule)
 }

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -54,8 +53,7 @@ func (p *program) gateReplay() *cobra.Command {
 			if output == "json" {
 				return encode(p.stdout, canarygate.ReplayJSON(o.Rollout, releases))
 			}
-			_, err = fmt.Fprint(p.stdout, report.Text(canarygate.ReplayReport(o.Rollout, releases), report.TextOptions{Width: 160}))
-			return err
+			return p.gha.Text(report.Text(canarygate.ReplayReport(o.Rollout, releases), report.TextOptions{Width: 160}))
 		})
 	cmd.Long = cmd.Short + ".\n\nThe releases are found by what kube-state-metrics says of ReplicaSets, or named by --window. How to ask Prometheus goes into INPUT_PROMETHEUS_HEADERS and INPUT_PROMETHEUS_HTTP_CONFIG, as for the gate."
 	f := cmd.Flags()

@@ -39,6 +39,9 @@ func (p *program) infraInit() *cobra.Command {
 	var branch string
 	cmd := p.command("init DIR", "Write the infrastructure repository to start from into a new or empty directory",
 		func(ctx context.Context, rt *Runtime, args []string) error {
+			if err := gitrepo.ValidateBranch(branch); err != nil { // before anything is written
+				return err
+			}
 			written, err := infratemplate.Write(args[0])
 			if err != nil {
 				return err
@@ -116,11 +119,11 @@ func (p *program) infraApply() *cobra.Command {
 func splitRoot(root, dir string) (top, rel string, err error) {
 	real, err := realDir(dir)
 	if err != nil {
-		return "", "", exit.BadInputf("directory %q does not exist", dir)
+		return "", "", exit.BadInputf("directory %q does not exist, or is none", dir)
 	}
 	if root != "" {
 		if top, err = realDir(root); err != nil {
-			return "", "", exit.BadInputf("root %q does not exist", root)
+			return "", "", exit.BadInputf("root %q does not exist, or is no directory", root)
 		}
 	} else {
 		top = enclosingRepository(real)

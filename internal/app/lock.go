@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,7 +59,7 @@ func (p *program) lockUpdate() *cobra.Command {
 				rt.Warning("their registries are not in reach, so these stay as they were: " + strings.Join(kept, ", "))
 			}
 			changes := lock.Diff(old, updated)
-			if _, err := fmt.Fprint(p.stdout, changeTable(changes)); err != nil {
+			if err := p.gha.Text(changeTable(changes)); err != nil {
 				return err
 			}
 			switch {
@@ -127,7 +128,7 @@ func readLock(file string) (lock.Lock, error) {
 		return lock.Embedded()
 	}
 	if err != nil {
-		return lock.Lock{}, exit.BadInputf("lock file: %w", err)
+		return lock.Lock{}, exit.BadInputf("lock file %s cannot be read: %w", file, errors.Unwrap(err))
 	}
 	l, err := lock.Parse(text)
 	if err != nil {
@@ -176,15 +177,8 @@ func changeTable(changes []lock.Change) string {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "WHAT\tNAME\tLOCKED\tNOW")
 	for _, c := range changes {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", c.What, c.Name, orNone(c.From), orNone(c.To))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", c.What, c.Name, cmp.Or(c.From, "-"), cmp.Or(c.To, "-"))
 	}
 	_ = w.Flush() // a strings.Builder never fails
 	return b.String()
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }

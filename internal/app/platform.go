@@ -2,16 +2,13 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/buenhyden/hy-home/internal/action/setupplatform"
-	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/exit"
 	"github.com/buenhyden/hy-home/internal/spec"
 )
@@ -44,58 +41,6 @@ func (f *platformFlags) add(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// planFormats are the forms that a plan is printed in, the default first.
-var planFormats = []string{"table", "json", "mermaid"}
-
-func (p *program) platformPlan() *cobra.Command {
-	var f platformFlags
-	var format string
-	profile, _ := spec.SetupPlatform.Input("profile")
-	var chosen, own string
-	var components, sizes []string
-	cmd := p.command("plan", "Print what setup-platform would make, and check the machine; change nothing",
-		func(ctx context.Context, rt *Runtime, _ []string) error {
-			if !slices.Contains(planFormats, format) {
-				return exit.BadInputf("format %q is none of %s", format, strings.Join(planFormats, ", "))
-			}
-			o, err := platformOptions(rt, f.name, f.stateDir)
-			if err != nil {
-				return err
-			}
-			if o.Catalog, err = withOwn(o.Catalog, own); err != nil {
-				return err
-			}
-			o.Profile = chosen
-			if o.Choice, err = catalog.ParseChoice(words(components), words(sizes)); err != nil {
-				return err
-			}
-			plan, err := setupplatform.Plan(ctx, o)
-			if err != nil {
-				return err
-			}
-			switch format {
-			case "json":
-				enc := json.NewEncoder(p.stdout)
-				enc.SetIndent("", "  ")
-				return enc.Encode(plan.JSON())
-			case "mermaid":
-				_, err = fmt.Fprint(p.stdout, plan.Mermaid())
-			default:
-				_, err = fmt.Fprint(p.stdout, plan.Table())
-			}
-			return err
-		})
-	cmd.Flags().StringVar(&format, "format", planFormats[0], "form of the plan: "+strings.Join(planFormats, ", "))
-	cmd.Flags().StringVar(&chosen, "profile", profile.Default, profile.Description)
-	for name, into := range map[string]*[]string{"components": &components, "sizes": &sizes} {
-		in, _ := spec.SetupPlatform.Input(name)
-		cmd.Flags().StringArrayVar(into, name, nil, in.Description)
-	}
-	catalogDir, _ := spec.SetupPlatform.Input("catalog-dir")
-	cmd.Flags().StringVar(&own, "catalog-dir", "", catalogDir.Description)
-	return f.add(cmd)
-}
-
 func (p *program) platformStatus() *cobra.Command {
 	var f platformFlags
 	return f.add(p.command("status", "Print how each component of a platform is; exit code 1 if one is not ready",
@@ -109,7 +54,7 @@ func (p *program) platformStatus() *cobra.Command {
 				return err
 			}
 			if len(states) == 0 {
-				rt.Progress(fmt.Sprintf("platform %s is not there", f.name))
+				rt.Progress(fmt.Sprintf("platform %s is not there: there is no record of it in %s", f.name, o.StateDir))
 				return nil
 			}
 			var b strings.Builder
@@ -122,7 +67,7 @@ func (p *program) platformStatus() *cobra.Command {
 				}
 			}
 			_ = w.Flush() // a strings.Builder never fails
-			if _, err := fmt.Fprint(p.stdout, b.String()); err != nil {
+			if err := p.gha.Text(b.String()); err != nil {
 				return err
 			}
 			if len(down) > 0 {
@@ -142,8 +87,7 @@ func (p *program) platformDown() *cobra.Command {
 				return err
 			}
 			o.KeepCache = keepCache
-			console := newConsole(rt)
-			o.Observe = console.Observe
+			console := watch(rt, &o)
 			res, err := setupplatform.Down(ctx, o)
 			console.Close()
 			if err != nil {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -28,14 +29,14 @@ func platformOptions(rt *Runtime, name, stateDir string) (setupplatform.Options,
 	if stateDir, err = stateDirectory(rt, name, stateDir); err != nil {
 		return setupplatform.Options{}, err
 	}
-	dockerEngine := &docker.Engine{Host: rt.Getenv("DOCKER_HOST")}
+	dockerEngine := &docker.Engine{Getenv: rt.Getenv}
 	return setupplatform.Options{
 		Name: name, StateDir: stateDir, Catalog: cat,
 		Drivers:  drivers(dockerEngine),
 		Machine:  func(ctx context.Context) (plan.Machine, error) { return lookAtMachine(ctx, dockerEngine) },
 		Environ:  parseEnviron(rt.Environ()),
 		Pull:     enginePull(dockerEngine),
-		Explain:  explainFull(dockerEngine, stateDir),
+		Explain:  explain(dockerEngine, stateDir),
 		Mask:     rt.Mask,
 		Progress: rt.Progress,
 		Warn:     rt.Warning,
@@ -73,6 +74,18 @@ func stateDirectory(rt *Runtime, name, given string) (string, error) {
 	return filepath.Join(base, "hyaction", name), nil
 }
 
+// explain puts the cause of a failure before what it has led to: what a program
+// says whose engine goes away under it can be anything.
+func explain(e *docker.Engine, stateDir string) func(context.Context, error) error {
+	full := explainFull(e, stateDir)
+	return func(ctx context.Context, err error) error {
+		if lost := e.Lost(context.WithoutCancel(ctx)); lost != nil {
+			return fmt.Errorf("%w: %w", lost, err)
+		}
+		return full(ctx, err)
+	}
+}
+
 // explainFull tells of a disk that is full which one it is: the engine's data, if
 // they are on this machine, or the state directory.
 func explainFull(e *docker.Engine, stateDir string) func(context.Context, error) error {
@@ -104,11 +117,11 @@ func lookAtMachine(ctx context.Context, e *docker.Engine) (plan.Machine, error) 
 	return machine.Look(facts.Root), nil
 }
 
-// newConsole shows a run while it happens: a live block on a terminal, lines
+// newConsole shows a run while it happens: a live tree on a terminal, lines
 // that cannot be taken for commands elsewhere.
 func newConsole(rt *Runtime) *report.Console {
 	f, ok := rt.program.stderr.(*os.File)
-	if !ok || rt.InActions() || !term.IsTerminal(int(f.Fd())) {
+	if !ok || rt.InActions() || !term.IsTerminal(int(f.Fd())) || rt.Getenv("TERM") == "dumb" {
 		o := report.ConsoleOptions{}
 		if rt.InActions() {
 			o.Groups = func(title string, fn func()) {
@@ -120,14 +133,34 @@ func newConsole(rt *Runtime) *report.Console {
 	return report.NewConsole(f, report.ConsoleOptions{
 		TTY:    true,
 		Colour: rt.Getenv("NO_COLOR") == "",
-		Width: func() int {
-			width, _, err := term.GetSize(int(f.Fd()))
-			if err != nil {
-				return 0
-			}
-			return width
+		Size: func() (width, height int) {
+			width, height, _ = term.GetSize(int(f.Fd())) // what does not tell has a usual size
+			return width, height
 		},
 	})
+}
+
+// watch shows the run of o on a console. On a terminal warnings go above the tree.
+func watch(rt *Runtime, o *setupplatform.Options) *report.Console {
+	console := newConsole(rt)
+	o.Observe = console.Observe
+	if console.Live() {
+		o.Warn = func(text string) { console.Print("warning: " + text) }
+	}
+	return console
+}
+
+// showReport writes the job summary; on a terminal it is text, and the steps are in
+// the tree above it.
+func showReport(rt *Runtime, r report.Report) {
+	f, ok := rt.program.stdout.(*os.File)
+	if !ok || rt.InActions() || !term.IsTerminal(int(f.Fd())) {
+		rt.Summary(report.Markdown(r))
+		return
+	}
+	r.Steps = nil
+	width, _, _ := term.GetSize(int(f.Fd())) // what does not tell has a usual width
+	rt.Text(report.Text(r, report.TextOptions{Width: width, Colour: rt.Getenv("NO_COLOR") == ""}))
 }
 
 // removed counts what a removal took away.

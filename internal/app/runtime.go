@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/buenhyden/hy-home/internal/gha"
@@ -82,7 +82,7 @@ func (rt *Runtime) Foreign(text string) { rt.gha.Foreign(text) }
 // Text prints the result of a command that is asked for text.
 func (rt *Runtime) Text(text string) {
 	if rt.outputs == nil {
-		rt.keep(func() error { _, err := io.WriteString(rt.program.stdout, text); return err }())
+		rt.keep(rt.gha.Text(text))
 	}
 }
 
@@ -113,6 +113,16 @@ func (rt *Runtime) RunURL() string {
 // Environ returns that environment for a process to be started, without the
 // inputs of the action: a child has no business with its tokens.
 func (rt *Runtime) Environ() []string { return rt.program.env.withoutInputs() }
+
+// hideInputs takes the inputs out of this process's own environment, which a library hands to
+// the processes that it starts: kustomize to git.
+func (rt *Runtime) hideInputs() {
+	for _, name := range rt.program.env.names() {
+		if strings.HasPrefix(name, "INPUT_") {
+			rt.keep(os.Unsetenv(name))
+		}
+	}
+}
 
 func (rt *Runtime) keep(err error) {
 	if rt.fault == nil {

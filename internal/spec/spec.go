@@ -32,6 +32,7 @@ type Input struct {
 	Required    bool     // the caller must give it; never together with a default
 	Values      []string // Kind Choice: what is allowed
 	Each        string   // Kind List: a second flag that gives one item each time, "image" of "images"
+	Positive    bool     // Kind Int and Duration: zero is refused, where it would mean nothing or the default
 	Secret      bool     // masked before anything is printed, and never a flag: argument lists are public
 }
 

@@ -60,12 +60,20 @@ func (in Input) fault(text string) string {
 			return "true or false"
 		}
 	case Int:
-		if n, err := strconv.Atoi(text); err != nil || n < 0 {
-			return "a whole number, 0 or more"
+		least := 0
+		if in.Positive {
+			least = 1
+		}
+		if n, err := strconv.Atoi(text); err != nil || n < least {
+			return fmt.Sprintf("a whole number, %d or more", least)
 		}
 	case Duration:
-		if d, err := time.ParseDuration(text); err != nil || d < 0 {
+		d, err := time.ParseDuration(text)
+		if err != nil || d < 0 {
 			return `a duration such as "90s" or "10m"`
+		}
+		if d == 0 && in.Positive {
+			return `a duration of more than zero, such as "90s" or "10m"`
 		}
 	case Choice:
 		if !slices.Contains(in.Values, text) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 
 	"gopkg.in/yaml.v3"
@@ -24,7 +25,7 @@ func actionYAML(a spec.Action, bootstrap string) ([]byte, error) {
 		if in.Required {
 			add(entry, "required", boolean(true))
 		}
-		if value := orElse(in.YAMLDefault, in.Default); value != "" {
+		if value := cmp.Or(in.YAMLDefault, in.Default); value != "" {
 			add(entry, "default", text(value))
 		}
 		add(inputs, in.Name, entry)
@@ -73,13 +74,6 @@ func describe(in spec.Input) string {
 	default:
 		return in.Description
 	}
-}
-
-func orElse(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // mapping, sequence, text and boolean build YAML nodes: a Go map would lose the

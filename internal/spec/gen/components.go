@@ -71,8 +71,9 @@ func profilesTable(b *strings.Builder, cat catalog.Catalog) error {
 			sizes[i][c.Name] = cmp.Or(c.Size, "•")
 		}
 	}
-	b.WriteString("\n\"Asks for\" is the sum of the components' budgets: requests of pods, measured or estimated use of containers, images unpacked. " +
-		"A test holds it, with a quarter more memory and the runner's own use, against the machine that the profile is meant for; a run measures the machine that it is on.\n\n|")
+	b.WriteString("\n\"Asks for\" is the sum of the components' budgets: the memory that each takes, and images unpacked. " +
+		"A test holds it, with the runner's own use, against the machine that the profile is meant for: a quarter more memory where it was measured, half as much again where it is an estimate, " +
+		"and all limits together at most half as much again as the machine has. A run measures the machine that it is on.\n\n|")
 	for _, p := range cat.Profiles {
 		b.WriteString(" | " + p.Name)
 	}
@@ -105,7 +106,7 @@ func tierSection(b *strings.Builder, cat catalog.Catalog, tier, title string) er
 		if err != nil {
 			return err
 		}
-		memory, err := perSize(c, func(c catalog.Component) string { return c.Budget.Memory.String() })
+		memory, err := perSize(c, memoryOf)
 		if err != nil {
 			return err
 		}
@@ -126,7 +127,7 @@ func componentSection(b *strings.Builder, cat catalog.Catalog, c catalog.Compone
 		}
 	}
 	line("version", version)
-	line("memory", memory)
+	line("memory", strings.TrimSuffix(memory+"; "+cell(c.Budget.Basis), "; "))
 	line("images", strings.Join(codes(c.Images), ", "))
 	for _, n := range c.Needs {
 		what := "needs"
@@ -149,6 +150,14 @@ func componentSection(b *strings.Builder, cat catalog.Catalog, c catalog.Compone
 	line("profiles", profilesOf(cat, c))
 	line("proven", strings.TrimSuffix(c.Proven.How+": "+cell(c.Proven.By), ": "))
 	return nil
+}
+
+// memoryOf is what it takes, and the most that it is given.
+func memoryOf(c catalog.Component) string {
+	if c.Budget.Limit == 0 {
+		return c.Budget.Memory.String()
+	}
+	return fmt.Sprintf("%s of at most %s", c.Budget.Memory, c.Budget.Limit)
 }
 
 // version is that of the chart, else the tags of its images.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -39,7 +40,7 @@ func reference(a spec.Action) string {
 	var b strings.Builder
 	b.WriteString("## Inputs\n\n| input | | default | |\n|---|---|---|---|\n")
 	for _, in := range a.Inputs {
-		fallback := code(orElse(in.YAMLDefault, in.Default))
+		fallback := code(cmp.Or(in.YAMLDefault, in.Default))
 		if in.Required {
 			fallback = "required"
 		}
