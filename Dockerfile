@@ -1,5 +1,8 @@
 # hyaction for use inside a cluster, such as a gate that runs as a Job. The
 # actions do not use it: a container cannot reach the runner's Docker networks.
+# The bases are named by tag, so that a build takes their newest fixes; whoever wants
+# the same bytes again writes the digest behind it (docker buildx imagetools inspect
+# golang:1.26-bookworm says it), which Dependabot then renews as it does the tag.
 FROM golang:1.26-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./

@@ -57,10 +57,17 @@ func build(ctx context.Context, version, goos, goarch, out string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false",
 		"-ldflags", "-s -w -X github.com/buenhyden/hy-home/internal/version.number="+version,
 		"-o", out, "./cmd/hyaction")
-	// GOFLAGS and GOAMD64 of the machine must not decide the bytes.
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", "GOOS="+goos, "GOARCH="+goarch)
+	cmd.Env = environment(goos, goarch)
 	cmd.Stderr = os.Stderr
 	return cmd.Run()
+}
+
+// environment is this process's own, without what would decide the bytes:
+// variables of the machine, what `go env -w` keeps in a file (GOENV) for where a
+// variable is empty, and a go.work that lies above.
+func environment(goos, goarch string) []string {
+	return append(os.Environ(), "GOENV=off", "GOWORK=off", "CGO_ENABLED=0", "GOFLAGS=", "GOEXPERIMENT=", "GOFIPS140=off",
+		"GOAMD64=v1", "GOARM64=v8.0", "GOOS="+goos, "GOARCH="+goarch)
 }
 
 // pack compresses with Go's own gzip and an empty header: another tool, or the

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"runtime"
@@ -58,6 +59,39 @@ func TestPack_IsTheSameEveryTime(t *testing.T) {
 	// Bytes 4 to 7 are the time of a gzip header, byte 9 is the system.
 	if !bytes.Equal(one[4:8], []byte{0, 0, 0, 0}) || one[9] != 255 {
 		t.Errorf("the header tells when or where it was made: % x", one[:10])
+	}
+}
+
+func TestBuild_NothingOfTheMachineDecidesTheBytes(t *testing.T) {
+	goEnv := func(environment []string) string {
+		cmd := exec.Command("go", "env", "GOFLAGS", "GOEXPERIMENT", "GOFIPS140", "GOAMD64", "GOWORK", "CGO_ENABLED")
+		cmd.Env = environment
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	want := goEnv(environment("linux", "amd64"))
+
+	dir := t.TempDir()
+	written := filepath.Join(dir, "env") // as `go env -w` writes it
+	if err := os.WriteFile(written, []byte("GOFLAGS=-tags=mine\nGOAMD64=v2\nGOEXPERIMENT=nodwarf5\nGOFIPS140=latest\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	work := filepath.Join(dir, "go.work")
+	if err := os.WriteFile(work, []byte("go 1.26\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOENV", written)
+	t.Setenv("GOWORK", work)
+	t.Setenv("GOAMD64", "v3")
+	t.Setenv("GOFLAGS", "")
+	if goEnv(os.Environ()) == want {
+		t.Fatal("the machine's settings were not seen at all")
+	}
+	if got := goEnv(environment("linux", "amd64")); got != want {
+		t.Errorf("go env answers\n%s\non a machine with settings of its own, and\n%s\nwithout", got, want)
 	}
 }
 
