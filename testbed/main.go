@@ -3,14 +3,15 @@
 // be in reach.
 //
 //	go run ./testbed up [plain|engine|data|charts|kind]   build what is missing, start what is not running
-//	go run ./testbed down [--purge]                stop what up started; --purge also empties the cache
-//	go run ./testbed status                        what is there
+//	go run ./testbed down [--purge]                       stop what up started; --purge also empties the cache
+//	go run ./testbed status                               what is there
 //
 // The levels:
 //
 //	plain   a control plane, simulated nodes, Argo Rollouts and Prometheus as processes on loopback
 //	engine  a Docker engine with all images, a local registry, and a fence around the networks
 //	data    engine, and images of PostgreSQL with Patroni, etcd, HAProxy and the exporters
+//	charts  engine, and images of what runs through charts
 //	kind    engine, and a bare kind cluster on it (the default)
 //
 // Environment: HY_TESTBED_CACHE is where built things are kept (default
@@ -127,12 +128,9 @@ func newConsole(out io.Writer) *report.Console {
 	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		o.TTY = true
 		o.Colour = os.Getenv("NO_COLOR") == ""
-		o.Width = func() int {
-			width, _, err := term.GetSize(int(f.Fd()))
-			if err != nil {
-				return 0
-			}
-			return width
+		o.Size = func() (width, height int) {
+			width, height, _ = term.GetSize(int(f.Fd())) // what does not tell has a usual size
+			return width, height
 		}
 	}
 	return report.NewConsole(out, o)

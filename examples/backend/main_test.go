@@ -113,7 +113,7 @@ func TestLoad_CountsFailures(t *testing.T) {
 	s := newService("v1", "abc", 0.5)
 	server := httptest.NewServer(s.handler())
 	defer server.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	l := newLoad(server.URL)
 	go func() {

@@ -78,7 +78,7 @@ func bench(ctx context.Context, out, only string) error {
 			return fmt.Errorf("%s: %w", way.name, err)
 		}
 	}
-	return b.report()
+	return errors.Join(b.overhead(ctx), b.report())
 }
 
 // benchmark is one run of the program.
@@ -232,25 +232,3 @@ func (b *benchmark) clean(ctx context.Context) {
 		done
 		docker network rm infra_net`)
 }
-
-func (b *benchmark) report() error {
-	r := report.Report{Title: "hy-home benchmark: one step after the other, and one graph", Status: report.Passed, Facts: b.facts, Steps: b.steps}
-	var said []string
-	for _, f := range b.facts {
-		fmt.Println(f.Name, f.Value)
-		if !strings.Contains(f.Name, ":") {
-			said = append(said, f.Name+" "+f.Value)
-		}
-	}
-	r.Verdict = strings.Join(said, ", ")
-	data, err := report.JSON(r)
-	if err != nil {
-		return err
-	}
-	return errors.Join(
-		os.WriteFile(filepath.Join(b.out, "report.html"), report.HTML(r), 0o644),
-		os.WriteFile(filepath.Join(b.out, "report.json"), data, 0o644),
-	)
-}
-
-func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s" }

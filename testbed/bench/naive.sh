@@ -30,7 +30,7 @@ compose() {
 redis_cluster() {
 	# Six nodes: a size's files take the place of the component's.
 	mkdir -p "$WORK/redis-cluster"
-	cp "$BUILTIN/redis-cluster/redis.conf" "$BUILTIN/redis-cluster/sizes/ha/compose.yaml" "$BUILTIN/redis-cluster/sizes/ha/init.sh" "$WORK/redis-cluster"
+	cp "$BUILTIN/redis-cluster/redis.conf" "$BUILTIN/redis-cluster/init.sh" "$BUILTIN/redis-cluster/sizes/ha/compose.yaml" "$WORK/redis-cluster" || return 1
 	compose "$WORK/redis-cluster"
 	tries=0
 	until docker exec "$NAME-redis-cluster-redis-node-1-1" sh -c 'REDISCLI_AUTH=$(cat /run/secrets/redis-password) redis-cli cluster info' | grep -q cluster_state:ok; do

@@ -38,6 +38,9 @@ func (b *benchmark) plugin() error {
 	)
 }
 
+// ours is the way that is held against the others.
+const ours = "build-push"
+
 // way builds a context and pushes it under a tag.
 type way struct {
 	name string
@@ -46,19 +49,25 @@ type way struct {
 
 func (b *benchmark) ways() []way {
 	ways := []way{{"docker build, docker push", func(ctx context.Context, dir, tag string) error {
-		if err := b.docker(ctx, "build", "--quiet", "--tag="+tag, dir); err != nil {
+		if err := b.docker(ctx, "build", "--quiet", version(tag), "--tag="+tag, dir); err != nil {
 			return err
 		}
 		return b.docker(ctx, "push", "--quiet", tag)
 	}}}
 	if b.tool.Mode == builder.Buildx {
 		ways = append(ways, way{"docker buildx build --push", func(ctx context.Context, dir, tag string) error {
-			return b.docker(ctx, "buildx", "build", "--quiet", "--push", "--provenance=false", "--tag="+tag, dir)
+			return b.docker(ctx, "buildx", "build", "--quiet", "--push", "--provenance=false", version(tag), "--tag="+tag, dir)
 		}})
 	}
-	return append(ways, way{"build-push", func(ctx context.Context, dir, tag string) error {
+	return append(ways, way{ours, func(ctx context.Context, dir, tag string) error {
 		return b.buildPush(ctx, dir, tag, b.reuses)
 	}})
+}
+
+// version is the label that an image has of its tag by metadata-action, and by
+// build-push: with it each tag is another image, whoever makes it.
+func version(tag string) string {
+	return "--label=org.opencontainers.image.version=" + tag[strings.LastIndex(tag, ":")+1:]
 }
 
 func (b *benchmark) buildPush(ctx context.Context, dir, tag string, always bool) error {
@@ -69,17 +78,24 @@ func (b *benchmark) buildPush(ctx context.Context, dir, tag string, always bool)
 	return b.command(ctx, b.hyaction, args...)
 }
 
-// fresh makes a context with 32 MiB that no layer has yet, and two steps above it.
+// fresh makes a context with 32 MiB that no layer has yet, a step above it, and the
+// source at the end, as it should be.
 func (b *benchmark) fresh() (string, error) {
 	b.n++
 	dir := filepath.Join(b.out, fmt.Sprintf("context-%d", b.n))
 	seed := fmt.Sprint(time.Now().UnixNano())
-	dockerfile := "FROM " + host.RegistryHost + "/library/" + services.Redis + "\nCOPY seed /seed\nRUN head -c 33554432 /dev/urandom > /noise\nRUN sha256sum /noise > /sum\n"
+	dockerfile := "FROM " + host.RegistryHost + "/library/" + services.Redis + "\nCOPY seed /seed\nRUN head -c 33554432 /dev/urandom > /noise\nRUN sha256sum /noise > /sum\nCOPY source /source\n"
 	return dir, errors.Join(
 		os.MkdirAll(dir, 0o755),
 		os.WriteFile(filepath.Join(dir, "seed"), []byte(seed), 0o644),
 		os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o644),
+		source(dir),
 	)
+}
+
+// source writes a source file that is like no other.
+func source(dir string) error {
+	return os.WriteFile(filepath.Join(dir, "source"), fmt.Append(nil, time.Now().UnixNano()), 0o644)
 }
 
 func (b *benchmark) tag() string {

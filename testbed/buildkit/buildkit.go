@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/buenhyden/hy-home/internal/testkit"
 	"github.com/buenhyden/hy-home/testbed/internal/parts"
 	"github.com/buenhyden/hy-home/testbed/lab"
 	"github.com/buenhyden/hy-home/testbed/plain/plaintest"
@@ -39,7 +40,7 @@ func New(t testing.TB) *Bed {
 	l := lab.Require(t)
 	docker, err := exec.LookPath("docker")
 	if err != nil {
-		lab.Missing(t, err.Error())
+		testkit.Missing(t, "%v", err)
 	}
 	dir := t.TempDir()
 	b := &Bed{Lab: l, Docker: filepath.Join(dir, "docker"), ConfigDir: filepath.Join(dir, "config"), calls: filepath.Join(dir, "calls")}
@@ -84,7 +85,7 @@ func program(t testing.TB, name string) string {
 	t.Helper()
 	file := filepath.Join(plaintest.BinDir(), name)
 	if _, err := os.Stat(file); err != nil {
-		lab.Missing(t, name+" is not built")
+		testkit.Missing(t, "%s is not built: run `go run ./testbed up engine` first", name)
 	}
 	return file
 }
@@ -97,7 +98,7 @@ const startLimit = time.Minute
 func (b *Bed) Start(t testing.TB) (root string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		lab.Missing(t, "BuildKit needs root to start containers")
+		testkit.Missing(t, "BuildKit needs root to start containers")
 	}
 	dir, err := os.MkdirTemp("", "hy-home-buildkit-") // a socket's path must be short
 	if err != nil {
@@ -118,7 +119,7 @@ func (b *Bed) Start(t testing.TB) (root string) {
 		_ = cmd.Process.Signal(syscall.SIGTERM) // it takes its mounts away
 		select {
 		case <-ended:
-		case <-time.After(10 * time.Second):
+		case <-time.After(startLimit):
 			_ = cmd.Process.Kill()
 			<-ended
 		}

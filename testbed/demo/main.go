@@ -78,9 +78,9 @@ func show(ctx context.Context, nodes []engine.Node) ([]engine.Result, error) {
 	console := report.NewConsole(os.Stdout, report.ConsoleOptions{
 		TTY:    term.IsTerminal(fd),
 		Colour: os.Getenv("NO_COLOR") == "",
-		Width: func() int {
-			w, _, _ := term.GetSize(fd)
-			return w
+		Size: func() (width, height int) {
+			width, height, _ = term.GetSize(fd)
+			return width, height
 		},
 	})
 	defer console.Close()

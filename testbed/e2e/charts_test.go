@@ -53,7 +53,7 @@ speaker: {livenessProbe: {enabled: false}, readinessProbe: {enabled: false}, sta
 
 // chosen are the components that run through charts, and of the data tier what the
 // cluster's Prometheus is to see.
-const chosen = "+metrics-server +metallb-pool +cert-manager-issuers +local-path +sealed-secrets +redis-exporter +postgres-exporter " +
+const chosen = "+metrics-server +metallb-pool +cert-manager-issuers +local-path +sealed-secrets +charted-rollouts +redis-exporter +postgres-exporter " +
 	"+infra-bridge +faceless-stack +faceless-metrics"
 
 // charts runs upstream's own charts with the catalog's values, but for [older]; the
@@ -73,8 +73,10 @@ func (p *platform) charts(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(values, "metallb.yaml"), []byte(older), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	catalog := p.faceless(t, values)
+	writeCharted(t, catalog)
 	args := []string{
-		"setup-platform", "--name", chartsPlatform, "--profile", "bare", "--components", chosen, "--catalog-dir", p.faceless(t, values),
+		"setup-platform", "--name", chartsPlatform, "--profile", "bare", "--components", chosen, "--catalog-dir", catalog,
 		"--sealed-secrets-key-file", key, "--chart-dir", dir, "--values-dir", values, "--node-image", node.Name, "--registry-mirror", host.Mirror, "--lock-file", "off",
 	}
 	p.hyaction(t, "platform", "down", "--name", chartsPlatform) // of a run that was killed
@@ -97,7 +99,17 @@ func (p *platform) charts(t *testing.T) {
 	t.Run("MetalLB_GivesAnAddressThatTheHostOpens", p.opened)
 	t.Run("CertManager_IssuesWhatTheAuthoritySigned", p.issued)
 	t.Run("SealedSecrets_OpensWhatWasSealedForTheGivenKey", func(t *testing.T) { p.opensSealed(t, string(certificate)) })
+	t.Run("ArgoRollouts_BringsOutAReleaseInSteps", p.released)
 	t.Run("Prometheus_SeesTheClusterAndTheDataTier", p.seen)
+	p.tellMemory(t)
+	t.Log(p.inCharts(t, "kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "get", "podmetrics", "-A", "-o",
+		`jsonpath={range .items[*]}{.metadata.namespace}/{.metadata.name}{range .containers[*]} {.name} {.usage.memory}{end}{"\n"}{end}`))
+}
+
+// tellMemory logs what each container takes: what budgets in the catalog are based on.
+func (p *platform) tellMemory(t *testing.T) {
+	t.Helper()
+	t.Log(p.command(t, "docker", "stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}"))
 }
 
 // chartDirectory is where packaged charts lie: HYACTION_CHART_DIR, or a directory
@@ -128,7 +140,7 @@ func (p *platform) apply(t *testing.T, objects string) {
 // get asks the API server for a path until the answer is what is waited for.
 func (p *platform) get(t *testing.T, path string, into any, arrived func() bool) {
 	t.Helper()
-	const within = 2 * time.Minute                                      // discovery and scraping take up to 45 s, on a machine that is idle
+	const within = 5 * time.Minute                                      // discovery and scraping take up to 45 s, on a machine that is idle
 	for deadline := time.Now().Add(within); ; time.Sleep(time.Second) { // between two looks: what is looked at is changed by others
 		answer := p.inCharts(t, "kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "get", "--raw", path)
 		if err := json.Unmarshal([]byte(answer), into); err != nil {
@@ -181,10 +193,10 @@ func (p *platform) opened(t *testing.T) {
 		t.Errorf("%s is not of the nodes' network", ip)
 	}
 	// It signs its own certificate; what counts is who answers.
-	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{
+	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // see above
 	}}
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(500 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(500 * time.Millisecond) {
 		res, err := client.Get("https://" + ip + ":8443/livez")
 		if err == nil {
 			res.Body.Close()

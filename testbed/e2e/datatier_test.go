@@ -58,6 +58,9 @@ func (p *platform) dataTier(t *testing.T) {
 	}
 	p.hyaction(t, "platform", "down", "--state-dir", filepath.Join(dir, "state"))
 	p.nothingLeft(t)
+	t.Run("ValkeySlim_RunsAlone", d.valkeySlim)
+	p.hyaction(t, "platform", "down", "--state-dir", filepath.Join(dir, "state"))
+	p.nothingLeft(t)
 }
 
 type dataTier struct {
@@ -70,6 +73,22 @@ type dataTier struct {
 func (d *dataTier) setup(t *testing.T) string {
 	t.Helper()
 	return d.hyaction(t, append(d.args, "--sizes", d.sizes)...)
+}
+
+// valkeySlim is the one node with the other engine, which starts from nothing: Redis
+// would not read back what it writes.
+func (d *dataTier) valkeySlim(t *testing.T) {
+	d.args, d.sizes = append(d.args, "--components", "-postgres -platform-databases -postgres-exporter"), "redis-cluster=valkey"
+	d.setup(t)
+	client := d.redis(t)
+	defer client.Close()
+	if err := client.Set(t.Context(), "engine", "valkey", 0).Err(); err != nil {
+		t.Error(err)
+	}
+	if info, err := client.Info(t.Context(), "server").Result(); !strings.Contains(info, "server_name:valkey") || err != nil {
+		t.Errorf("the engine is not Valkey: %v\n%s", err, info)
+	}
+	d.unchanged(t)
 }
 
 // unchanged runs once more and finds all as it is.
@@ -92,6 +111,7 @@ func (d *dataTier) ha(t *testing.T) {
 	start := time.Now()
 	d.setup(t)
 	t.Logf("up after %s", time.Since(start).Round(time.Second))
+	d.tellMemory(t)
 	if got := d.sql(t, "SELECT n FROM acknowledged"); got != "-1" {
 		t.Errorf("of the row that slim took there is %q", got)
 	}
@@ -158,7 +178,7 @@ func (d *dataTier) scraped(t *testing.T) {
 	}
 	for metric, instances := range want {
 		got := ""
-		for deadline := time.Now().Add(30 * time.Second); got != instances && time.Now().Before(deadline); time.Sleep(500 * time.Millisecond) {
+		for deadline := time.Now().Add(2 * time.Minute); got != instances && time.Now().Before(deadline); time.Sleep(500 * time.Millisecond) {
 			got = d.query(name, metric)
 		}
 		if got != instances {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -25,13 +26,15 @@ func TestPlatform(t *testing.T) {
 	}
 	t.Setenv("CGO_ENABLED", "0") // a pod starts the binary without anything around it
 	p := &platform{root: checkout(t), out: filepath.Join(t.TempDir(), "demo")}
-	for _, part := range []struct {
+	var others bystanders
+	for i, part := range []struct {
 		name string
 		run  func(*testing.T)
 	}{
 		{"Start_FromWhateverAnEarlierRunLeft", p.clean},
 		{"Demo_PromotesTheGoodReleaseAndStopsTheBadOne", p.demo},
 		{"SecondRun_ChangesNothing", p.secondRun},
+		{"OlderCluster_IsTakenOverByTheCureThatIsNamed", p.olderCluster},
 		{"LostCredentials_AreFoundInTheCluster", p.lostCredentials},
 		{"Pulls_CrossTheWireOnceForAllNodes", p.pulls},
 		{"Pulls_GoToUpstreamWithoutTheCache", p.fallback},
@@ -47,6 +50,10 @@ func TestPlatform(t *testing.T) {
 		if !t.Run(part.name, part.run) {
 			t.FailNow()
 		}
+		if i == 0 { // there is an engine from here on
+			others.arrive(t, p)
+		}
+		others.unharmed(t, p)
 	}
 }
 
@@ -90,6 +97,23 @@ func (p *platform) secondRun(t *testing.T) {
 	if !strings.Contains(out, "\nchanged=false\n") {
 		t.Errorf("a second run changed something:\n%s", out)
 	}
+}
+
+// olderCluster has no note of its maker: nothing is touched, and the command in
+// the message is all that is wanting.
+func (p *platform) olderCluster(t *testing.T) {
+	for _, node := range strings.Fields(p.command(t, "docker", "ps", "--format", "{{.Names}}", "--filter", "label=io.x-k8s.kind.cluster=hy-home")) {
+		p.command(t, "docker", "exec", node, "rm", "-r", "/etc/hyaction")
+	}
+	a := p.start(t, nil)
+	a.fails(t, 2, "there is a kind cluster hy-home")
+	cure := regexp.MustCompile(`write the note \((.+)\)`).FindStringSubmatch(a.text())
+	if cure == nil {
+		t.Fatalf("no cure is named:\n%s", a.text())
+	}
+	command := strings.Fields(cure[1])
+	p.command(t, command[0], command[1:]...)
+	p.secondRun(t)
 }
 
 // lostCredentials runs once more as if on another machine: other credentials than

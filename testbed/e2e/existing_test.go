@@ -66,7 +66,7 @@ func (p *platform) existing(t *testing.T) {
 // namespace what each one gets.
 func (p *platform) settled(t *testing.T) string {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Second) {
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(time.Second) {
 		objects := p.objects(t)
 		namespaces := strings.Count(objects, "\nNamespace ") + strings.Count(objects[:10], "Namespace")
 		if strings.Count(objects, " kube-root-ca.crt ") == namespaces && regexp.MustCompile(`(?m)^ServiceAccount +apps +default `).MatchString(objects) {

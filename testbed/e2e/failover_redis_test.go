@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"strconv"
 	"strings"
@@ -52,17 +53,66 @@ func (d *dataTier) valkey(t *testing.T) {
 	d.unchanged(t)
 }
 
-// master is who takes writes of a key. What the nodes tell a client may be of before
-// they were made again: it counts that this one does.
-func (d *dataTier) master(t *testing.T, client *redis.ClusterClient, key string) *redis.Client {
+// redisNode is what a node of the cluster says of one.
+type redisNode struct{ id, flags, of string }
+
+// nodes are all nodes by their names, as one of them sees them.
+func (d *dataTier) nodes(t *testing.T, asked string) map[string]redisNode {
 	t.Helper()
-	for deadline := time.Now().Add(takeover); ; time.Sleep(500 * time.Millisecond) { // the nodes are finding each other
+	nodes := map[string]redisNode{}
+	for line := range strings.Lines(d.redisCLI(t, asked, "cluster nodes")) {
+		field := strings.Fields(line) // id ip:port@bus,name[,...] flags master ...
+		if len(field) < 4 {
+			continue
+		}
+		_, name, _ := strings.Cut(field[1], ",")
+		name, _, _ = strings.Cut(name, ",")
+		nodes[name] = redisNode{id: field[0], flags: strings.TrimPrefix(field[2], "myself,"), of: field[3]}
+	}
+	return nodes
+}
+
+func (d *dataTier) redisCLI(t *testing.T, node, command string) string {
+	t.Helper()
+	return d.command(t, "docker", "exec", container("redis-cluster", node), "sh", "-c", "REDISCLI_AUTH=$(cat /run/secrets/redis-password) redis-cli "+command)
+}
+
+// settled waits until all nodes have told the same of each other for longer than it
+// takes to call one failed: nodes that were made again have elections behind them
+// by then, or have had none. It returns what they tell.
+func (d *dataTier) settled(t *testing.T) map[string]redisNode {
+	t.Helper()
+	const still = 8 * time.Second // cluster-node-timeout is 5 s, an election a second or two
+	var told map[string]redisNode
+	since := time.Now()
+	for deadline := time.Now().Add(3 * time.Minute); time.Since(since) < still; time.Sleep(500 * time.Millisecond) { // they are finding each other
+		seen := d.nodes(t, "redis-node-1")
+		same := len(seen) == 6
+		for name, n := range seen {
+			same = same && (n.flags == "master" || n.flags == "slave") && maps.Equal(d.nodes(t, name), seen)
+		}
+		if !same || !maps.Equal(seen, told) {
+			told, since = seen, time.Now()
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the nodes do not settle: %v", seen)
+		}
+	}
+	return told
+}
+
+// masterOf is the name of who takes writes of a key. What a client was told may be of
+// before a fail-over: it counts that this one does.
+func (d *dataTier) masterOf(t *testing.T, client *redis.ClusterClient, key string) string {
+	t.Helper()
+	for deadline := time.Now().Add(takeover); ; time.Sleep(100 * time.Millisecond) { // the client asks again in the background
 		node, err := client.MasterForKey(t.Context(), key)
 		if err == nil {
 			err = node.Set(t.Context(), key, "", 0).Err()
 		}
 		if err == nil {
-			return node
+			name, _, _ := net.SplitHostPort(node.Options().Addr)
+			return name
 		}
 		if time.Now().After(deadline) {
 			t.Fatal(err)
@@ -75,13 +125,13 @@ func (d *dataTier) master(t *testing.T, client *redis.ClusterClient, key string)
 // acknowledgement, the other waits for the replica too. Redis replicates after it
 // has answered: what the first one loses is told, the second may lose nothing.
 func (d *dataTier) redisFailover(t *testing.T) {
+	before := d.settled(t)
 	client := d.redis(t)
 	defer client.Close()
 	tag := "{acknowledged by " + d.sizes + "}" // of one slot, and of no earlier run
-	master := d.master(t, client, tag)
-	old, _, _ := net.SplitHostPort(master.Options().Addr)
-	if !strings.HasPrefix(old, "redis-node-") {
-		t.Fatalf("clients are sent to %s, which is no name", old)
+	old := d.masterOf(t, client, tag)
+	if before[old].flags != "master" {
+		t.Fatalf("clients are sent to %s, which is no master among %v", old, before)
 	}
 	one, all := &writer{}, &writer{}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -108,13 +158,20 @@ func (d *dataTier) redisFailover(t *testing.T) {
 		}
 		return nil
 	}, func() {
+		if role := d.redisCLI(t, old, "role"); !strings.HasPrefix(role, "master") {
+			t.Fatalf("%s is about to be killed as the master, and says\n%s", old, role)
+		}
 		d.command(t, "docker", "kill", container("redis-cluster", old))
 		// From now on no replica is left that could be waited for: any write counts.
-		before := one.count()
-		for start := time.Now(); one.count() < before+50; time.Sleep(50 * time.Millisecond) { // the writer beside counts
+		acknowledged := one.count()
+		for start := time.Now(); one.count() < acknowledged+50; time.Sleep(50 * time.Millisecond) { // the writer beside counts
 			if time.Since(start) > takeover {
 				t.Fatalf("no write to the slots of %s within %s", old, takeover)
 			}
+		}
+		heir := d.masterOf(t, client, tag)
+		if before[heir].of != before[old].id {
+			t.Fatalf("%s was killed and %s takes writes, which was no replica of it: %v", old, heir, before)
 		}
 		d.command(t, "docker", "start", container("redis-cluster", old))
 	})
@@ -123,7 +180,7 @@ func (d *dataTier) redisFailover(t *testing.T) {
 	lost := map[string]int{}
 	for name, w := range map[string]*writer{"one": one, "all": all} {
 		for _, n := range w.acknowledged {
-			if got, err := client.Get(t.Context(), tag+name+strconv.Itoa(n)).Int(); err != nil || got != n {
+			if got := d.held(t, client, tag+name+strconv.Itoa(n)); got != strconv.Itoa(n) {
 				lost[name]++
 			}
 		}
@@ -142,7 +199,22 @@ func (d *dataTier) redisFailover(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s came back as\n%s", old, role)
 		}
-		role = d.command(t, "docker", "exec", container("redis-cluster", old), "sh", "-c", "REDISCLI_AUTH=$(cat /run/secrets/redis-password) redis-cli role")
+		role = d.redisCLI(t, old, "role")
 	}
 	d.unchanged(t)
+}
+
+// held is what the cluster has under a key, "" for nothing. That it did not answer in
+// time is none.
+func (d *dataTier) held(t *testing.T, client *redis.ClusterClient, key string) string {
+	t.Helper()
+	for deadline := time.Now().Add(takeover); ; time.Sleep(100 * time.Millisecond) { // the client asks again in the background
+		got, err := client.Get(t.Context(), key).Result()
+		if err == nil || errors.Is(err, redis.Nil) {
+			return got
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/buenhyden/hy-home/testbed/internal/node"
 )
 
-// kills is how often the set-up is killed; HY_KILLS asks for another number.
+// kills is how often the set-up is killed; HY_KILLS asks for another number, as
+// make kills does.
 const kills = 3
 
 // killsPerPlatform runs are killed before one may come to its end: the second
@@ -26,7 +27,8 @@ const killsPerPlatform = 3
 const wholeRun = 40 * time.Second
 
 // killed kills the set-up at random points, as a runner that is taken away does,
-// and finds that the next run makes the platform whole.
+// and finds that the next run makes the platform whole. With n kills there is one
+// in each n-th of a run, so that no phase is left out.
 func (p *platform) killed(t *testing.T) {
 	n := kills
 	if text := os.Getenv("HY_KILLS"); text != "" {
@@ -39,8 +41,8 @@ func (p *platform) killed(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("seed %d", seed)
 	p.hyaction(t, "platform", "down")
-	for i := range n {
-		after := time.Duration(random.Int64N(int64(wholeRun)))
+	for i, slice := range random.Perm(n) {
+		after := (time.Duration(slice)*wholeRun + time.Duration(random.Int64N(int64(wholeRun)))) / time.Duration(n)
 		last := p.killedAfter(t, after)
 		t.Logf("kill %d after %.1f s: %s", i+1, after.Seconds(), last)
 		if (i+1)%killsPerPlatform != 0 && i+1 < n {
@@ -55,7 +57,11 @@ func (p *platform) killed(t *testing.T) {
 
 func (p *platform) setup(t *testing.T) []string {
 	t.Helper()
-	return []string{"setup-platform", "--profile", "testbed", "--node-image", node.Name, "--registry-mirror", host.Mirror, "--lock-file", p.lock(t)}
+	args := []string{"setup-platform", "--profile", "testbed"}
+	if os.Getenv("TESTBED") == "upstream" {
+		return args // nothing was built: images and their digests are upstream's
+	}
+	return append(args, "--node-image", node.Name, "--registry-mirror", host.Mirror, "--lock-file", p.lock(t))
 }
 
 // killedAfter starts a set-up, ends it with SIGKILL and returns its last line.

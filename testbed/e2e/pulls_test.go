@@ -45,7 +45,7 @@ func (p *platform) pulls(t *testing.T) {
 	inNode := func(script string) string {
 		return p.command(t, "docker", "exec", "hy-home-control-plane", "sh", "-c", "export KUBECONFIG=/etc/kubernetes/admin.conf; "+script)
 	}
-	inNode("kubectl apply -f - <<'EOF'\n" + everywhere + "EOF\nkubectl rollout status daemonset/everywhere --timeout=120s")
+	inNode("kubectl apply -f - <<'EOF'\n" + everywhere + "EOF\nkubectl rollout status daemonset/everywhere --timeout=300s")
 	ready := inNode("kubectl get daemonset everywhere -o jsonpath='{.status.numberReady}'")
 	inNode("kubectl delete daemonset everywhere")
 	after := p.counters(t)
@@ -73,7 +73,7 @@ func (p *platform) fallback(t *testing.T) {
 		return p.command(t, "docker", "exec", "hy-home-control-plane", "sh", "-ec", "export KUBECONFIG=/etc/kubernetes/admin.conf; "+script)
 	}
 	pod := fmt.Sprintf(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"fallback"},"spec":{"nodeName":%q,"containers":[{"name":"redis","image":%q,"imagePullPolicy":"Always"}]}}`, node, image)
-	control("kubectl apply -f - <<'EOF'\n" + pod + "\nEOF\nkubectl wait --for=condition=Ready pod/fallback --timeout=60s")
+	control("kubectl apply -f - <<'EOF'\n" + pod + "\nEOF\nkubectl wait --for=condition=Ready pod/fallback --timeout=300s")
 	control("kubectl delete pod fallback --now")
 	t.Logf("pulled without the cache in %s", time.Since(start).Round(time.Millisecond))
 	// A run puts the file right, and the cache.

@@ -8,14 +8,12 @@ import (
 	"time"
 
 	"github.com/buenhyden/hy-home/internal/docker"
+	"github.com/buenhyden/hy-home/internal/testkit"
 	"github.com/buenhyden/hy-home/testbed/internal/host"
 	"github.com/buenhyden/hy-home/testbed/internal/node"
 )
 
-// Required is the value of the environment variable HY_TESTBED with which a test
-// that finds no test bed fails instead of being skipped: where the bed must be
-// up, a skipped test is a test that nobody missed.
-const Required = "required"
+const needs = "needs the test bed (go run ./testbed up engine): %v"
 
 // Lab says where the pieces of a bed of level engine are.
 type Lab struct {
@@ -26,19 +24,19 @@ type Lab struct {
 	Platform  string // name of the platform and cluster of level kind
 }
 
-// Require returns the lab. Without one the test is skipped, or fails if
-// HY_TESTBED is "required".
+// Require returns the lab. Without one the test is skipped, or fails where the bed
+// must be up.
 func Require(t testing.TB) Lab {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	engine := &docker.Engine{Host: os.Getenv("DOCKER_HOST")}
+	engine := &docker.Engine{Getenv: os.Getenv}
 	defer engine.Close()
 	if _, err := engine.Client(ctx); err != nil {
-		Missing(t, err.Error())
+		testkit.Missing(t, needs, err)
 	}
 	if !host.RegistryAnswers(ctx) {
-		Missing(t, "no registry answers on "+host.RegistryAddr)
+		testkit.Missing(t, needs, "no registry answers on "+host.RegistryAddr)
 	}
 	return Lab{
 		Registry:  host.RegistryHost,
@@ -47,13 +45,4 @@ func Require(t testing.TB) Lab {
 		NodeImage: node.Name,
 		Platform:  "hy-home",
 	}
-}
-
-// Missing skips a test for want of what it says, or fails it where the bed must be up.
-func Missing(t testing.TB, what string) {
-	t.Helper()
-	if os.Getenv("HY_TESTBED") == Required {
-		t.Fatalf("the test bed is not up: %s", what)
-	}
-	t.Skipf("needs the test bed (go run ./testbed up engine): %s", what)
 }

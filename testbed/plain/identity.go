@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
@@ -26,6 +27,8 @@ const (
 	serviceAccountFile = "service-accounts.key"
 	tokensFile         = "tokens.csv"
 )
+
+const serviceAccountIssuer = "https://kubernetes.default.svc"
 
 // writeIdentity makes the API server's certificate, the key that signs service
 // account tokens, and the kubeconfig of the one user, all new for each bed.
@@ -55,6 +58,28 @@ func writeIdentity(dir, apiServer string) error {
 	cfg.Contexts["plain"] = &clientcmdapi.Context{Cluster: "plain", AuthInfo: "admin"}
 	cfg.CurrentContext = "plain"
 	return clientcmd.WriteToFile(*cfg, filepath.Join(dir, "kubeconfig"))
+}
+
+// clockSkew is how long after its end the API server takes a token.
+const clockSkew = time.Minute
+
+// ServiceAccountToken makes a token of a service account that the API server takes
+// for as long as that: on request it makes none that ends within ten minutes.
+func (b *Bed) ServiceAccountToken(namespace, name, uid string, life time.Duration) (string, error) {
+	data, err := os.ReadFile(filepath.Join(b.Dir, serviceAccountFile))
+	if err != nil {
+		return "", err
+	}
+	key, err := jwt.ParseECPrivateKeyFromPEM(data)
+	if err != nil {
+		return "", fmt.Errorf("key of the service accounts: %w", err)
+	}
+	now := time.Now()
+	return jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{
+		"iss": serviceAccountIssuer, "aud": []string{serviceAccountIssuer}, "sub": "system:serviceaccount:" + namespace + ":" + name,
+		"iat": now.Add(-time.Hour).Unix(), "nbf": now.Add(-time.Hour).Unix(), "exp": now.Add(life - clockSkew).Unix(),
+		"kubernetes.io": map[string]any{"namespace": namespace, "serviceaccount": map[string]any{"name": name, "uid": uid}},
+	}).SignedString(key)
 }
 
 // newCertificate makes a serving certificate that is its own authority: it is

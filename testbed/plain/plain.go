@@ -138,6 +138,29 @@ func (b *Bed) Start(program string) error {
 	return b.start(program)
 }
 
+// clients are the programs that watch the API server.
+var clients = []string{"kube-controller-manager", "kube-scheduler", "kwok", "rollouts-controller"}
+
+// RenewClients starts what watches the API server anew, as soon as that is ready
+// after a Stop and a Start. Left alone they come back late: client-go waits twice
+// as long after each failed try, up to 30 s and as much again by chance, and
+// begins afresh only after 2 minutes without one.
+func (b *Bed) RenewClients(ctx context.Context) error {
+	c, err := newClient(b)
+	if err != nil {
+		return err
+	}
+	if err := await(ctx, "the API server's /readyz", c.get("/readyz")); err != nil {
+		return err
+	}
+	for _, program := range clients {
+		if err := errors.Join(b.Stop(program), b.Start(program)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Freeze stops a program from running without ending it: it takes connections
 // and answers nothing, until [Bed.Thaw].
 func (b *Bed) Freeze(program string) error { return b.procs.signal(program, syscall.SIGSTOP) }

@@ -16,8 +16,6 @@ import (
 func TestProgram_StopsFreezesAndStarts(t *testing.T) {
 	bed := plaintest.Start(t)
 	ready := func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, time.Second)
-		defer cancel()
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, bed.Prometheus+"/-/ready", nil)
 		if err != nil {
 			return err
@@ -39,7 +37,9 @@ func TestProgram_StopsFreezesAndStarts(t *testing.T) {
 		}
 	}
 	do(bed.Freeze("prometheus"))
-	if err := ready(t.Context()); err == nil || !strings.Contains(err.Error(), "deadline exceeded") {
+	short, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := ready(short); err == nil || !strings.Contains(err.Error(), "deadline exceeded") {
 		t.Errorf("frozen: %v", err)
 	}
 	do(bed.Thaw("prometheus"))

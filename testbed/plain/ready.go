@@ -53,9 +53,10 @@ func newClient(b *Bed) (*client, error) {
 	return &client{bed: b, dyn: dyn, http: hc}, nil
 }
 
-// ready tells whether an opened bed works, within 5 s.
+// ready tells whether an opened bed works, within half a minute: one that is busy with
+// others is no reason to start a second.
 func (b *Bed) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for _, proc := range b.procs.list {
 		if !proc.alive() {

@@ -63,10 +63,7 @@ spec:
 func TestRollout_JudgedByMetric(t *testing.T) {
 	bed := plaintest.Start(t)
 	ns := bed.Namespace(t)
-	client, err := dynamic.NewForConfig(bed.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := bed.DynamicClient(t)
 	argo := func(resource string) dynamic.ResourceInterface {
 		return client.Resource(schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: resource}).Namespace(ns)
 	}
@@ -128,10 +125,7 @@ func TestRollout_JudgedByMetric(t *testing.T) {
 func TestPod_Stuck(t *testing.T) {
 	bed := plaintest.Start(t)
 	ns := bed.Namespace(t)
-	client, err := dynamic.NewForConfig(bed.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := bed.DynamicClient(t)
 	pods := client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "pods"}).Namespace(ns)
 	// The namespace's service account may not be there yet.
 	plaintest.Until(t, time.Minute, func(ctx context.Context) error {

@@ -9,6 +9,7 @@ package servers
 import (
 	"bytes"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,7 +19,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/buenhyden/hy-home/testbed/lab"
+	"github.com/buenhyden/hy-home/internal/testkit"
+	"github.com/buenhyden/hy-home/testbed/plain"
 )
 
 // Host is where all servers answer.
@@ -40,23 +42,18 @@ func need(t testing.TB, what string, patterns ...string) string {
 			return found[len(found)-1] // the newest of several versions
 		}
 	}
-	msg := what + " is not installed: run `go run ./testbed up plain` first"
-	if os.Getenv("HY_TESTBED") == lab.Required {
-		t.Fatal("HY_TESTBED=required, but " + msg)
-	}
-	t.Skip("needs the plain test bed: " + msg)
+	testkit.Missing(t, "%s is not installed: run `go run ./testbed up plain` first", what)
 	return ""
 }
 
-// Port is one that nobody listens at.
+// Port is one that nobody listens at: see [plain.FreePorts].
 func Port(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp4", Host+":0")
-	if err != nil {
+	var address string
+	if err := plain.FreePorts(&address); err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return int(netip.MustParseAddrPort(address).Port())
 }
 
 // start runs a server until the test ends and returns when it listens at the port.

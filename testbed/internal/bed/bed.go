@@ -74,7 +74,7 @@ func Find(getenv func(string) string, runner run.Runner) (*Bed, error) {
 	return &Bed{
 		root: root, cache: cache, state: state, upstream: upstream, runner: runner,
 		store:  &artifact.Store{Dir: filepath.Join(cache, "store")},
-		engine: &docker.Engine{Host: getenv("DOCKER_HOST")},
+		engine: &docker.Engine{Getenv: getenv},
 	}, nil
 }
 

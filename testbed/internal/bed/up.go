@@ -3,8 +3,7 @@ package bed
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -106,9 +105,7 @@ func (b *Bed) engineNodes(ctx context.Context, level Level) ([]engine.Node, erro
 	tools := host.BuildTools()
 	nodes := []engine.Node{step("packages", nil, func(ctx context.Context, progress func(string)) (engine.Outcome, error) {
 		if docker == nil {
-			for tool, pkg := range host.DockerTools() {
-				tools[tool] = pkg
-			}
+			maps.Copy(tools, host.DockerTools())
 		}
 		if b.upstream && docker != nil {
 			return engine.Unchanged, nil
@@ -218,54 +215,6 @@ func (b *Bed) around(c *contents, level Level, missing []imageOf) []engine.Node 
 	build := step("hyaction", nil, b.buildHyaction)
 	cluster := step("cluster", append(after(imageOf{name: node.Name}, "registry"), limits.ID, build.ID), b.setupPlatform)
 	return append(nodes, build, cluster)
-}
-
-func (b *Bed) hyaction() string { return filepath.Join(b.BinDir(), "hyaction") }
-
-func (b *Bed) buildHyaction(ctx context.Context, progress func(string)) (engine.Outcome, error) {
-	before, _ := os.Stat(b.hyaction())
-	_, err := b.runner.Run(ctx, run.Cmd{
-		Name: "go", Dir: b.root, Args: []string{"build", "-trimpath", "-o", b.hyaction(), "./cmd/hyaction"}, Env: []string{"CGO_ENABLED=0"},
-	})
-	if err != nil {
-		return "", err
-	}
-	if after, err := os.Stat(b.hyaction()); err == nil && before != nil && after.ModTime().Equal(before.ModTime()) {
-		return engine.Unchanged, nil
-	}
-	return engine.Created, nil
-}
-
-// setupPlatform makes the cluster by the command under test itself: there is one
-// way to make one.
-func (b *Bed) setupPlatform(ctx context.Context, progress func(string)) (engine.Outcome, error) {
-	progress("hyaction setup-platform, profile bare")
-	// Without GITHUB_ACTIONS the outputs are printed: they are not those of the job
-	// in which this may run.
-	env := []string{"GITHUB_ACTIONS=", "INPUT_PROFILE=bare", "INPUT_NAME=" + Platform}
-	if !b.upstream {
-		env = append(env, "INPUT_NODE_IMAGE="+node.Name, "INPUT_REGISTRY_MIRROR="+host.Mirror)
-	}
-	res, err := b.runner.Run(ctx, run.Cmd{Name: b.hyaction(), Args: []string{"setup-platform"}, Env: env, Stdout: lines(progress)})
-	if err != nil {
-		return "", err
-	}
-	if strings.Contains(res.Stdout, "changed=false") {
-		return engine.Unchanged, nil
-	}
-	return engine.Created, nil
-}
-
-// lines is a writer that hands on each whole line.
-type lines func(string)
-
-func (l lines) Write(p []byte) (int, error) {
-	for line := range strings.Lines(string(p)) {
-		if line = strings.TrimSpace(line); line != "" {
-			l(line)
-		}
-	}
-	return len(p), nil
 }
 
 // goroot asks the go command: a program built with -trimpath does not know.

@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	startLimit = 30 * time.Second // dockerd takes 2 s; more if it must clean up after a crash
-	stopLimit  = 30 * time.Second // it gives containers 15 s to end
+	startLimit = 2 * time.Minute // dockerd takes 2 s; more if it must clean up after a crash, or others compile
+	stopLimit  = time.Minute     // it gives containers 15 s to end
 )
 
 // Dockerd is the Docker engine that a test bed starts where none runs. It
@@ -51,7 +51,8 @@ func (d *Dockerd) Start(ctx context.Context, progress func(string)) (engine.Outc
 		}
 	}
 	progress("starting dockerd")
-	if err := d.spawn(); err != nil {
+	ended, err := d.spawn()
+	if err != nil {
 		return "", err
 	}
 	deadline := time.Now().Add(startLimit)
@@ -60,10 +61,12 @@ func (d *Dockerd) Start(ctx context.Context, progress func(string)) (engine.Outc
 		if err == nil {
 			return engine.Created, nil
 		}
-		if _, running := d.pid(); !running && time.Now().After(deadline.Add(-startLimit+2*time.Second)) || time.Now().After(deadline) {
+		if time.Now().After(deadline) {
 			return "", fmt.Errorf("dockerd does not answer: %w; %s", err, lastLine(d.log()))
 		}
 		select {
+		case state := <-ended:
+			return "", fmt.Errorf("dockerd has ended (%s): %s", state, lastLine(d.log()))
 		case <-ctx.Done():
 			return "", ctx.Err()
 		case <-time.After(100 * time.Millisecond):
@@ -71,25 +74,28 @@ func (d *Dockerd) Start(ctx context.Context, progress func(string)) (engine.Outc
 	}
 }
 
-// spawn starts dockerd in a session of its own, so that it is no part of ours.
-func (d *Dockerd) spawn() error {
+// spawn starts dockerd in a session of its own, so that it is no part of ours. Should it
+// end while we are here, it is told how.
+func (d *Dockerd) spawn() (ended <-chan string, err error) {
 	log, err := os.OpenFile(d.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer log.Close()
 	bounded, err := capabilitiesAreBounded()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c := exec.Command("dockerd", d.args(bounded)...)
 	c.Stdout, c.Stderr = log, log
 	c.Dir = "/"
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := c.Start(); err != nil {
-		return fmt.Errorf("start dockerd: %w", err)
+		return nil, fmt.Errorf("start dockerd: %w", err)
 	}
-	return c.Process.Release()
+	end := make(chan string, 1)
+	go func() { _ = c.Wait(); end <- c.ProcessState.String() }() // which says more than the error
+	return end, nil
 }
 
 func (d *Dockerd) args(bounded bool) []string {

@@ -29,7 +29,7 @@ func docker(t *testing.T, args ...string) (string, error) {
 func inNetwork(t *testing.T, l lab.Lab, script string, args ...string) (string, error) {
 	t.Helper()
 	return docker(t, append([]string{
-		"run", "--rm", "--cap-add", "NET_ADMIN", "--network", l.Network, services.Redis, "timeout", "15", "sh", "-euc", script, "sh",
+		"run", "--rm", "--cap-add", "NET_ADMIN", "--network", l.Network, services.Redis, "timeout", "60", "sh", "-euc", script, "sh",
 	}, args...)...)
 }
 
@@ -69,7 +69,7 @@ func TestFence_LetsThroughWhatStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if _, err := (run.Exec{}).Run(ctx, run.Cmd{Name: "docker", Args: []string{"rm", "--force", "--", id}}); err != nil {
 			t.Error(err)

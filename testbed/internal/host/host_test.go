@@ -19,7 +19,7 @@ import (
 
 func TestTools_MissingNamesPackagesOnce(t *testing.T) {
 	absent := func(string) (string, error) { return "", exec.ErrNotFound }
-	if got, want := BuildTools().missing(absent), []string{"containerd", "mmdebstrap"}; !reflect.DeepEqual(got, want) {
+	if got, want := BuildTools().missing(absent), []string{"containerd", "debian-archive-keyring", "mmdebstrap"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("missing = %q, want %q", got, want)
 	}
 	present := func(name string) (string, error) { return "/bin/" + name, nil }

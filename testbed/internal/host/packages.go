@@ -16,32 +16,34 @@ import (
 	"github.com/buenhyden/hy-home/internal/run"
 )
 
-// Tools says which Debian package has a program that a test bed needs: its name in
-// PATH, or a pattern of its path.
+// Tools says which Debian package has a program or file that a test bed needs: a name
+// in PATH, or a pattern of its path.
 type Tools map[string]string
 
-// The tools of each kind of work.
-var (
-	dockerTools = Tools{"dockerd": "docker.io", "iptables": "iptables"}
-	buildTools  = Tools{"mmdebstrap": "mmdebstrap", "containerd": "containerd", "ctr": "containerd"}
-	plainTools  = Tools{
+// DockerTools run a Docker engine of our own.
+func DockerTools() Tools { return Tools{"dockerd": "docker.io", "iptables": "iptables"} }
+
+// BuildTools make images from Debian packages.
+func BuildTools() Tools {
+	return Tools{
+		"mmdebstrap": "mmdebstrap", "containerd": "containerd", "ctr": "containerd",
+		// Debian has it; Ubuntu could not tell Debian's packages from forged ones.
+		"/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
+	}
+}
+
+// PlainTools are what a bed of plain processes takes from Debian, and tests that
+// start servers of their own.
+func PlainTools() Tools {
+	return Tools{
 		"prometheus": "prometheus",
 		// Not redis-server, which is this program under another name, and a service.
 		"redis-check-rdb": "redis-tools",
 		// Debian keeps the server's programs out of PATH.
 		"/usr/lib/postgresql/*/bin/postgres": "postgresql",
+		"ssh":                                "openssh-client", // Git's way to a repository behind SSH
 	}
-)
-
-// DockerTools run a Docker engine of our own.
-func DockerTools() Tools { return dockerTools }
-
-// BuildTools make images from Debian packages.
-func BuildTools() Tools { return buildTools }
-
-// PlainTools are what a bed of plain processes takes from Debian, and tests that
-// start servers of their own.
-func PlainTools() Tools { return plainTools }
+}
 
 // missing lists the packages of the tools that are not in PATH, sorted.
 func (t Tools) missing(lookPath func(string) (string, error)) []string {

@@ -60,9 +60,9 @@ func StartRegistry(ctx context.Context, c *client.Client, progress func(string))
 	if err := c.ContainerStart(ctx, RegistryName, container.StartOptions{}); err != nil {
 		return "", fmt.Errorf("start the registry on %s: %w", RegistryAddr, err)
 	}
-	for deadline := time.Now().Add(20 * time.Second); !RegistryAnswers(ctx); {
+	for deadline := time.Now().Add(time.Minute); !RegistryAnswers(ctx); {
 		if time.Now().After(deadline) {
-			return "", fmt.Errorf("the registry does not answer on %s after 20s: see docker logs %s", RegistryAddr, RegistryName)
+			return "", fmt.Errorf("the registry does not answer on %s after a minute: see docker logs %s", RegistryAddr, RegistryName)
 		}
 		select {
 		case <-ctx.Done():
@@ -162,7 +162,7 @@ func registryDigest(ctx context.Context, path, tag string) string {
 }
 
 func registryRequest(ctx context.Context, method, path string) (*http.Response, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+RegistryAddr+path, nil)
 	if err != nil {

@@ -1,7 +1,6 @@
 package services
 
 import (
-	"context"
 	"path/filepath"
 
 	"github.com/buenhyden/hy-home/testbed/internal/artifact"
@@ -18,25 +17,15 @@ const BuildKit = "moby/buildkit:buildx-stable-1"
 // has no shell and no git: a Git repository cannot be the context of a build in it.
 func BuildKitImage(base, part, tools *artifact.Artifact) *artifact.Artifact {
 	i := image.Image{Names: []string{BuildKit}, Config: image.Config{Entrypoint: []string{"buildkitd"}}}
-	a := &artifact.Artifact{Name: "image-buildkit", Inputs: []*artifact.Artifact{base, part, tools}, Recipe: recipe(i)}
-	a.Make = func(_ context.Context, dir string, path func(*artifact.Artifact) string, progress func(string)) error {
-		progress("writing the image")
-		t, err := debian.Open(path(base))
-		if err != nil {
-			return err
-		}
-		defer t.Close()
-		return save(dir, a.Key(), i, func(l *image.Layer) error {
-			l.Dir("/tmp", 0o1777)
-			l.Dir("/etc/buildkit", 0o755)
-			l.Bytes("/etc/passwd", 0o644, []byte(passwd))
-			l.Copy("/usr/bin/buildkitd", 0o755, filepath.Join(path(part), "buildkitd"))
-			l.Copy("/usr/bin/buildctl", 0o755, filepath.Join(path(part), "buildctl"))
-			// The name that buildkitd looks for first: a privileged container has no more
-			// rights than the machine grants.
-			l.Copy("/usr/bin/buildkit-runc", 0o755, filepath.Join(path(tools), "runc-bounded"))
-			return t.Install(l, "/usr/sbin/runc")
-		})
-	}
-	return a
+	return fromRoot("image-buildkit", i, func(t *debian.Tree, l *image.Layer, path func(*artifact.Artifact) string) error {
+		l.Dir("/tmp", 0o1777)
+		l.Dir("/etc/buildkit", 0o755)
+		l.Bytes("/etc/passwd", 0o644, []byte(passwd))
+		l.Copy("/usr/bin/buildkitd", 0o755, filepath.Join(path(part), "buildkitd"))
+		l.Copy("/usr/bin/buildctl", 0o755, filepath.Join(path(part), "buildctl"))
+		// The name that buildkitd looks for first: a privileged container has no more
+		// rights than the machine grants.
+		l.Copy("/usr/bin/buildkit-runc", 0o755, filepath.Join(path(tools), "runc-bounded"))
+		return t.Install(l, "/usr/sbin/runc")
+	}, base, part, tools)
 }

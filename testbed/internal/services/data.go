@@ -82,47 +82,28 @@ func spilo(root *artifact.Artifact) *artifact.Artifact {
 	i := image.Image{Names: []string{Spilo}, Config: image.Config{
 		WorkingDir: "/home/postgres", Cmd: []string{"/bin/sh", "/launch.sh", "init"},
 	}}
-	var r artifact.Recipe
-	r.Words(recipe(i), string(spiloLaunch), string(spiloConfigure))
-	a := &artifact.Artifact{Name: "image-spilo", Inputs: []*artifact.Artifact{root}, Recipe: r.String()}
-	a.Make = func(_ context.Context, dir string, path func(*artifact.Artifact) string, progress func(string)) error {
-		progress("writing the image")
-		t, err := debian.Open(path(root))
-		if err != nil {
+	a := fromRoot("image-spilo", i, func(t *debian.Tree, l *image.Layer, _ func(*artifact.Artifact) string) error {
+		if err := whole(t, l, "/var/lib/postgresql/17/"); err != nil { // what Debian made of its own
 			return err
 		}
-		defer t.Close()
-		return save(dir, a.Key(), i, func(l *image.Layer) error {
-			if err := whole(t, l, "/var/lib/postgresql/17/"); err != nil { // what Debian made of its own
-				return err
-			}
-			l.Bytes("/launch.sh", 0o755, spiloLaunch)
-			l.Bytes("/scripts/configure.py", 0o644, spiloConfigure)
-			l.Dir("/home/postgres/pgdata", 0o755)
-			return nil
-		})
-	}
+		l.Bytes("/launch.sh", 0o755, spiloLaunch)
+		l.Bytes("/scripts/configure.py", 0o644, spiloConfigure)
+		l.Dir("/home/postgres/pgdata", 0o755)
+		return nil
+	}, root)
+	var r artifact.Recipe
+	a.Recipe = r.Words(a.Recipe, string(spiloLaunch), string(spiloConfigure)).String()
 	return a
 }
 
 // etcd has no shell, as upstream's has none.
 func etcd(root, kubernetes *artifact.Artifact) *artifact.Artifact {
 	i := image.Image{Names: []string{Etcd}, Config: image.Config{Cmd: []string{"etcd"}}}
-	a := &artifact.Artifact{Name: "image-etcd", Inputs: []*artifact.Artifact{root, kubernetes}, Recipe: recipe(i)}
-	a.Make = func(_ context.Context, dir string, path func(*artifact.Artifact) string, progress func(string)) error {
-		progress("writing the image")
-		t, err := debian.Open(path(root))
-		if err != nil {
-			return err
-		}
-		defer t.Close()
-		return save(dir, a.Key(), i, func(l *image.Layer) error {
-			l.Dir("/tmp", 0o1777)
-			l.Copy("/usr/local/bin/etcd", 0o755, filepath.Join(path(kubernetes), "hyperkube"))
-			return t.Install(l, "/usr/bin/etcdctl")
-		})
-	}
-	return a
+	return fromRoot("image-etcd", i, func(t *debian.Tree, l *image.Layer, path func(*artifact.Artifact) string) error {
+		l.Dir("/tmp", 0o1777)
+		l.Copy("/usr/local/bin/etcd", 0o755, filepath.Join(path(kubernetes), "hyperkube"))
+		return t.Install(l, "/usr/bin/etcdctl")
+	}, root, kubernetes)
 }
 
 // redisExporter has nothing but the program, as upstream's.

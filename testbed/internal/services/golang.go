@@ -2,7 +2,6 @@ package services
 
 import (
 	"archive/tar"
-	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -29,30 +28,21 @@ func GolangImage(base *artifact.Artifact, goroot string) *artifact.Artifact {
 			"GOPATH=/go", "GOTOOLCHAIN=local", "CGO_ENABLED=0",
 		},
 	}}
-	var r artifact.Recipe
-	r.Words(recipe(i), runtime.Version())
-	a := &artifact.Artifact{Name: "image-golang", Inputs: []*artifact.Artifact{base}, Recipe: r.String()}
-	a.Make = func(_ context.Context, dir string, path func(*artifact.Artifact) string, progress func(string)) error {
-		progress("writing the image")
-		t, err := debian.Open(path(base))
-		if err != nil {
+	a := fromRoot("image-golang", i, func(t *debian.Tree, l *image.Layer, _ func(*artifact.Artifact) string) error {
+		if err := whole(t, l); err != nil {
 			return err
 		}
-		defer t.Close()
-		return save(dir, a.Key(), i, func(l *image.Layer) error {
-			if err := whole(t, l); err != nil {
-				return err
+		l.Dir("/go/bin", 0o777)
+		l.Dir("/go/src", 0o777)
+		for _, part := range []string{"bin", "lib", "pkg", "src", "go.env", "VERSION"} {
+			if _, err := os.Stat(filepath.Join(goroot, part)); err == nil {
+				l.Tree("/usr/local/go/"+part, filepath.Join(goroot, part), unneeded)
 			}
-			l.Dir("/go/bin", 0o777)
-			l.Dir("/go/src", 0o777)
-			for _, part := range []string{"bin", "lib", "pkg", "src", "go.env", "VERSION"} {
-				if _, err := os.Stat(filepath.Join(goroot, part)); err == nil {
-					l.Tree("/usr/local/go/"+part, filepath.Join(goroot, part), unneeded)
-				}
-			}
-			return nil
-		})
-	}
+		}
+		return nil
+	}, base)
+	var r artifact.Recipe
+	a.Recipe = r.Words(a.Recipe, runtime.Version()).String()
 	return a
 }
 

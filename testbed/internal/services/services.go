@@ -86,21 +86,27 @@ http:
 `
 
 func fromDebian(name string, root *artifact.Artifact, i image.Image, fill func(*debian.Tree, *image.Layer) error) *artifact.Artifact {
-	a := &artifact.Artifact{Name: name, Inputs: []*artifact.Artifact{root}, Recipe: recipe(i)}
+	return fromRoot(name, i, func(t *debian.Tree, l *image.Layer, _ func(*artifact.Artifact) string) error {
+		if err := t.InstallShell(l); err != nil {
+			return err
+		}
+		l.Bytes("/etc/passwd", 0o644, []byte(passwd))
+		return fill(t, l)
+	}, root)
+}
+
+// fromRoot is an image that is filled from a root of Debian's packages, which is the
+// first of its inputs, and from where the others are.
+func fromRoot(name string, i image.Image, fill func(t *debian.Tree, l *image.Layer, path func(*artifact.Artifact) string) error, inputs ...*artifact.Artifact) *artifact.Artifact {
+	a := &artifact.Artifact{Name: name, Inputs: inputs, Recipe: recipe(i)}
 	a.Make = func(_ context.Context, dir string, path func(*artifact.Artifact) string, progress func(string)) error {
 		progress("writing the image")
-		t, err := debian.Open(path(root))
+		t, err := debian.Open(path(inputs[0]))
 		if err != nil {
 			return err
 		}
 		defer t.Close()
-		return save(dir, a.Key(), i, func(l *image.Layer) error {
-			if err := t.InstallShell(l); err != nil {
-				return err
-			}
-			l.Bytes("/etc/passwd", 0o644, []byte(passwd))
-			return fill(t, l)
-		})
+		return save(dir, a.Key(), i, func(l *image.Layer) error { return fill(t, l, path) })
 	}
 	return a
 }

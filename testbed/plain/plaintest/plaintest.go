@@ -15,10 +15,13 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/buenhyden/hy-home/internal/apply"
+	"github.com/buenhyden/hy-home/internal/testkit"
 	"github.com/buenhyden/hy-home/testbed/plain"
 )
 
@@ -64,10 +67,7 @@ var start = sync.OnceValues(func() (*Bed, error) {
 func Start(t testing.TB) *Bed {
 	t.Helper()
 	if missing := plain.Missing(BinDir(), ""); missing != "" {
-		if os.Getenv("HY_TESTBED") == "required" {
-			t.Fatalf("HY_TESTBED=required, but %s is missing: run `go run ./testbed up plain` first", missing)
-		}
-		t.Skipf("needs the plain test bed, and %s is missing: run `go run ./testbed up plain` first", missing)
+		testkit.Missing(t, "%s is missing: run `go run ./testbed up plain` first", missing)
 	}
 	started.Store(true)
 	bed, err := start()
@@ -114,14 +114,11 @@ func (b *Bed) Namespace(t testing.TB) string {
 	name := fmt.Sprintf("%.40s-%x", dnsLabel(t.Name()), time.Now().UnixNano())
 	b.Apply(t, "", "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+name+"}\n")
 	t.Cleanup(func() {
-		ns := &unstructured.Unstructured{Object: map[string]any{
-			"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name},
-		}}
-		c, err := apply.New(b.Config, apply.Options{})
+		c, err := kubernetes.NewForConfig(b.Config)
 		if err == nil {
-			_, err = c.Delete(context.Background(), []*unstructured.Unstructured{ns})
+			err = c.CoreV1().Namespaces().Delete(context.Background(), name, metav1.DeleteOptions{})
 		}
-		if err != nil {
+		if err != nil && !apierrors.IsNotFound(err) { // a test may have deleted it itself
 			t.Errorf("delete namespace %s: %v", name, err)
 		}
 	})
@@ -155,14 +152,18 @@ func Until(t testing.TB, limit time.Duration, ask func(context.Context) error) {
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
+	var last error
 	for {
 		err := ask(ctx)
 		if err == nil {
 			return
 		}
+		if last == nil || ctx.Err() == nil { // that the limit cut a question short says nothing
+			last = err
+		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("after %s: %v", limit, err)
+			t.Fatalf("after %s: %v", limit, last)
 		case <-tick.C:
 		}
 	}
