@@ -163,10 +163,13 @@ func (b *Bed) RenewClients(ctx context.Context) error {
 
 // Freeze stops a program from running without ending it: it takes connections
 // and answers nothing, until [Bed.Thaw].
-func (b *Bed) Freeze(program string) error { return b.procs.signal(program, syscall.SIGSTOP) }
+func (b *Bed) Freeze(program string) error { return b.procs.freeze(program) }
 
 // Thaw lets a frozen program go on.
-func (b *Bed) Thaw(program string) error { return b.procs.signal(program, syscall.SIGCONT) }
+func (b *Bed) Thaw(program string) error {
+	_, err := b.procs.signal(program, syscall.SIGCONT)
+	return err
+}
 
 func newBed(dir, apiServer, prometheus string, procs *processes) *Bed {
 	return &Bed{

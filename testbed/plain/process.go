@@ -120,15 +120,34 @@ func (p *processes) stop(name string) error {
 }
 
 // signal sends one process a signal.
-func (p *processes) signal(name string, sig syscall.Signal) error {
+func (p *processes) signal(name string, sig syscall.Signal) (pid int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, proc := range p.list {
 		if proc.Name == name && proc.alive() {
-			return syscall.Kill(proc.PID, sig)
+			return proc.PID, syscall.Kill(proc.PID, sig)
 		}
 	}
-	return fmt.Errorf("%s does not run", name)
+	return 0, fmt.Errorf("%s does not run", name)
+}
+
+// freeze returns when each thread of the process stands still: the signal is only
+// noted when it is sent, and a thread on another processor goes on for a while.
+func (p *processes) freeze(name string) error {
+	pid, err := p.signal(name, syscall.SIGSTOP)
+	if err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) { // the kernel tells nobody but the parent
+		switch still, err := standsStill(pid); {
+		case err != nil:
+			return fmt.Errorf("freeze %s: %w", name, err)
+		case still:
+			return nil
+		case time.Now().After(deadline):
+			return fmt.Errorf("freeze %s: threads of it still run 30 s after SIGSTOP", name)
+		}
+	}
 }
 
 // ended says that a process ended by itself, and what it said at last.
