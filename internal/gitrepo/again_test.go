@@ -1,13 +1,18 @@
 package gitrepo
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/buenhyden/hy-home/internal/gitrepo/gittest"
+	"github.com/buenhyden/hy-home/internal/run"
 )
 
 // A server that fails for the moment at any of the requests, before git's own server saw it or
@@ -52,6 +57,29 @@ func TestUpdate_AServerThatIsDown(t *testing.T) {
 	_, err := Open(t.Context(), options(server.URL))
 	if err == nil || !strings.Contains(err.Error(), "502") || server.Requests.Load() != tries {
 		t.Errorf("%v after %d requests, want the 502 after %d", err, server.Requests.Load(), tries)
+	}
+}
+
+// reader keeps what each command is given to read, and fails the first.
+type reader struct{ given []string }
+
+func (r *reader) Run(_ context.Context, c run.Cmd) (run.Result, error) {
+	text, err := io.ReadAll(c.Stdin)
+	if r.given = append(r.given, string(text)); err == nil && len(r.given) == 1 {
+		return run.Result{Stderr: "The requested URL returned error: 503"}, errors.New("exit status 128")
+	}
+	return run.Result{}, err
+}
+
+// What the first try has read is there for the second as well.
+func TestOutput_EachTryIsGivenTheWholeInput(t *testing.T) {
+	runner, o := &reader{}, options("x")
+	o.Runner, o.Progress, o.Log = runner, func(string) {}, slog.New(slog.DiscardHandler)
+	if _, err := (&Repo{o: o}).output(t.Context(), strings.NewReader("list"), "fetch", "--stdin"); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"list", "list"}; !slices.Equal(runner.given, want) {
+		t.Errorf("git was given %q, want %q", runner.given, want)
 	}
 }
 

@@ -66,6 +66,11 @@ func (r *Repo) output(ctx context.Context, stdin io.Reader, args ...string) ([]b
 	ask := func() error {
 		r.o.Log.Debug("git", "args", args, "dir", r.dir)
 		stdout.Reset()
+		if again, ok := stdin.(io.Seeker); ok { // a try that failed has read it
+			if _, err := again.Seek(0, io.SeekStart); err != nil {
+				return err
+			}
+		}
 		res, err := r.o.Runner.Run(ctx, c)
 		if err != nil {
 			return &gitError{verb: verb(args), output: r.scrub(res.Stdout + "\n" + res.Stderr), cause: err}
