@@ -18,6 +18,20 @@ import (
 type Logins struct {
 	mu   sync.Mutex
 	kept map[string]*login // by the name of the repository
+	late sync.WaitGroup
+}
+
+// Wait waits for what questions left to be done behind their answers.
+func (l *Logins) Wait() { l.late.Wait() }
+
+// behind has something done behind an answer; without logins, whose owner waits for it,
+// before.
+func (l *Logins) behind(do func()) {
+	if l == nil {
+		do()
+		return
+	}
+	l.late.Go(do)
 }
 
 // login is the way into one repository.

@@ -64,7 +64,8 @@ func (c Client) checkLogin(ctx context.Context, r name.Registry, auth authn.Auth
 
 // CheckPush finds out whether these credentials may push to the repository, by
 // starting an upload and giving it up. It takes less than a second and saves
-// the build that could not have been pushed. Nothing is left in the registry.
+// the build that could not have been pushed. Nothing is left in the registry, with
+// Logins after their [Logins.Wait].
 //
 // A refusal is bad input, and says whether it is the login or the right that is
 // missing; a registry that does not answer is a plain error.
@@ -94,10 +95,12 @@ func (c Client) startUpload(ctx context.Context, r Repository) error {
 	}
 	at, err := send(ctx, t, http.MethodPost, fmt.Sprintf("%s://%s/v2/%s/blobs/uploads/", r.repo.Scheme(), r.Host(), r.repo.RepositoryStr()), http.StatusAccepted)
 	if err == nil && at != "" {
-		// Where an upload cannot be given up, the registry forgets it by itself.
-		ctx, cancel := context.WithTimeout(ctx, time.Second)
-		defer cancel()
-		_, _ = send(ctx, t, http.MethodDelete, at)
+		c.Logins.behind(func() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			// Where an upload cannot be given up, the registry forgets it by itself.
+			_, _ = send(ctx, t, http.MethodDelete, at)
+		})
 	}
 	return err
 }

@@ -108,13 +108,36 @@ func TestCheckPush_TellsTheLoginFromTheRight(t *testing.T) {
 }
 
 func TestCheckPush_LeavesNothingBehind(t *testing.T) {
-	s := registrytest.New(t)
-	if err := (Client{}).CheckPush(t.Context(), in(t, s)); err != nil {
+	for _, logins := range []*Logins{nil, {}} {
+		s := registrytest.New(t)
+		if err := (Client{Logins: logins}).CheckPush(t.Context(), in(t, s)); err != nil {
+			t.Fatal(err)
+		}
+		if logins != nil {
+			logins.Wait()
+		}
+		started, given := s.Asked(http.MethodPost, "/blobs/uploads/"), s.Asked(http.MethodDelete, "/blobs/uploads/")
+		if len(started) != 1 || len(given) != 1 {
+			t.Errorf("started %v, given up %v", started, given)
+		}
+	}
+}
+
+// The answer is there before the upload is given up, which an interrupt does not prevent.
+func TestCheckPush_GivesUpBehindItsAnswer(t *testing.T) {
+	s, logins, answered := registrytest.New(t), &Logins{}, make(chan struct{})
+	s.Fail(registrytest.Fault{On: registrytest.To(http.MethodDelete, "/blobs/uploads/"), Times: 1, Do: func(w http.ResponseWriter, r *http.Request, registry http.Handler) {
+		<-answered
+		registry.ServeHTTP(w, r)
+	}})
+	ctx, interrupt := context.WithCancel(t.Context())
+	if err := (Client{Logins: logins}).CheckPush(ctx, in(t, s)); err != nil {
 		t.Fatal(err)
 	}
-	started, given := s.Asked(http.MethodPost, "/blobs/uploads/"), s.Asked(http.MethodDelete, "/blobs/uploads/")
-	if len(started) != 1 || len(given) != 1 {
-		t.Errorf("started %v, given up %v", started, given)
+	interrupt()
+	close(answered)
+	if logins.Wait(); s.Left() != 0 {
+		t.Error("nothing was given up")
 	}
 }
 

@@ -67,6 +67,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		{name: "remember the content", when: remembers, do: j.remember, after: []string{"verify", "look at the content again"}},
 		{name: "sign", when: sign, do: j.sign, after: []string{"remember the content"}},
 	}...))
+	j.o.logins.Wait()
 	return j.res, err
 }
 
