@@ -144,7 +144,7 @@ func TestFollow_ARefusalIsPutUpWithForATime(t *testing.T) {
 		s := &script{lists: []func(http.ResponseWriter){listing("5", object1("4", "a:1"))}, watches: tt.watches}
 		server := httptest.NewServer(s)
 		c := connect(t, server.URL)
-		c.restart = 300 * time.Millisecond
+		c.restart = 2 * time.Second // the first refusal is followed by a look after a fifteenth of it, also on a busy machine
 		got, err := follow(t, c, 2)
 		var u *Unreadable
 		switch {

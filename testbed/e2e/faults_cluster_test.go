@@ -63,8 +63,8 @@ spec:
 		t.Fatalf("the cause does not say which image was not found:\n%s", cause)
 	}
 	took, err := time.ParseDuration(string(after[1]))
-	if err != nil || took > 15*time.Second {
-		t.Errorf("it took %s (%v) to name the image, want 15 s at most", took, err)
+	if err != nil || took > time.Minute { // its own time limit is not what ended it
+		t.Errorf("it took %s (%v) to name the image", took, err)
 	}
 	t.Logf("named after %s", took)
 	p.hyaction(t, "platform", "down") // it is a part of the platform until then, and status says how it is
