@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -51,6 +52,7 @@ type Engine struct {
 	mu     sync.Mutex
 	client *client.Client
 	at     string // where it is connected to: of an ssh:// host the client does not know
+	os     string // of the engine
 }
 
 // Client gives the connection, made at the first call. An engine that does not
@@ -86,8 +88,21 @@ func (e *Engine) Client(ctx context.Context) (*client.Client, error) {
 		return nil, exit.BadInputf("the Docker engine at %s speaks API %s: %s (Docker 20.10) or newer is needed", host, ping.APIVersion, MinAPI)
 	}
 	c.NegotiateAPIVersionPing(ping)
-	e.client, e.at = c, found.Host
+	e.client, e.at, e.os = c, found.Host, ping.OSType
 	return c, nil
+}
+
+// Likely is the platform of an engine that has answered and is taken to run on this very
+// machine: one behind a Unix socket. It is a guess, as the socket may lead elsewhere, and
+// "" where there is none. What is sure, the engine says by its version, for which it
+// starts two processes.
+func (e *Engine) Likely() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.client == nil || !strings.HasPrefix(e.at, "unix://") || e.os != runtime.GOOS {
+		return ""
+	}
+	return runtime.GOOS + "/" + runtime.GOARCH
 }
 
 // Here refuses an engine behind ssh: what it publishes is on the loopback address of
