@@ -82,24 +82,38 @@ func stamped(info *buildinfo.BuildInfo) string {
 }
 
 // direct asks buildx and the engine themselves, at once. Where either does not answer,
-// a docker command may know another way, or say why.
+// a docker command may know another way, or say why. An engine that is likely to run
+// here is not asked what it is: it starts two processes to tell its version.
 func (s Search) direct(ctx context.Context, runner run.Runner) (Tool, bool) {
 	if s.Plugin == "" || s.API == nil || s.Builder != "" {
 		return Tool{}, false
 	}
-	var version string
-	var asked sync.WaitGroup
-	asked.Go(func() { version = buildxVersion(ctx, runner, s.Plugin) })
-	engine, err := findAPI(ctx, s.API)
-	asked.Wait()
-	if err != nil || version == "" {
-		return Tool{}, false
-	}
-	t := Tool{Plugin: s.Plugin, Version: version, Engine: engine.Engine, Platform: engine.Platform, Mode: Buildx, api: s.API}
+	t := Tool{Plugin: s.Plugin, Mode: Buildx, api: s.API, guessed: true}
 	if len(s.Commands) > 0 {
 		t.CLI = s.Commands[0]
 	}
-	return t, true
+	var asked sync.WaitGroup
+	asked.Go(func() { t.Version = buildxVersion(ctx, runner, s.Plugin) })
+	_, err := s.API.Client(ctx)
+	if asked.Wait(); err != nil || t.Version == "" {
+		return Tool{}, false
+	}
+	if t.Platform = s.API.Likely(); t.Platform == "" {
+		t, err = t.Sure(ctx)
+	}
+	return t, err == nil
+}
+
+// Sure is the tool with what its engine says of itself, where that was guessed.
+func (t Tool) Sure(ctx context.Context) (Tool, error) {
+	if !t.guessed {
+		return t, nil
+	}
+	engine, err := findAPI(ctx, t.api)
+	if err == nil {
+		t.Engine, t.Platform, t.guessed = engine.Engine, engine.Platform, false
+	}
+	return t, err
 }
 
 // instance is what buildx tells of a builder.

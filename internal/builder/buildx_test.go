@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/buenhyden/hy-home/internal/docker"
 	"github.com/buenhyden/hy-home/internal/run"
+	"github.com/buenhyden/hy-home/internal/testkit"
 )
 
 func TestPlugin(t *testing.T) {
@@ -88,6 +90,36 @@ func TestFind_BuildxByItself(t *testing.T) {
 	}
 	if c := fake.Calls()[0]; c.Name != "/p/docker-buildx" || c.Args[0] != "build" {
 		t.Errorf("%q", c)
+	}
+}
+
+// An engine behind a socket of this machine is taken for one that runs here, until it has
+// said what it is.
+func TestFind_AnEngineThatIsLikelyHere(t *testing.T) {
+	buildx := &run.Fake{Handler: func(run.Cmd) (run.Result, error) {
+		return run.Result{Stdout: "github.com/docker/buildx v0.36.1 abc\n"}, nil
+	}}
+	found := false
+	api := &docker.Engine{Host: testkit.Engine(t, func() string {
+		if !found {
+			t.Error("the engine starts two processes for an answer that nobody may need")
+		}
+		return "s390x"
+	})}
+	got, err := Find(t.Context(), buildx, Search{Plugin: "/p/docker-buildx", API: api})
+	if err != nil || got.String() != "buildx (v0.36.1)" || got.Platform != runtime.GOOS+"/"+runtime.GOARCH {
+		t.Errorf("%+v, %v", got, err)
+	}
+	over, end := context.WithCancel(t.Context())
+	end()
+	if same, err := got.Sure(over); err == nil || same.Platform != got.Platform {
+		t.Errorf("%+v, %v", same, err)
+	}
+	found = true
+	for range 2 { // also of what is sure
+		if got, err = got.Sure(t.Context()); err != nil || got.String() != "buildx (v0.36.1, engine 28.0.4)" || got.Platform != runtime.GOOS+"/s390x" {
+			t.Errorf("%+v, %v", got, err)
+		}
 	}
 }
 

@@ -41,10 +41,11 @@ type Tool struct {
 	CLI      string // path of the docker command; "" in mode Engine, or where Plugin is enough
 	Plugin   string // path of buildx's own program; "" goes through CLI
 	Version  string // of CLI, or of buildx where it is run by itself
-	Engine   string // version of the engine behind it; "" if there is none
-	Platform string // of that engine: "linux/amd64"
+	Engine   string // version of the engine behind it; "" if there is none, or it was not asked
+	Platform string // of that engine: "linux/amd64"; see [Tool.Sure]
 	Mode     Mode
 	api      *docker.Engine // of the engine that builds; nil where it is reached through CLI alone
+	guessed  bool           // Platform is, and the engine was not asked what it is
 }
 
 // String says what builds.

@@ -19,6 +19,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/containerd/platforms"
 )
@@ -85,11 +86,14 @@ func Make(ctx context.Context, in Inputs) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	bases, err := in.resolve(ctx, refs)
-	if err != nil {
-		return Key{}, err
-	}
+	var bases []Base
+	var unknown error
+	var asked sync.WaitGroup // while the files are read
+	asked.Go(func() { bases, unknown = in.resolve(ctx, refs) })
 	files, err := hashContext(ctx, in.Context, file.ignore)
+	if asked.Wait(); unknown != nil {
+		return Key{}, unknown
+	}
 	if err != nil {
 		return Key{}, err
 	}

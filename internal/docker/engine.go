@@ -94,8 +94,7 @@ func (e *Engine) Client(ctx context.Context) (*client.Client, error) {
 
 // Likely is the platform of an engine that has answered and is taken to run on this very
 // machine: one behind a Unix socket. It is a guess, as the socket may lead elsewhere, and
-// "" where there is none. What is sure, the engine says by its version, for which it
-// starts two processes.
+// "" where there is none.
 func (e *Engine) Likely() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()

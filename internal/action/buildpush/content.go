@@ -33,7 +33,19 @@ const lookLimit = 15 * time.Second
 
 // lookUp looks for the content, and where it is to be built, for what it is built on.
 func (j *job) lookUp(ctx context.Context) (string, error) {
+	likely := j.res.Tool.Platform
 	detail, err := j.find(ctx)
+	if j.reuses() {
+		switch unsure := j.makeSure(ctx); {
+		case unsure == nil:
+		case j.res.Tool.Platform != likely:
+			j.found = registry.Manifest{}
+			detail, err = j.find(ctx)
+		default:
+			j.found = registry.Manifest{}
+			return "cannot be told: " + unsure.Error(), context.Cause(ctx)
+		}
+	}
 	if key := j.res.Content; key.Value != "" && !j.reuses() && len(j.o.Features.Platforms) == 0 {
 		bases := map[string]string{}
 		for _, b := range key.Bases {
@@ -42,6 +54,17 @@ func (j *job) lookUp(ctx context.Context) (string, error) {
 		j.held = j.res.Tool.Holds(ctx, bases)
 	}
 	return detail, err
+}
+
+// makeSure takes in what the engine says of itself. An error is that it is not what it
+// was taken for, or does not say.
+func (j *job) makeSure(ctx context.Context) error {
+	tool, err := j.res.Tool.Sure(ctx)
+	if err == nil && tool.Platform != j.res.Tool.Platform {
+		err = fmt.Errorf("the engine builds for %s and not for %s", tool.Platform, j.res.Tool.Platform)
+	}
+	j.res.Tool = tool
+	return err
 }
 
 // find makes the key of the content and looks for an image that carries it. Faults
@@ -90,9 +113,15 @@ func (j *job) retag(ctx context.Context) (string, error) {
 // lookAgain finds out whether the content is still what it was: a base image may have
 // moved during the build, or a file.
 func (j *job) lookAgain(ctx context.Context) (string, error) {
-	now, err := j.key(ctx)
-	if err == nil && now.Value != j.res.Content.Value {
-		err = errors.New("a file or a base image has changed during the build")
+	var err error
+	if len(j.o.Features.Platforms) > 0 { // else the image tells, see remember
+		err = j.makeSure(ctx)
+	}
+	if err == nil {
+		var now contentkey.Key
+		if now, err = j.key(ctx); err == nil && now.Value != j.res.Content.Value {
+			err = errors.New("a file or a base image has changed during the build")
+		}
 	}
 	if j.moved = err; err != nil {
 		return err.Error(), context.Cause(ctx)
@@ -103,6 +132,9 @@ func (j *job) lookAgain(ctx context.Context) (string, error) {
 // remember puts the tag of the content on what was built, if it is still that.
 func (j *job) remember(ctx context.Context) (string, error) {
 	err := j.moved
+	if err == nil && !j.res.Content.Fits(j.res.Manifest.Platforms) {
+		err = fmt.Errorf("it is for %s, which the engine was not taken for", strings.Join(j.res.Manifest.Platforms, ", "))
+	}
 	if err == nil {
 		err = j.o.Registry.Tag(ctx, j.repo, j.res.Manifest, []string{j.res.Content.Tag()})
 	}

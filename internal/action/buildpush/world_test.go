@@ -1,6 +1,7 @@
 package buildpush
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -83,6 +84,7 @@ type fakeRegistry struct {
 	lost            bool
 	have            map[string]registry.Manifest
 	tagged          []string
+	platform        string // of what was pushed; "" is linux/amd64
 	meanwhile       func() // is waited for before the permission is told; may be nil
 }
 
@@ -119,7 +121,7 @@ func (f *fakeRegistry) Read(_ context.Context, _ registry.Repository, name strin
 		return m, f.read
 	}
 	if name == digest && !f.lost {
-		return registry.Manifest{Digest: digest, Platforms: []string{"linux/amd64"}}, nil
+		return registry.Manifest{Digest: digest, Platforms: []string{cmp.Or(f.platform, "linux/amd64")}}, nil
 	}
 	return registry.Manifest{}, registry.ErrNotFound
 }
