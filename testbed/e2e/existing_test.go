@@ -22,12 +22,8 @@ const stranger = "stranger"
 func (p *platform) existing(t *testing.T) {
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	kind := cluster.NewProvider(cluster.ProviderWithDocker())
-	_ = kind.Delete(stranger, kubeconfig) // of a run that was killed
-	t.Cleanup(func() {
-		if err := kind.Delete(stranger, kubeconfig); err != nil {
-			t.Error(err)
-		}
-	})
+	deleteCluster(t, kind, stranger, kubeconfig) // of a run that was killed
+	t.Cleanup(func() { deleteCluster(t, kind, stranger, kubeconfig) })
 	if err := kind.Create(stranger, cluster.CreateWithNodeImage(node.Name), cluster.CreateWithKubeconfigPath(kubeconfig)); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -105,9 +106,18 @@ func forward(to, from *net.UnixConn) {
 
 // interrupted sends what the runner sends to a job that is cancelled.
 func (p *platform) interrupted(t *testing.T) {
+	nodes := func() []string {
+		return strings.Fields(p.command(t, "docker", "ps", "--all", "--quiet", "--filter", "label=io.x-k8s.kind.cluster=hy-home"))
+	}
+	old := nodes() // that a run before left half made
 	a := p.start(t, nil)
 	p.claimed(t, a)
-	time.Sleep(8 * time.Second) // into the middle of the cluster's making
+	fresh := func(id string) bool { return !slices.Contains(old, id) }
+	for deadline := time.Now().Add(3 * time.Minute); !slices.ContainsFunc(nodes(), fresh); time.Sleep(500 * time.Millisecond) { // into the middle of the cluster's making
+		if time.Now().After(deadline) {
+			t.Fatalf("no node is made:\n%s", a.text())
+		}
+	}
 	if err := a.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +125,7 @@ func (p *platform) interrupted(t *testing.T) {
 	dir := a.fails(t, 130, "interrupt signal received")
 	t.Logf("ended %.1f s after the signal; the runner waits for 7.5 s", time.Since(asked).Seconds())
 	holdsFiles(t, dir, "docker/containers.txt")
-	if p.command(t, "docker", "ps", "--all", "--quiet", "--filter", "label=io.x-k8s.kind.cluster=hy-home") == "" {
+	if len(nodes()) == 0 {
 		t.Error("the nodes were taken down")
 	}
 }

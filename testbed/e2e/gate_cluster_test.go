@@ -94,17 +94,35 @@ type gate struct {
 	kubeconfig string // of the service account
 }
 
+// deleteCluster tries again. With cgroups of version 1 a node may be killed just as its
+// runc has frozen a container to start it, and what is frozen does not die.
+func deleteCluster(t *testing.T, kind *cluster.Provider, name, kubeconfig string) {
+	t.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(2 * time.Second) { // it dies meanwhile
+		err := kind.Delete(name, kubeconfig)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Error(err)
+			return
+		}
+		const pods = "/sys/fs/cgroup/freezer/docker/*/kubelet.slice/*/*/*"
+		guaranteed, _ := filepath.Glob(pods + "/freezer.state") // by their class pods lie as deep, or one deeper
+		others, _ := filepath.Glob(pods + "/*/freezer.state")
+		for _, file := range append(guaranteed, others...) {
+			_ = os.WriteFile(file, []byte("THAWED"), 0) // which all others are
+		}
+	}
+}
+
 func openGate(t *testing.T) *gate {
 	t.Helper()
 	g := &gate{lab: lab.Require(t)}
 	admin := filepath.Join(t.TempDir(), "kubeconfig")
 	kind := cluster.NewProvider(cluster.ProviderWithDocker())
-	_ = kind.Delete(gateCluster, admin) // of a run that was killed
-	t.Cleanup(func() {
-		if err := kind.Delete(gateCluster, admin); err != nil {
-			t.Error(err)
-		}
-	})
+	deleteCluster(t, kind, gateCluster, admin) // of a run that was killed
+	t.Cleanup(func() { deleteCluster(t, kind, gateCluster, admin) })
 	if err := kind.Create(gateCluster, cluster.CreateWithNodeImage(node.Name), cluster.CreateWithKubeconfigPath(admin), cluster.CreateWithWaitForReady(2*time.Minute)); err != nil {
 		t.Fatal(err)
 	}
