@@ -6,8 +6,9 @@
 // of a job pays: so the first collection waits for a heap of 16 MB in place of 4, and
 // from then on everything is as Go has it. And the kernel hands memory out in pages of
 // 4 KB, for each of which the process stops: so what comes after this package lies in
-// pages of 2 MB where the kernel gives them to who asks (madvise, as Ubuntu and Debian
-// have it), which takes a quarter off the start of a virtual machine's process.
+// pages of 2 MB where the kernel gives them to who asks (madvise in
+// /sys/kernel/mm/transparent_hugepage/enabled), which took a quarter off the start on
+// the virtual machine where it was measured.
 //
 // It imports next to nothing, so that the runtime initializes it before most others.
 package boot
