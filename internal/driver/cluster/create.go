@@ -101,15 +101,18 @@ func (k *kind) await(ctx context.Context, work func() error) error {
 
 // delete removes the nodes. The docker commands of a run that was killed outlive it
 // by some seconds and may be removing them as well ("already in progress"): the
-// next try finds fewer of them.
-func (k *kind) delete(ctx context.Context) error {
+// next try finds fewer of them. Nor can docker end what is frozen: see [kind.thaw].
+func (k *kind) delete(ctx context.Context, api inspector, have []nodes.Node) error {
 	err := k.await(ctx, func() error { return k.provider.Delete(k.name, k.kubeconfig) })
 	if err == nil {
 		return nil
 	}
 	err = fmt.Errorf("delete kind cluster %s: %w", k.name, plain(err))
-	if ctx.Err() == nil {
-		err = engine.Transient(err)
+	if ctx.Err() != nil {
+		return err
 	}
-	return err
+	if frozen := k.thaw(ctx, api, have); frozen != nil {
+		err = fmt.Errorf("%w: %w", err, frozen)
+	}
+	return engine.Transient(err)
 }

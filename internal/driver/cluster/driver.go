@@ -91,7 +91,7 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 	cutShort := k.halfMade()
 	if len(have) > 0 && cutShort {
 		env.Progress("removing the half made cluster of an earlier run")
-		if err := k.delete(ctx); err != nil {
+		if err := k.delete(ctx, api, have); err != nil {
 			return "", err
 		}
 		have = nil
@@ -147,7 +147,7 @@ func (d Driver) Remove(ctx context.Context, _ catalog.Component, env engine.Env)
 	outcome := engine.Unchanged
 	if len(have) > 0 {
 		env.Progress(fmt.Sprintf("deleting %d nodes", len(have)))
-		if err := k.delete(ctx); err != nil {
+		if err := k.delete(ctx, api, have); err != nil {
 			return "", err
 		}
 		outcome = engine.Removed
