@@ -50,8 +50,9 @@ type Cluster struct {
 const maxRetry = 5 * time.Second
 
 // restartTime is how long an API server that has just started may say 401, 403 or
-// 404 to what it knows: it answers before it has read accounts, roles and CRDs.
-const restartTime = 15 * time.Second
+// 404 to what it knows: it answers before it has read accounts, roles and CRDs. How
+// long that takes depends on its machine; on an idle one it is a second.
+const restartTime = 30 * time.Second
 
 // Unreadable is a cluster that cannot answer, with the cause and the cure in one
 // sentence.

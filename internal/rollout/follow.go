@@ -77,7 +77,7 @@ func (f *follower) follow(ctx context.Context) error {
 }
 
 // firstRefusal is the part of the time for which a refusal is put up with that passes
-// before it is asked again: after 1, 2, 4 and 8 of 15 s, five requests in all.
+// before it is asked again: after 2, 4, 8 and 16 of 30 s, five requests in all.
 const firstRefusal = 15
 
 // round lists if it must and then watches until the watch ends. No error means:
