@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -76,7 +75,7 @@ func TestRelease(t *testing.T) {
 // paused waits until the rollout pauses before its analysis.
 func paused(t *testing.T, client dynamic.Interface, ns string) (state rollout.State) {
 	t.Helper()
-	plaintest.Until(t, 2*time.Minute, func(ctx context.Context) error {
+	plaintest.Until(t, func(ctx context.Context) error {
 		ro, err := client.Resource(rollouts).Namespace(ns).Get(ctx, "backend", metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -168,7 +167,7 @@ func deploy(t *testing.T, bed *plaintest.Bed, ns, tag, pause string) {
 // the wanted phase for good, and returns the phase of its analysis, if it had one.
 func status(t *testing.T, client dynamic.Interface, ns, want string, meanwhile func()) (analysis string) {
 	t.Helper()
-	plaintest.Until(t, 2*time.Minute, func(ctx context.Context) error {
+	plaintest.Until(t, func(ctx context.Context) error {
 		meanwhile()
 		ro, err := client.Resource(rollouts).Namespace(ns).Get(ctx, "backend", metav1.GetOptions{})
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/testbed/plain/plaintest"
 )
 
 // widgets are custom resources with a status that nobody writes but the test, and
@@ -44,7 +45,7 @@ func TestBed_CustomResources(t *testing.T) {
 	}}
 	s.runsOut(t, probe, "kind Widget of "+group+"/v1 is not served yet")
 	done := make(chan error, 1)
-	go func() { done <- s.wait(t, 5*time.Minute, probe, catalog.Probe{CRD: "widgets." + group}) }()
+	go func() { done <- s.wait(t, plaintest.Patience, probe, catalog.Probe{CRD: "widgets." + group}) }()
 	s.apply(t, widgets)
 	s.apply(t, "apiVersion: $NS.example.com/v1\nkind: Widget\nmetadata: {name: parent, labels: {part: shop}}\n---\napiVersion: $NS.example.com/v1\nkind: Widget\nmetadata: {name: child, labels: {part: shop}}\n")
 	status := func(name, ready, health string) {
@@ -96,7 +97,7 @@ func TestBed_LoadBalancer(t *testing.T) {
 	s.runsOut(t, probe, "load balancer of service "+s.namespace+"/web is not ready: has no load balancer address")
 	services := schema.GroupVersionResource{Version: "v1", Resource: "services"}
 	s.patch(t, services, s.namespace, "web", `{"status":{"loadBalancer":{"ingress":[{"ip":"127.0.0.1"}]}}}`, "status")
-	if err := s.wait(t, 10*time.Second, probe); err != nil {
+	if err := s.wait(t, plaintest.Patience, probe); err != nil {
 		t.Error(err)
 	}
 	_ = listener.Close()
@@ -128,7 +129,7 @@ func TestBed_ForbiddenFailsAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), plaintest.Patience)
 	defer cancel()
 	says(t, nobody.Wait(ctx, s.component(object("Deployment", "web")), quiet), `User "nobody" cannot list resource`)
 }

@@ -118,7 +118,7 @@ func runsOut(t *testing.T, wait func(time.Duration) error, texts ...string) {
 		if text == "" {
 			return
 		}
-		if d > 15*time.Second {
+		if d > time.Minute {
 			t.Errorf("got %v, want it to say %q", err, text)
 			return
 		}
@@ -166,7 +166,7 @@ func TestBed_WorkloadsThatAreReady(t *testing.T) {
 		s.apply(t, plainWorkload(kind, strings.ToLower(kind), "", ""))
 	}
 	s.apply(t, strings.ReplaceAll(workload("Job", "job", "backoffLimit: 0", ""), "RESTART", "restartPolicy: Never, "))
-	err := s.wait(t, time.Minute, object("Deployment", "deployment"), object("StatefulSet", "statefulset"), object("DaemonSet", "daemonset"), object("Job", "job"),
+	err := s.wait(t, plaintest.Patience, object("Deployment", "deployment"), object("StatefulSet", "statefulset"), object("DaemonSet", "daemonset"), object("Job", "job"),
 		catalog.Probe{Object: &catalog.ObjectProbe{Kind: "Deployment", Selector: "nothing!=here"}}, catalog.Probe{CRD: "rollouts.argoproj.io"}, catalog.Probe{APIService: "v1.apps"})
 	if err != nil {
 		t.Error(err)
@@ -212,7 +212,7 @@ func TestBed_RunningIsNotReady(t *testing.T) {
 	s := open(t)
 	s.apply(t, plainWorkload("StatefulSet", "db", "", stuck))
 	pods := schema.GroupVersionResource{Version: "v1", Resource: "pods"}
-	plaintest.Until(t, 30*time.Second, func(ctx context.Context) error {
+	plaintest.Until(t, func(ctx context.Context) error {
 		p, err := s.Client.CoreV1().Pods(s.namespace).Get(ctx, "db-0", metav1.GetOptions{})
 		if err == nil && len(p.Status.ContainerStatuses) == 0 {
 			err = fmt.Errorf("phase %s", p.Status.Phase)
@@ -247,7 +247,7 @@ func TestBed_OneOfTwoReplicasAndAQuota(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			s := open(t)
 			s.apply(t, "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: one}\nspec: {hard: {pods: \"1\"}}\n")
-			plaintest.Until(t, 30*time.Second, func(ctx context.Context) error {
+			plaintest.Until(t, func(ctx context.Context) error {
 				q, err := s.Client.CoreV1().ResourceQuotas(s.namespace).Get(ctx, "one", metav1.GetOptions{})
 				if err == nil && len(q.Status.Hard) == 0 {
 					err = fmt.Errorf("the quota is not counted yet")
@@ -255,7 +255,7 @@ func TestBed_OneOfTwoReplicasAndAQuota(t *testing.T) {
 				return err
 			})
 			s.apply(t, plainWorkload(kind, "web", "replicas: 2", ""))
-			says(t, s.wait(t, time.Minute, object(kind, "web")), "FailedCreate", "exceeded quota: one")
+			says(t, s.wait(t, plaintest.Patience, object(kind, "web")), "FailedCreate", "exceeded quota: one")
 		})
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/testbed/plain/plaintest"
 )
 
 // admission is a webhook's server.
@@ -74,7 +75,7 @@ func TestBed_WebhookThatIsNotTrustedYet(t *testing.T) {
 
 	s.apply(t, config(base64.StdEncoding.EncodeToString(otherCA(t))))
 	done := make(chan error, 1)
-	go func() { done <- wait(5 * time.Minute) }()
+	go func() { done <- wait(plaintest.Patience) }()
 	time.Sleep(time.Second) // nothing listens yet: the wait above has to see that and go on
 	server.StartTLS()
 	runsOut(t, wait, "webhook behind probe.yaml is not ready", "failed calling webhook", "x509: certificate signed by unknown authority")
@@ -86,9 +87,9 @@ func TestBed_WebhookThatIsNotTrustedYet(t *testing.T) {
 
 	// It answers, and says no.
 	refuse.Store(true)
-	says(t, wait(time.Minute), "10.0.0.0 is not a CIDR")
+	says(t, wait(plaintest.Patience), "10.0.0.0 is not a CIDR")
 	c.Ready[1].Webhook.Refuses = "is not a CIDR"
-	if err := wait(time.Minute); err != nil {
+	if err := wait(plaintest.Patience); err != nil {
 		t.Error(err)
 	}
 	refuse.Store(false)

@@ -23,6 +23,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
+	"github.com/buenhyden/hy-home/testbed/plain/plaintest"
 )
 
 func quiet(string) {}
@@ -71,7 +72,7 @@ var webRollout = catalog.Component{Name: "web", Namespace: "shop", Ready: []cata
 
 func TestObject_ReadyTheMomentItIs(t *testing.T) {
 	cluster := over(deployment(0))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), plaintest.Patience)
 	defer cancel()
 	seen := make(chan struct{}, 1)
 	done := make(chan error, 1)
@@ -104,7 +105,7 @@ func TestObject_NamesTheCauseAtOnce(t *testing.T) {
 	cluster := over(deployment(0), old, now,
 		ownedPod("web-old-1", old, waiting("InvalidImageName", "an old pod may be as broken as it likes")),
 		ownedPod("web-new-1", now, waiting("InvalidImageName", `couldn't parse image name "X"`)))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), plaintest.Patience)
 	defer cancel()
 	err := cluster.Wait(ctx, webRollout, quiet)
 	want := `deployment shop/web is not ready: web-new-1: InvalidImageName: couldn't parse image name "X"`
@@ -126,7 +127,7 @@ func TestObject_TimeOutTellsWhatWasSeen(t *testing.T) {
 func TestObject_QuotaIsNamed(t *testing.T) {
 	d := deployment(0)
 	d.Status.Conditions = append(d.Status.Conditions, appsv1.DeploymentCondition{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: `pods "web-1" is forbidden: exceeded quota`})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), plaintest.Patience)
 	defer cancel()
 	says(t, over(d).Wait(ctx, webRollout, quiet), `FailedCreate: pods "web-1" is forbidden: exceeded quota`)
 }
@@ -145,7 +146,7 @@ func TestHTTP_ThroughTheServiceProxy(t *testing.T) {
 	defer s.Close()
 	client := kubernetes.NewForConfigOrDie(&rest.Config{Host: s.URL})
 	c := catalog.Component{Namespace: "monitoring", Ready: []catalog.Probe{{HTTP: &catalog.HTTPProbe{Service: "prometheus:9090", Path: "/-/ready"}}}}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), plaintest.Patience)
 	defer cancel()
 	if err := (&Cluster{Client: client}).Wait(ctx, c, quiet); err != nil {
 		t.Error(err)
@@ -161,7 +162,7 @@ func TestHTTP_ThroughTheServiceProxy(t *testing.T) {
 			if err != nil && strings.Contains(err.Error(), want) {
 				return
 			}
-			if err == nil || d > 15*time.Second {
+			if err == nil || d > time.Minute {
 				t.Errorf("after %s: %v, want %q", d, err, want)
 				return
 			}

@@ -37,7 +37,7 @@ func TestAiling(t *testing.T) {
 		)(w)
 	}))
 	defer server.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	c, out, ended := connect(t, server.URL), make(chan *Trouble), make(chan error, 1)
 	go func() { ended <- c.Ailing(ctx, State{Namespace: "apps", Status: Status{PodHash: "h"}}, out) }()

@@ -48,7 +48,7 @@ func TestFollowApplication(t *testing.T) {
 			defer server.CloseClientConnections()
 			c := connect(t, server.URL)
 			c.restart = 30 * time.Millisecond
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
 			out, ended := make(chan Application), make(chan error, 1)
 			go func() { ended <- c.FollowApplication(ctx, "apps", "backend", out) }()

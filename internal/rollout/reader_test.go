@@ -202,7 +202,7 @@ func TestFollow_Workload(t *testing.T) {
 	})
 	server := httptest.NewServer(mux)
 	defer server.CloseClientConnections()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	out := make(chan Sighting)
 	c := connect(t, server.URL)

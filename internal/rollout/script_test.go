@@ -127,7 +127,7 @@ func connect(t *testing.T, url string) *Cluster {
 // follow returns the images of the first n sightings, "-" for no Rollout.
 func follow(t *testing.T, c *Cluster, n int) ([]string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	out, ended := make(chan Sighting), make(chan error, 1)
 	go func() { ended <- c.Follow(ctx, "apps", "backend", out) }()

@@ -157,7 +157,7 @@ func (g *gate) await(t *testing.T, namespace, name string, pods int32) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plaintest.Until(t, 3*time.Minute, func(ctx context.Context) error {
+	plaintest.Until(t, func(ctx context.Context) error {
 		d, err := client.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
 		if err == nil && d.Status.AvailableReplicas != pods {
 			err = fmt.Errorf("%d of %d pods of Deployment %s/%s are there", d.Status.AvailableReplicas, pods, namespace, name)
@@ -185,7 +185,7 @@ func (g *gate) apply(t *testing.T, yaml string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plaintest.Until(t, time.Minute, func(ctx context.Context) error { _, err := c.Apply(ctx, objects); return err })
+	plaintest.Until(t, func(ctx context.Context) error { _, err := c.Apply(ctx, objects); return err })
 }
 
 // account makes a kubeconfig of the service account with the two Roles that are shipped.

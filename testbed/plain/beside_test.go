@@ -21,7 +21,7 @@ func TestUp_BesideAndAgain(t *testing.T) {
 		BinDir:  plaintest.BinDir(),
 		Nodes:   3,
 		Tied:    true,
-		Timeout: 3 * time.Minute,
+		Timeout: plaintest.Patience,
 	}
 	start := time.Now()
 	bed, err := plain.Up(t.Context(), o)

@@ -46,7 +46,7 @@ type Options struct {
 	Nodes      int               // simulated nodes, node-0 and so on; default 2
 	Scrape     map[string]string // what Prometheus scrapes from its start: job -> host:port (see [Bed.Scrape])
 	Tied       bool              // every process ends when this one does, however that ends (Linux)
-	Timeout    time.Duration     // until everything is ready; default 2 min
+	Timeout    time.Duration     // until everything is ready; default 5 min
 	Progress   func(string)      // told what is being done; may be nil
 }
 
@@ -151,7 +151,7 @@ func (b *Bed) RenewClients(ctx context.Context) error {
 		return err
 	}
 	if err := await(ctx, "the API server's /readyz", c.get("/readyz")); err != nil {
-		return err
+		return fmt.Errorf("%w%s", err, tail(filepath.Join(b.Dir, "kube-apiserver.log")))
 	}
 	for _, program := range clients {
 		if err := errors.Join(b.Stop(program), b.Start(program)); err != nil {
@@ -188,7 +188,7 @@ func (o *Options) complete() (err error) {
 		o.Progress = func(string) {}
 	}
 	if o.Timeout == 0 {
-		o.Timeout = 2 * time.Minute // 35 s were seen on 2 cores with 20 compilers
+		o.Timeout = 5 * time.Minute // 35 s were seen on 2 cores with 20 compilers
 	}
 	if o.Nodes == 0 {
 		o.Nodes = 2

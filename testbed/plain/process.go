@@ -183,7 +183,7 @@ func (p *processes) end() error {
 		}
 		return nil
 	}
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		var left []string
 		for _, proc := range list {
 			if proc.alive() {
@@ -194,7 +194,7 @@ func (p *processes) end() error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("still running 5 s after SIGKILL: %s", strings.Join(left, ", "))
+			return fmt.Errorf("still running 30 s after SIGKILL: %s", strings.Join(left, ", "))
 		}
 	}
 }

@@ -43,13 +43,13 @@ func TestProgram_StopsFreezesAndStarts(t *testing.T) {
 		t.Errorf("frozen: %v", err)
 	}
 	do(bed.Thaw("prometheus"))
-	plaintest.Until(t, time.Minute, ready)
+	plaintest.Until(t, ready)
 	do(bed.Stop("prometheus"))
 	if err := ready(t.Context()); err == nil || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("stopped: %v", err)
 	}
 	do(bed.Start("prometheus"))
-	plaintest.Until(t, time.Minute, ready)
+	plaintest.Until(t, ready)
 
 	opened, err := plain.Open(bed.Dir)
 	if err != nil {

@@ -72,7 +72,7 @@ func TestRollout_JudgedByMetric(t *testing.T) {
 		start := time.Now()
 		yaml := strings.NewReplacer("PROMETHEUS", bed.Prometheus, "NAMESPACE", ns, "TAG", tag).Replace(release)
 		bed.Apply(t, ns, yaml)
-		plaintest.Until(t, time.Minute, func(ctx context.Context) error {
+		plaintest.Until(t, func(ctx context.Context) error {
 			rollout, err := argo("rollouts").Get(ctx, "shop", metav1.GetOptions{})
 			if err != nil {
 				return err
@@ -128,7 +128,7 @@ func TestPod_Stuck(t *testing.T) {
 	client := bed.DynamicClient(t)
 	pods := client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "pods"}).Namespace(ns)
 	// The namespace's service account may not be there yet.
-	plaintest.Until(t, time.Minute, func(ctx context.Context) error {
+	plaintest.Until(t, func(ctx context.Context) error {
 		_, err := pods.Create(ctx, &unstructured.Unstructured{Object: map[string]any{
 			"apiVersion": "v1", "kind": "Pod",
 			"metadata": map[string]any{"name": "stuck", "annotations": map[string]any{"testbed/waiting": "ImagePullBackOff"}},
@@ -136,7 +136,7 @@ func TestPod_Stuck(t *testing.T) {
 		}}, metav1.CreateOptions{})
 		return err
 	})
-	plaintest.Until(t, time.Minute, func(ctx context.Context) error {
+	plaintest.Until(t, func(ctx context.Context) error {
 		pod, err := pods.Get(ctx, "stuck", metav1.GetOptions{})
 		if err != nil {
 			return err

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -56,7 +55,7 @@ func TestBed_RequiredAnalysis(t *testing.T) {
 func (s *shop) analysed(t *testing.T) {
 	t.Helper()
 	runs := s.client.Resource(schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "analysisruns"}).Namespace(s.namespace)
-	plaintest.Until(t, time.Minute, func(ctx context.Context) error {
+	plaintest.Until(t, func(ctx context.Context) error {
 		list, err := runs.List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return err

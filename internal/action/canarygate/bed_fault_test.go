@@ -17,7 +17,7 @@ import (
 // awaitPrometheus returns when the bed's Prometheus answers and has scraped again.
 func (s *shop) awaitPrometheus(t *testing.T) {
 	t.Helper()
-	plaintest.Until(t, time.Minute, func(ctx context.Context) error {
+	plaintest.Until(t, func(ctx context.Context) error {
 		r, err := http.Get(s.Prometheus + "/-/ready")
 		if err != nil {
 			return err
@@ -207,7 +207,7 @@ func TestBed_APIServerRestarts(t *testing.T) {
 			if err := s.Start("kube-apiserver"); err != nil {
 				t.Fatal(err)
 			}
-			ready, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ready, cancel := context.WithTimeout(t.Context(), plaintest.Patience)
 			defer cancel()
 			if err := s.RenewClients(ready); err != nil {
 				t.Fatal(err)

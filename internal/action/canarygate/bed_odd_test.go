@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -58,7 +57,7 @@ func (s *shop) shipped(t *testing.T, path string, change ...string) {
 				"resourceAttributes": map[string]any{"namespace": s.namespace, "group": rule[1], "resource": resource, "subresource": part, "verb": rule[3]},
 			},
 		}}
-		plaintest.Until(t, time.Minute, func(ctx context.Context) error {
+		plaintest.Until(t, func(ctx context.Context) error {
 			answer, err := s.client.Resource(schema.GroupVersionResource{Group: "authorization.k8s.io", Version: "v1", Resource: "subjectaccessreviews"}).Create(ctx, review, metav1.CreateOptions{})
 			if err != nil {
 				return err

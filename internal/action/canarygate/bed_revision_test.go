@@ -34,7 +34,7 @@ func TestBed_ExpectRevision(t *testing.T) {
 	s.errors(t, 0)
 	s.Apply(t, "", applications)
 	of := s.client.Resource(schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "applications"}).Namespace(s.namespace)
-	plaintest.Until(t, time.Minute, func(ctx context.Context) error { // a new kind takes a moment
+	plaintest.Until(t, func(ctx context.Context) error { // a new kind takes a moment
 		_, err := of.List(ctx, metav1.ListOptions{})
 		return err
 	})

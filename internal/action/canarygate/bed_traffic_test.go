@@ -67,7 +67,7 @@ func (s *shop) serveTraffic(t *testing.T, by map[string]behaviour) {
 		}
 	})
 	prom := promql.New(s.Prometheus, http.DefaultClient, "the bed")
-	plaintest.Until(t, time.Minute, func(ctx context.Context) error {
+	plaintest.Until(t, func(ctx context.Context) error {
 		r, err := prom.Query(ctx, fmt.Sprintf("requests_total{job=%q}", job))
 		if err == nil && len(r.Values) == 0 {
 			err = errors.New("Prometheus has no requests yet")

@@ -90,7 +90,7 @@ func (s *shop) state(ctx context.Context) (rollout.State, error) {
 // settle waits until the Rollout is in the phase with the image applied last.
 func (s *shop) settle(t *testing.T, phase string) {
 	t.Helper()
-	plaintest.Until(t, time.Minute, func(ctx context.Context) error {
+	plaintest.Until(t, func(ctx context.Context) error {
 		state, err := s.state(ctx)
 		if err != nil {
 			return err
@@ -118,7 +118,7 @@ func (s *shop) gate(tag string) Options {
 	return Options{
 		Rollout: s.namespace + "/shop", Image: "example.com/shop:" + tag, Kubeconfig: s.Kubeconfig,
 		Prometheus: s.Prometheus, Query: `error_ratio{namespace="{{namespace}}"} unless error_ratio{hash="{{pod-hash}}"}`,
-		Condition: "result[0] < 0.05", Interval: 500 * time.Millisecond, Timeout: 2 * time.Minute,
+		Condition: "result[0] < 0.05", Interval: 500 * time.Millisecond, Timeout: 2 * plaintest.Patience,
 	}
 }
 

@@ -53,7 +53,7 @@ spec:
 // its own.
 func inCluster(name, driver, namespace string) catalog.Component {
 	c := catalog.Component{
-		Name: name, Tier: "cluster", Driver: driver, Namespace: namespace, Timeout: catalog.Duration(time.Minute),
+		Name: name, Tier: "cluster", Driver: driver, Namespace: namespace, Timeout: catalog.Duration(plaintest.Patience),
 		Needs: []catalog.Need{{Name: "existing-cluster", Why: "it is in it"}},
 		Ready: []catalog.Probe{{Object: &catalog.ObjectProbe{Kind: "Deployment", Name: name}}},
 	}
@@ -128,7 +128,7 @@ func settled(t *testing.T, c dynamic.Interface, platform string, namespaces ...s
 	t.Helper()
 	var last map[string]string
 	var since time.Time
-	plaintest.Until(t, time.Minute, func(ctx context.Context) error {
+	plaintest.Until(t, func(ctx context.Context) error {
 		for _, ns := range namespaces {
 			if err := complete(ctx, c, ns); err != nil {
 				return err
@@ -158,7 +158,7 @@ func TestBed_ChangingOneValueTouchesThatComponentAlone(t *testing.T) {
 		ns[name] = bed.Namespace(t)
 	}
 	cluster := component("existing-cluster", "existing")
-	cluster.Tier, cluster.Provides, cluster.ForCluster, cluster.Timeout = "cluster", "cluster", "existing", catalog.Duration(time.Minute)
+	cluster.Tier, cluster.Provides, cluster.ForCluster, cluster.Timeout = "cluster", "cluster", "existing", catalog.Duration(plaintest.Patience)
 	cluster.Settings = map[string]any{"kubeconfig": "", "context": ""}
 	root := t.TempDir()
 	o := Options{

@@ -66,7 +66,7 @@ func setup(t *testing.T) (*Driver, *client.Client, catalog.Component, engine.Env
 	c.Settings = map[string]any{"network": env.Name, "upstreams": map[string]any{"docker.io": "http://" + gateway + ":1"}}
 	d := New(e)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()
 		if _, err := d.Remove(ctx, c, env); err != nil {
 			t.Error(err)

@@ -48,7 +48,7 @@ func platform(t *testing.T, d *Driver, c catalog.Component) engine.Env {
 	e := env(fmt.Sprintf("hyt-%d", os.Getpid()))
 	e.Progress = func(s string) { t.Log(time.Now().Format("05.000 ") + s) }
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()
 		if _, err := d.Remove(ctx, c, e); err != nil {
 			t.Error(err)

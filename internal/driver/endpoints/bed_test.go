@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
@@ -68,7 +67,7 @@ spec:
     spec: {containers: [{name: coredns, image: coredns}]}
 `)
 	client := bed.Clientset(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), plaintest.Patience)
 	defer cancel()
 	get := metav1.GetOptions{}
 

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/lock"
@@ -115,7 +114,7 @@ func chartsOf(t *testing.T, cat catalog.Catalog) string {
 func ownBed(t *testing.T) *plain.Bed {
 	t.Helper()
 	bed, err := plain.Up(t.Context(), plain.Options{
-		Dir: filepath.Join(t.TempDir(), "bed"), BinDir: plaintest.BinDir(), Nodes: 1, Tied: true, Timeout: 3 * time.Minute,
+		Dir: filepath.Join(t.TempDir(), "bed"), BinDir: plaintest.BinDir(), Nodes: 1, Tied: true, Timeout: plaintest.Patience,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -95,7 +95,7 @@ func TestBed_KilledInTheMiddleOfAnInstall(t *testing.T) {
 			}
 		}
 	}()
-	plaintest.Until(t, time.Minute, func(ctx context.Context) error {
+	plaintest.Until(t, func(ctx context.Context) error {
 		jobs, err := client.BatchV1().Jobs(ns).List(ctx, metav1.ListOptions{})
 		if err == nil && len(jobs.Items) == 0 {
 			err = fmt.Errorf("the hook has not begun")

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -173,7 +172,7 @@ func (j *judge) enforced(t *testing.T) {
 		} {
 			tt.pod.Containers = []corev1.Container{{Name: "a", Image: "b:1"}}
 			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "judged"}, Spec: tt.pod}
-			plaintest.Until(t, time.Minute, func(ctx context.Context) error {
+			plaintest.Until(t, func(ctx context.Context) error {
 				_, err := j.client.CoreV1().Pods(namespace).Create(ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 				refused := err != nil && strings.Contains(err.Error(), "violates PodSecurity")
 				if passed := err == nil; passed != tt.passes || refused == tt.passes {

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -105,7 +104,7 @@ func TestBed_SealedFilesOpenInAFreshCluster(t *testing.T) {
 	apply(hyengine.Unchanged)
 
 	said := startController(t, controller, bed, client, ns)
-	plaintest.Until(t, time.Minute, func(context.Context) error {
+	plaintest.Until(t, func(context.Context) error {
 		if !strings.Contains(said.String(), "registered private key") {
 			return fmt.Errorf("the controller has read no key:\n%s", said)
 		}
@@ -114,7 +113,7 @@ func TestBed_SealedFilesOpenInAFreshCluster(t *testing.T) {
 	opens := func(key sealed.Key, name string) {
 		t.Helper()
 		bed.Apply(t, apps, testkit.Seal(t, kubeseal, key.Certificate, apps, name))
-		plaintest.Until(t, time.Minute, func(ctx context.Context) error {
+		plaintest.Until(t, func(ctx context.Context) error {
 			secret, err := client.CoreV1().Secrets(apps).Get(ctx, name, metav1.GetOptions{})
 			if err != nil {
 				return fmt.Errorf("%w; the controller says:\n%s", err, said)
@@ -130,7 +129,7 @@ func TestBed_SealedFilesOpenInAFreshCluster(t *testing.T) {
 	// A later run brings another key, and the controller takes it as it is.
 	hand(two)
 	apply(hyengine.Configured)
-	plaintest.Until(t, time.Minute, func(context.Context) error {
+	plaintest.Until(t, func(context.Context) error {
 		if !strings.Contains(said.String(), two.Name()) {
 			return fmt.Errorf("the controller has not read the second key:\n%s", said)
 		}

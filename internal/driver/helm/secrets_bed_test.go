@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -97,7 +96,7 @@ func TestBed_SecretsAreThereBeforeTheChartAndNowhereElse(t *testing.T) {
 
 	// The new password reaches the pods, by a new one of them.
 	apply(grafana(ns), "battery", hyengine.Configured)
-	plaintest.Until(t, time.Minute, func(context.Context) error {
+	plaintest.Until(t, func(context.Context) error {
 		if now := pod(); now == "" || now == first {
 			return fmt.Errorf("the pod is still %q", now)
 		}
@@ -132,7 +131,7 @@ func TestBed_SecretsAreThereBeforeTheChartAndNowhereElse(t *testing.T) {
 	if _, err := client.CoreV1().Secrets(ns).Get(t.Context(), "grafana-admin", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("after the removal: %v", err)
 	}
-	plaintest.Until(t, time.Minute, func(ctx context.Context) error { // it goes after its objects
+	plaintest.Until(t, func(ctx context.Context) error { // it goes after its objects
 		_, err := client.RESTClient().Get().AbsPath("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets." + ns + ".example.org").DoRaw(ctx)
 		switch {
 		case err == nil:

@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -154,7 +153,7 @@ func asAdmissionPolicies(t *testing.T, client kubernetes.Interface, applications
 	}
 	for spec, word := range map[string]string{`{containers: [{name: a, image: "b:1"}]}`: "root", nonRoot("b"): "day to day"} {
 		// The API server learns of them by watching itself.
-		plaintest.Until(t, time.Minute, func(ctx context.Context) error {
+		plaintest.Until(t, func(ctx context.Context) error {
 			err := dryRun(ctx, client, applications, podOf(t, "asked", spec))
 			if err == nil || !strings.Contains(err.Error(), word) {
 				return errors.Join(fmt.Errorf("nobody refuses it for %q", word), err)

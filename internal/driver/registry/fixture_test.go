@@ -50,7 +50,7 @@ func setup(t *testing.T) *bed {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()
 		for _, platform := range []string{"one", "two"} {
 			if _, err := b.Remove(ctx, b.c, b.env(t, platform)); err != nil {

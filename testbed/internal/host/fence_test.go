@@ -69,7 +69,7 @@ func TestFence_LetsThroughWhatStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()
 		if _, err := (run.Exec{}).Run(ctx, run.Cmd{Name: "docker", Args: []string{"rm", "--force", "--", id}}); err != nil {
 			t.Error(err)

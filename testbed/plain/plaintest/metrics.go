@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"sync"
 	"testing"
-	"time"
 )
 
 // Metrics is an exporter under the hand of a test: it serves what [Metrics.Set]
@@ -55,7 +54,7 @@ func (m *Metrics) Set(t testing.TB, series string, value float64) {
 	m.mu.Lock()
 	m.values[series] = value
 	m.mu.Unlock()
-	Until(t, time.Minute, func(ctx context.Context) error {
+	Until(t, func(ctx context.Context) error {
 		got, err := m.query(ctx, series)
 		if err != nil {
 			return err

@@ -25,6 +25,11 @@ import (
 	"github.com/buenhyden/hy-home/testbed/plain"
 )
 
+// Patience is how long a test waits for what must come. It guards against waiting for
+// ever and measures nothing: beside the tests of other packages an API server that
+// starts in 4 s has taken more than a minute.
+const Patience = 5 * time.Minute
+
 // Bed is a plain test bed with what tests need beside it.
 type Bed struct {
 	*plain.Bed
@@ -43,12 +48,11 @@ var start = sync.OnceValues(func() (*Bed, error) {
 		return nil, err
 	}
 	bed, err := plain.Up(context.Background(), plain.Options{
-		Dir:    dir,
-		BinDir: BinDir(),
-		Scrape: map[string]string{"test": metrics.address},
-		Tied:   true,
-		// Other packages' tests may be compiling at the same time.
-		Timeout: 3 * time.Minute,
+		Dir:     dir,
+		BinDir:  BinDir(),
+		Scrape:  map[string]string{"test": metrics.address},
+		Tied:    true,
+		Timeout: Patience,
 	})
 	if err != nil {
 		return nil, err // dir stays: its logs say why
@@ -144,11 +148,11 @@ func (b *Bed) Apply(t testing.TB, namespace, yaml string) []apply.Change {
 	return changes
 }
 
-// Until asks every 50 ms until the answer is nil and fails the test if that
-// takes longer than the limit: the last answer says why.
-func Until(t testing.TB, limit time.Duration, ask func(context.Context) error) {
+// Until asks every 50 ms until the answer is nil and fails the test when its
+// [Patience] ends: the last answer says why.
+func Until(t testing.TB, ask func(context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	ctx, cancel := context.WithTimeout(t.Context(), Patience)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -163,7 +167,7 @@ func Until(t testing.TB, limit time.Duration, ask func(context.Context) error) {
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("after %s: %v", limit, last)
+			t.Fatalf("after %s: %v", Patience, last)
 		case <-tick.C:
 		}
 	}
