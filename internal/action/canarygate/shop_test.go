@@ -139,8 +139,11 @@ func start(t *testing.T, o Options) <-chan Result {
 // told is closed when the gate has told so many lines with a text, as of its
 // measurements: a time would be too short for them on a slow machine.
 func told(o *Options, text string, lines int) <-chan struct{} {
-	enough := make(chan struct{})
+	enough, before := make(chan struct{}), o.Progress
 	o.Progress = func(line string) { // of the gate's one loop
+		if before != nil {
+			before(line)
+		}
 		if strings.Contains(line, text) {
 			if lines--; lines == 0 {
 				close(enough)
