@@ -123,7 +123,7 @@ func openGate(t *testing.T) *gate {
 	kind := cluster.NewProvider(cluster.ProviderWithDocker())
 	deleteCluster(t, kind, gateCluster, admin) // of a run that was killed
 	t.Cleanup(func() { deleteCluster(t, kind, gateCluster, admin) })
-	if err := kind.Create(gateCluster, cluster.CreateWithNodeImage(node.Name), cluster.CreateWithKubeconfigPath(admin), cluster.CreateWithWaitForReady(2*time.Minute)); err != nil {
+	if err := kind.Create(gateCluster, cluster.CreateWithNodeImage(node.Name), cluster.CreateWithKubeconfigPath(admin), cluster.CreateWithWaitForReady(plaintest.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	for _, registry := range []string{"docker.io", "quay.io", host.RegistryHost} {

@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/buenhyden/hy-home/internal/action/canarygate"
+	"github.com/buenhyden/hy-home/testbed/plain/plaintest"
 )
 
 const gateRollout = `
@@ -84,7 +85,7 @@ func (g *gate) options(tag string) canarygate.Options {
 	return canarygate.Options{
 		Rollout: "apps/shop", Image: g.image(tag), Kubeconfig: g.kubeconfig,
 		Prometheus: "service:monitoring/kps-prometheus:9090", Query: "vector(0.01)", Condition: "result[0] < 0.05",
-		Interval: time.Second, FailureLimit: 0, Timeout: 3 * time.Minute,
+		Interval: time.Second, FailureLimit: 0, Timeout: plaintest.Patience,
 	}
 }
 

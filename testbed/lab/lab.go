@@ -28,7 +28,7 @@ type Lab struct {
 // must be up.
 func Require(t testing.TB) Lab {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	engine := &docker.Engine{Getenv: os.Getenv}
 	defer engine.Close()

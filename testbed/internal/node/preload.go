@@ -130,7 +130,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 		res, err := b.runner.Run(ctx, run.Cmd{Name: "ctr", Args: append([]string{"--address", socket, "--namespace", "k8s.io"}, args...)})
 		return res.Stdout, err
 	}
-	if err := waitFor(ctx, 20*time.Second, func() error { _, err := ctr("version"); return err }); err != nil {
+	if err := waitFor(ctx, 2*time.Minute, func() error { _, err := ctr("version"); return err }); err != nil {
 		return fmt.Errorf("containerd does not answer: %w; its log ends with: %s", err, ending(log))
 	}
 	if _, err := ctr("images", "import", "--all-platforms", "--snapshotter", "overlayfs", archive); err != nil {
@@ -160,7 +160,7 @@ func dropLayerBlobs(ctx context.Context, ctr func(...string) (string, error), st
 			return err
 		}
 		blob := filepath.Join(store, "io.containerd.content.v1.content", "blobs", strings.Replace(digest, ":", "/", 1))
-		err := waitFor(ctx, 20*time.Second, func() error {
+		err := waitFor(ctx, 2*time.Minute, func() error {
 			if exists(blob) {
 				return fmt.Errorf("containerd has not deleted %s", blob)
 			}
