@@ -21,14 +21,13 @@ import (
 	"github.com/buenhyden/hy-home/internal/engine"
 )
 
-// checkTimeout bounds one try of a probe: a command that hangs must not use up
-// the component's whole time.
-const checkTimeout = 5 * time.Second
+// askTimeout bounds one question: one that hangs must not use up the component's
+// whole time. A probe of six nodes asks six, each of which may take a second on a
+// busy machine.
+const askTimeout = 5 * time.Second
 
 // check tries a probe once; the error says what does not hold yet.
 func check(ctx context.Context, cli *client.Client, c catalog.Component, env engine.Env, p catalog.Probe, cs []state) error {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
 	switch {
 	case p.Speak != nil:
 		return checkSpeak(ctx, cli, c, env, *p.Speak, cs)
@@ -59,8 +58,10 @@ func checkExec(ctx context.Context, cli *client.Client, p catalog.ExecProbe, cs 
 	return nil
 }
 
-// execute runs a command in a container and returns what it prints.
+// execute runs a command in a container and returns what it prints, within [askTimeout].
 func execute(ctx context.Context, cli *client.Client, id string, command []string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
 	created, err := cli.ContainerExecCreate(ctx, id, container.ExecOptions{Cmd: command, AttachStdout: true, AttachStderr: true})
 	if err != nil {
 		return "", err
@@ -88,6 +89,8 @@ func execute(ctx context.Context, cli *client.Client, id string, command []strin
 }
 
 func checkHTTP(ctx context.Context, cli *client.Client, p catalog.HTTPProbe, cs []state) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
 	want, url := p.Status, p.URL
 	if want == 0 {
 		want = http.StatusOK
@@ -121,6 +124,8 @@ func checkHTTP(ctx context.Context, cli *client.Client, p catalog.HTTPProbe, cs 
 
 // checkTCP opens a port of a service's container and asks what the probe asks.
 func checkTCP(ctx context.Context, cli *client.Client, p catalog.TCPProbe, cs []state) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
 	address, err := addressOf(ctx, cli, p.Service, cs)
 	if err != nil {
 		return err

@@ -45,6 +45,8 @@ networks: {default: {ipam: {config: [{subnet: 172.30.214.0/24}]}}}
 		{"no such service", catalog.Probe{TCP: &catalog.TCPProbe{Service: "cache:6379"}}, "cache has no container"},
 		{"not HTTP", catalog.Probe{HTTP: &catalog.HTTPProbe{Service: "db:6379", Path: "/"}}, "172.30.214."},
 		{"command fails", catalog.Probe{Exec: &catalog.ExecProbe{Services: []string{"db"}, Command: []string{"sh", "-c", "echo no bucket >&2; exit 3"}}}, "exited with code 3: no bucket"},
+		{"6 s, of which each asks 2", catalog.Probe{Exec: &catalog.ExecProbe{Services: []string{"db", "db", "db"}, Command: []string{"sleep", "2"}}}, ""},
+		{"command hangs", catalog.Probe{Exec: &catalog.ExecProbe{Services: []string{"db"}, Command: []string{"sleep", "600"}}}, "db: context deadline exceeded"},
 		{"a kind of the cluster", catalog.Probe{CRD: "x"}, "only have speak, exec, http and tcp"},
 	} {
 		err := check(ctx, cli, c, e, tt.probe, cs)
