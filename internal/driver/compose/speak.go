@@ -27,13 +27,9 @@ func checkSpeak(ctx context.Context, cli *client.Client, c catalog.Component, en
 	if p.Bucket != "" {
 		e.Bucket = p.Bucket
 	}
-	known := map[string]netip.Addr{}
-	for _, s := range cs {
-		full, err := cli.ContainerInspect(ctx, s.id)
-		if err != nil {
-			return err
-		}
-		named(known, s.service, full)
+	known, err := allNamed(ctx, cli, cs)
+	if err != nil {
+		return err
 	}
 	for _, host := range e.Hosts {
 		if _, err := speak.Once(ctx, speak.To(e, host, host, env.Secrets), known); err != nil {
@@ -41,6 +37,21 @@ func checkSpeak(ctx context.Context, cli *client.Client, c catalog.Component, en
 		}
 	}
 	return nil
+}
+
+// allNamed is where the containers are, by name.
+func allNamed(ctx context.Context, cli *client.Client, cs []state) (map[string]netip.Addr, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	known := map[string]netip.Addr{}
+	for _, s := range cs {
+		full, err := cli.ContainerInspect(ctx, s.id)
+		if err != nil {
+			return nil, err
+		}
+		named(known, s.service, full)
+	}
+	return known, nil
 }
 
 // named adds what a container is called on its networks, with the address there;
