@@ -212,11 +212,13 @@ func TestBed_APIServerRestarts(t *testing.T) {
 			if err := s.Start("kube-apiserver"); err != nil {
 				t.Fatal(err)
 			}
+			starts := time.Now()
 			ready, cancel := context.WithTimeout(t.Context(), plaintest.Patience)
 			defer cancel()
 			if err := s.RenewClients(ready); err != nil {
 				t.Fatal(err)
 			}
+			asked := int(time.Since(starts) / askAgain)
 			if c.renewed {
 				patchShop(t, s, "promote")
 			}
@@ -225,9 +227,14 @@ func TestBed_APIServerRestarts(t *testing.T) {
 				t.Errorf("%s %s: %s %q (%+v)", r.Verdict, r.Reason, r.Message, r.Warnings, r.Changes)
 			}
 			t.Logf("%s %s after %.1f s, %d requests: %s", r.Verdict, r.Reason, r.End.Sub(r.Start).Seconds(), r.APICalls, r.Message)
-			if r.APICalls > 10 {
-				t.Errorf("%d requests", r.APICalls)
+			if r.APICalls > 10+asked {
+				t.Errorf("%d requests, of which the server that started may have asked for %d", r.APICalls, asked)
 			}
 		})
 	}
 }
+
+// askAgain is after what time an API server that listens and is not ready wants to
+// be asked again (Retry-After of apiserver's util/notfoundhandler): how long it takes
+// to start is the machine's, and so is the number of these requests.
+const askAgain = 5 * time.Second
