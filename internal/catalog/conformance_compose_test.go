@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gopkg.in/yaml.v3"
 )
@@ -24,16 +25,25 @@ type composeFile struct {
 		MemLimit    string         `yaml:"mem_limit"`
 		CPUs        float64        `yaml:"cpus"`
 		Restart     string         `yaml:"restart"`
-		Healthcheck any            `yaml:"healthcheck"`
-		Ports       []string       `yaml:"ports"`
-		Networks    networks       `yaml:"networks"`
-		Configs     []struct {
+		Healthcheck *healthcheck   `yaml:"healthcheck"`
+		DependsOn   map[string]struct {
+			Condition string `yaml:"condition"`
+		} `yaml:"depends_on"`
+		Ports    []string `yaml:"ports"`
+		Networks networks `yaml:"networks"`
+		Configs  []struct {
 			Source string `yaml:"source"`
 		} `yaml:"configs"`
 	} `yaml:"services"`
 	Configs map[string]struct {
 		File string `yaml:"file"`
 	} `yaml:"configs"`
+}
+
+type healthcheck struct {
+	Disable  bool          `yaml:"disable"`
+	Interval time.Duration `yaml:"interval"`
+	Retries  int           `yaml:"retries"`
 }
 
 // networks are those that a service is on, with its names there beside its own.
@@ -103,6 +113,7 @@ func TestConformance_Compose(t *testing.T) {
 			if s.Restart != "no" && s.Healthcheck == nil {
 				t.Errorf("service %s: a service needs a healthcheck", name)
 			}
+			testHealthcheck(t, file, name)
 			var limit Bytes
 			if err := limit.UnmarshalText([]byte(strings.TrimSuffix(s.MemLimit, "m") + "Mi")); err == nil && s.Restart != "no" {
 				limits += limit
@@ -125,6 +136,30 @@ func TestConformance_Compose(t *testing.T) {
 			}
 		}
 	})
+}
+
+// testHealthcheck is about how often the engine asks. The driver looks at the start by
+// itself, and asking has its price for as long as a container lives; Compose alone
+// waits for the engine, where another service waits for this one. One that is not well
+// for 30 to 100 s is called unhealthy.
+func testHealthcheck(t *testing.T, file composeFile, name string) {
+	t.Helper()
+	h := file.Services[name].Healthcheck
+	if h == nil || h.Disable {
+		return
+	}
+	want := 10 * time.Second
+	for _, s := range file.Services {
+		if s.DependsOn[name].Condition == "service_healthy" {
+			want = 3 * time.Second
+		}
+	}
+	if h.Interval != want {
+		t.Errorf("service %s: its healthcheck has interval %s, want %s", name, h.Interval, want)
+	}
+	if bad := h.Interval * time.Duration(h.Retries); bad < 30*time.Second || bad > 100*time.Second {
+		t.Errorf("service %s: it is unhealthy after %s", name, bad)
+	}
 }
 
 // What a Compose component exposes must be one of its services: nobody else

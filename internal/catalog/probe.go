@@ -63,8 +63,9 @@ type WebhookProbe struct {
 // exposes is logged in to with the endpoint's own credentials, and those that it
 // sends its clients to as well.
 type SpeakProbe struct {
-	Endpoint string `yaml:"endpoint"` // its name in expose
-	Bucket   string `yaml:"bucket"`   // s3: an object is put into it, read and deleted; "" means the endpoint's
+	Endpoint string   `yaml:"endpoint"` // its name in expose
+	Bucket   string   `yaml:"bucket"`   // s3: an object is put into it, read and deleted; "" means the endpoint's
+	Expect   []string `yaml:"expect"`   // redis, clustered: what CLUSTER INFO of each host must hold: "cluster_known_nodes:6"
 }
 
 // HTTPProbe is a GET: through the API server's service proxy in the cluster

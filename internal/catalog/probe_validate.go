@@ -82,6 +82,7 @@ func (p Probe) faults(c Component, docker bool) (faults []string) {
 		if want(i >= 0, "the component exposes no endpoint %q", p.Speak.Endpoint); i >= 0 {
 			e := c.Expose[i]
 			want(p.Speak.Bucket == "" || e.Protocol == S3 && e.Secrets[AccessKey] != "", "a bucket is for an endpoint of S3 with access-key and secret-key in its secrets")
+			want(len(p.Speak.Expect) == 0 || e.Protocol == Redis && e.Clustered, "expect is for a clustered endpoint of redis")
 		}
 	case p.HTTP != nil:
 		want((p.HTTP.Service == "") != (p.HTTP.URL == ""), "it wants either a service or a url")

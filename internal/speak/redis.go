@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -26,8 +27,8 @@ func speakRedis(ctx context.Context, d *dialer) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("CLUSTER INFO: %w", redisCause(err))
 		}
-		if !strings.Contains(info, "cluster_state:ok") {
-			return "", passing("the cluster is not whole: %s", printable(info)) // it heals by itself
+		if err := whole(info, append([]string{"cluster_state:ok"}, d.target.Expect...)); err != nil {
+			return "", err
 		}
 	}
 	key, value := "hyaction:proof:"+rand.Text(), rand.Text()
@@ -61,6 +62,23 @@ func speakRedis(ctx context.Context, d *dialer) (string, error) {
 	}
 	_ = r.Del(ctx, key).Err() // else it goes by itself
 	return "SET and GET by " + by, nil
+}
+
+// whole compares the fields of CLUSTER INFO with those that are wanted. What is not
+// so yet heals by itself.
+func whole(info string, want []string) error {
+	fields := strings.Fields(info)
+	for _, w := range want {
+		name, _, _ := strings.Cut(w, ":")
+		is := func(field string) bool { return strings.HasPrefix(field, name+":") }
+		switch i := slices.IndexFunc(fields, is); {
+		case i < 0:
+			return passing("the cluster is not whole: it does not say %s", w)
+		case fields[i] != w:
+			return passing("the cluster is not whole: %s, want %s", printable(fields[i]), w)
+		}
+	}
+	return nil
 }
 
 func write(ctx context.Context, r *redis.Client, key, value string) error {

@@ -44,12 +44,20 @@ func TestRedis_Clustered(t *testing.T) {
 	port, other := servers.RedisCluster(t, nil, "redis-2")
 	half := servers.Redis(t, nil, "--cluster-enabled", "yes", "--cluster-port", "0", "--appendonly", "no")
 	right := Target{Password: servers.Password, Clustered: true}
+	wanting := func(texts ...string) Target {
+		t := right
+		t.Expect = texts
+		return t
+	}
 	nobody := map[string]netip.Addr{"redis-2": netip.MustParseAddr("127.0.0.2")}
 	for _, c := range []talk{
 		{name: "sent on", port: port, target: right, hosts: map[string]netip.Addr{"redis-2": loopback}, said: "SET and GET by redis-2"},
 		{name: "at the right one", port: other, target: right, said: "SET and GET by localhost"},
 		{name: "sent to a name that is none", port: port, target: right, fault: "it sends its clients on to redis-2:"},
 		{name: "sent to where nobody is", port: port, target: right, hosts: nobody, fault: "connection refused"},
+		{name: "as many as wanted", port: other, target: wanting("cluster_known_nodes:2", "cluster_size:2"), said: "SET and GET by localhost"},
+		{name: "fewer than wanted", port: other, target: wanting("cluster_size:2", "cluster_known_nodes:6"), fault: "the cluster is not whole: cluster_known_nodes:2, want cluster_known_nodes:6"},
+		{name: "what it never says", port: other, target: wanting("cluster_known:6"), fault: "the cluster is not whole: it does not say cluster_known:6"},
 		{name: "half a cluster", port: half, target: right, fault: "the cluster is not whole: cluster_state:fail"},
 	} {
 		c.run(t, catalog.Redis)

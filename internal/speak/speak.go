@@ -35,6 +35,7 @@ type Target struct {
 	ServerName string `json:"server-name,omitempty"`
 
 	Clustered bool         `json:"clustered,omitempty"` // the others that it names must answer too
+	Expect    []string     `json:"expect,omitempty"`    // redis, clustered: texts of CLUSTER INFO
 	Path      string       `json:"path,omitempty"`      // http
 	Status    int          `json:"status,omitempty"`    // http; 0 means 200
 	SASL      catalog.SASL `json:"sasl,omitempty"`      // kafka

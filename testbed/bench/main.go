@@ -135,6 +135,10 @@ func (b *benchmark) naive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	before, err := busy()
+	if err != nil {
+		return err
+	}
 	if err := c.Start(); err != nil {
 		return err
 	}
@@ -158,22 +162,27 @@ func (b *benchmark) naive(ctx context.Context) error {
 	if err := c.Wait(); err != nil {
 		return fmt.Errorf("%w: %s", err, strings.Join(said, "; "))
 	}
-	b.facts = append(b.facts, report.Fact{Name: "naive", Value: seconds(at.Sub(b.epoch))})
-	return nil
+	return b.fact("naive", at.Sub(b.epoch), before)
 }
 
 // hyaction runs setup-platform twice.
 func (b *benchmark) hyaction(ctx context.Context) error {
 	for _, run := range []string{"setup-platform", "second run"} {
 		fmt.Println("hyaction: " + run)
+		before, err := busy()
+		if err != nil {
+			return err
+		}
 		start := time.Now()
-		err := b.command(ctx, b.root, filepath.Join(b.bin, "hyaction"), "setup-platform", "--name", measured, "--profile", "bench",
+		err = b.command(ctx, b.root, filepath.Join(b.bin, "hyaction"), "setup-platform", "--name", measured, "--profile", "bench",
 			"--catalog-dir", b.catalog(""), "--node-image", node.Name, "--registry-mirror", host.Mirror, "--state-dir", b.state())
 		took := time.Since(start)
 		if err != nil {
 			return err
 		}
-		b.facts = append(b.facts, report.Fact{Name: run, Value: seconds(took)})
+		if err := b.fact(run, took, before); err != nil {
+			return err
+		}
 		text, err := os.ReadFile(filepath.Join(b.state(), "report.json"))
 		if err != nil {
 			return err

@@ -22,16 +22,22 @@ networks() {
 	docker network create --subnet 172.19.0.0/16 --gateway 172.19.0.1 infra_net
 }
 
-# compose ends with 1 when a one-shot service has done its work: what counts for
-# the Redis Cluster is what it says of itself.
+# compose takes FILE... of one service. "up --wait" sees what health checks say, so
+# guides have them often: each $INTERVAL.
+#
+# It ends with 1 when a one-shot service has done its work: what counts for the Redis
+# Cluster is what it says of itself.
 compose() {
-	docker-compose --project-name "$NAME-$(basename "$1")" --file "$1/compose.yaml" up --detach --wait || test "$(basename "$1")" = redis-cluster
+	name=$1
+	shift
+	mkdir -p "$WORK/$name"
+	cp "$@" "$WORK/$name" || return 1
+	sed -i "s/interval: 10s/interval: $INTERVAL/; s/retries: 3/retries: 30/" "$WORK/$name/compose.yaml"
+	docker-compose --project-name "$NAME-$name" --file "$WORK/$name/compose.yaml" up --detach --wait || test "$name" = redis-cluster
 }
 redis_cluster() {
 	# Six nodes: a size's files take the place of the component's.
-	mkdir -p "$WORK/redis-cluster"
-	cp "$BUILTIN/redis-cluster/redis.conf" "$BUILTIN/redis-cluster/init.sh" "$BUILTIN/redis-cluster/sizes/ha/compose.yaml" "$WORK/redis-cluster" || return 1
-	compose "$WORK/redis-cluster"
+	compose redis-cluster "$BUILTIN/redis-cluster/redis.conf" "$BUILTIN/redis-cluster/init.sh" "$BUILTIN/redis-cluster/sizes/ha/compose.yaml"
 	tries=0
 	until docker exec "$NAME-redis-cluster-redis-node-1-1" sh -c 'REDISCLI_AUTH=$(cat /run/secrets/redis-password) redis-cli cluster info' | grep -q cluster_state:ok; do
 		tries=$((tries + 1))
@@ -70,10 +76,11 @@ chart() { # directory, namespace
 	helm install "$(basename "$1")" "$1/chart" --kubeconfig "$WORK/kubeconfig" --namespace "$2" --values "$1/values.yaml" --wait --timeout 5m
 }
 
+: "${INTERVAL:=2s}"
 export REDIS_PASSWORD=benchmark REDIS_IMAGE=docker.io/library/redis:7.0.15 REDIS_SERVER=redis-server INFRA_NET_NAME=infra_net
 step networks networks
 step redis-cluster redis_cluster
-for name in cache sessions history; do step "$name" compose "$CATALOG/$name"; done
+for name in cache sessions history; do step "$name" compose "$name" "$CATALOG/$name/compose.yaml"; done
 step kind cluster
 step namespaces namespaces
 step argo-rollouts manifests "$BUILTIN/argo-rollouts" argo-rollouts deployment/argo-rollouts

@@ -6,8 +6,10 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/docker/docker/client"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/buenhyden/hy-home/internal/bridge"
 	"github.com/buenhyden/hy-home/internal/catalog"
@@ -52,18 +54,22 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 	if len(nodes) == 0 {
 		return "", fmt.Errorf("cluster %s has no running node to join to docker network %s", env.Name, b.Network)
 	}
-	joined := 0
+	env.Progress("joining the nodes to " + b.Network)
+	var joined atomic.Int64
+	g, ctx := errgroup.WithContext(ctx)
 	for _, node := range nodes {
-		env.Progress("joining " + node + " to " + b.Network)
-		changed, err := b.Join(ctx, node)
-		if err != nil {
-			return "", err
-		}
-		if changed {
-			joined++
-		}
+		g.Go(func() error {
+			changed, err := b.Join(ctx, node)
+			if changed {
+				joined.Add(1)
+			}
+			return err
+		})
 	}
-	switch joined {
+	if err := g.Wait(); err != nil {
+		return "", err
+	}
+	switch int(joined.Load()) {
 	case 0:
 		return engine.Unchanged, nil
 	case len(nodes):

@@ -117,7 +117,7 @@ func (d *Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env)
 			return "", err
 		}
 	}
-	before, err := containers(ctx, cli, project.Name)
+	before, err := examined(ctx, cli, project.Name)
 	if err != nil {
 		return "", err
 	}

@@ -32,7 +32,9 @@ func checkSpeak(ctx context.Context, cli *client.Client, c catalog.Component, en
 		return err
 	}
 	for _, host := range e.Hosts {
-		if _, err := speak.Once(ctx, speak.To(e, host, host, env.Secrets), known); err != nil {
+		t := speak.To(e, host, host, env.Secrets)
+		t.Expect = p.Expect
+		if _, err := speak.Once(ctx, t, known); err != nil {
 			return fmt.Errorf("%s: %w", host, err)
 		}
 	}

@@ -19,10 +19,11 @@ import (
 // state is one container of a project as the engine reports it.
 type state struct {
 	id, name, service string
-	hash              string // Compose's config hash it was made with
-	image, wantImage  string // digest of the image it runs; digest its name stands for now
-	status            string // created, running, restarting, exited, dead, paused
-	health            string // healthy, unhealthy, starting; "" without a health check
+	hash              string   // Compose's config hash it was made with
+	image, wantImage  string   // digest of the image it runs; digest its name stands for now
+	status            string   // created, running, restarting, exited, dead, paused
+	health            string   // healthy, unhealthy, starting; "" without a health check
+	check             []string // the health check's command; nil for none
 	exit              int
 	oom               bool
 	restarts          int
@@ -122,7 +123,7 @@ func containers(ctx context.Context, cli *client.Client, project string) ([]stat
 		}
 		s.started, _ = time.Parse(time.RFC3339Nano, c.State.StartedAt)
 		if c.State.Health != nil {
-			s.health = c.State.Health.Status
+			s.health, s.check = c.State.Health.Status, checkCommand(c.Config)
 		}
 		// The digest label, not c.Image: with the containerd store they differ for the same image.
 		if img, err := cli.ImageInspect(ctx, c.Config.Image); err == nil {

@@ -15,7 +15,7 @@ func (d *Driver) Status(ctx context.Context, c catalog.Component, env engine.Env
 	if err != nil {
 		return "", err
 	}
-	cs, err := containers(ctx, cli, ProjectName(env.Name, c.Name))
+	cs, err := examined(ctx, cli, ProjectName(env.Name, c.Name))
 	if err != nil {
 		return "", err
 	}

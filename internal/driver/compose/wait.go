@@ -22,12 +22,13 @@ const pollEvery = 250 * time.Millisecond
 // wait polls the engine until every container of the project is up. It ends at
 // the first that is wrong for good, with its last words.
 func wait(ctx context.Context, cli *client.Client, project *types.Project, progress func(string)) error {
-	said := ""
+	said, looks := "", firstCheckups()
 	for {
 		cs, err := containers(ctx, cli, project.Name)
 		if err != nil {
 			return err
 		}
+		looks.run(ctx, cli, cs)
 		now, ready, pending, late := time.Now(), 0, "", state{}
 		for _, s := range cs {
 			if why := s.fault(); why != "" {
