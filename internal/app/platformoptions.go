@@ -33,7 +33,8 @@ func platformOptions(rt *Runtime, name, stateDir string) (setupplatform.Options,
 	return setupplatform.Options{
 		Name: name, StateDir: stateDir, Catalog: cat,
 		Drivers:  drivers(dockerEngine),
-		Machine:  func(ctx context.Context) (plan.Machine, error) { return lookAtMachine(ctx, dockerEngine) },
+		Machine:  func(ctx context.Context) (plan.Machine, error) { return lookAtMachine(ctx, dockerEngine, tookFile(rt)) },
+		Remember: func(took map[string]time.Duration) error { return machine.Remember(tookFile(rt), took) },
 		Environ:  parseEnviron(rt.Environ()),
 		Pull:     enginePull(dockerEngine),
 		Explain:  explain(dockerEngine, stateDir),
@@ -64,14 +65,28 @@ func stateDirectory(rt *Runtime, name, given string) (string, error) {
 	if given != "" {
 		return filepath.Abs(given)
 	}
-	base := rt.Getenv("XDG_STATE_HOME")
-	if base == "" && rt.Getenv("HOME") != "" {
-		base = filepath.Join(rt.Getenv("HOME"), ".local", "state")
-	}
+	base := stateHome(rt)
 	if base == "" {
 		return "", exit.BadInputf("state-dir is not given, and neither XDG_STATE_HOME nor HOME is set: set one of them")
 	}
 	return filepath.Join(base, "hyaction", name), nil
+}
+
+// stateHome is the directory of the XDG rule, "" for none.
+func stateHome(rt *Runtime) string {
+	if base := rt.Getenv("XDG_STATE_HOME"); base != "" || rt.Getenv("HOME") == "" {
+		return base
+	}
+	return filepath.Join(rt.Getenv("HOME"), ".local", "state")
+}
+
+// tookFile is where all platforms of this machine keep how long components took, ""
+// for nowhere. No platform has a name with a dot.
+func tookFile(rt *Runtime) string {
+	if base := stateHome(rt); base != "" {
+		return filepath.Join(base, "hyaction", "took.json")
+	}
+	return ""
 }
 
 // explain puts the cause of a failure before what it has led to: what a program
@@ -106,7 +121,7 @@ func explainFull(e *docker.Engine, stateDir string) func(context.Context, error)
 
 // lookAtMachine reads what the machine has left. Of an engine on another
 // machine only the totals are known.
-func lookAtMachine(ctx context.Context, e *docker.Engine) (plan.Machine, error) {
+func lookAtMachine(ctx context.Context, e *docker.Engine, took string) (plan.Machine, error) {
 	facts, err := e.Facts(ctx)
 	if err != nil {
 		return plan.Machine{}, err
@@ -114,7 +129,11 @@ func lookAtMachine(ctx context.Context, e *docker.Engine) (plan.Machine, error) 
 	if !facts.Local {
 		return plan.Machine{CPUs: facts.CPUs, Memory: catalog.Bytes(facts.Memory)}, nil
 	}
-	return machine.Look(facts.Root), nil
+	m := machine.Look(facts.Root)
+	if took != "" {
+		m.Took = machine.Took(took)
+	}
+	return m, nil
 }
 
 // newConsole shows a run while it happens: a live tree on a terminal, lines

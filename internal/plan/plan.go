@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/exit"
@@ -22,6 +23,10 @@ type Machine struct {
 	// Inotify is the kernel's limit of inotify instances per user.
 	Inotify int
 
+	// Took is how long components took here when they were last made, by [Key]. nil
+	// means that nothing can be learned, as of an engine on another machine.
+	Took map[string]time.Duration
+
 	// Holds says that the platform runs on it already: what it asks for is
 	// taken by itself, so that neither memory nor ports are checked again.
 	Holds bool
@@ -35,6 +40,14 @@ type Plan struct {
 	Machine    Machine             // that it was checked against
 	Budget     catalog.Budget      // the sum
 	Warnings   []string            // what may go wrong, each with its cure
+}
+
+// Key is what a component is called in [Machine.Took]: its sizes differ.
+func Key(c catalog.Component) string {
+	if c.Size == "" {
+		return c.Name
+	}
+	return c.Name + "/" + c.Size
 }
 
 // Target is what a platform is wanted to be.
@@ -71,6 +84,11 @@ func New(cat catalog.Catalog, t Target, m Machine) (Plan, error) {
 	for i, c := range ordered {
 		if ordered[i].KubernetesSecrets, err = c.SecretsAmong(offers); err != nil {
 			return Plan{}, exit.BadInputf("profile %s: %w", p.Name, err)
+		}
+	}
+	for i, c := range ordered {
+		if took, known := m.Took[Key(c)]; known {
+			ordered[i].Takes = catalog.Duration(took)
 		}
 	}
 	plan := Plan{Profile: p.Name, Components: ordered, Slots: schedule(ordered), Machine: m, Budget: sum(ordered)}

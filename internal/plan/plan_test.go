@@ -172,6 +172,23 @@ func TestPlan_CriticalPathAndWhatIsPulledFirst(t *testing.T) {
 	}
 }
 
+// What a component took on this machine counts for more than what the catalog
+// expects, at the size that it took it at.
+func TestNew_ExpectsWhatItTookTheLastTime(t *testing.T) {
+	db, cache := component("db", 1), component("cache", 1, "db")
+	db.Takes, cache.Takes, cache.Size = 4*second, 2*second, "ha"
+	took := map[string]time.Duration{"db": 9 * time.Second, "cache": 90 * time.Second, "cache/ha": 7 * time.Second, "gone": time.Hour}
+	for _, c := range []struct {
+		took map[string]time.Duration
+		want time.Duration
+	}{{nil, 6 * time.Second}, {map[string]time.Duration{}, 6 * time.Second}, {took, 16 * time.Second}} {
+		p, err := New(catalogOf(db, cache), Target{Profile: "test"}, Machine{Took: c.took})
+		if err != nil || p.Takes() != c.want {
+			t.Errorf("%v: %s, %v; want %s", c.took, p.Takes(), err, c.want)
+		}
+	}
+}
+
 func TestPlan_Formats(t *testing.T) {
 	p := platform(t)
 	js, err := json.MarshalIndent(p.JSON(), "", "  ")

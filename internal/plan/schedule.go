@@ -9,7 +9,8 @@ import (
 )
 
 // Slot is when a component would be at work, counted from the start of the run,
-// if each took what the catalog expects and nothing had to queue.
+// if each took what it took here the last time, or else what the catalog expects, and
+// nothing had to queue.
 type Slot struct {
 	Start, End time.Duration
 	Chain      time.Duration // from its start to the end of all that waits for it

@@ -1,7 +1,9 @@
 // Command bench stands the same platform up twice, one after the other on the
 // same machine: as installation guides do it (naive.sh: each step and its wait,
 // Compose first) and with one setup-platform. A second setup-platform, with
-// nothing to do, follows. It prints the times side by side and draws them.
+// nothing to do, follows; and one from nothing again, of which the plan knows by
+// then how long each part takes on this machine. It prints the times side by side
+// and draws them.
 //
 // Images are on the machine, or in the registry beside the cluster, in both
 // cases: what is compared is the way of installing, not the network. What the
@@ -39,6 +41,7 @@ import (
 const (
 	naive    = "naive"
 	measured = "hy-bench"
+	again    = "from nothing again"
 )
 
 func main() {
@@ -112,6 +115,7 @@ func (b *benchmark) command(ctx context.Context, dir, name string, args ...strin
 	var log bytes.Buffer
 	c := exec.CommandContext(ctx, name, args...)
 	c.Dir, c.Stdout, c.Stderr = dir, &log, &log
+	c.Env = append(os.Environ(), "XDG_STATE_HOME="+b.memory())
 	if err := c.Run(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", c, err, log.String())
 	}
@@ -165,10 +169,16 @@ func (b *benchmark) naive(ctx context.Context) error {
 	return b.fact("naive", at.Sub(b.epoch), before)
 }
 
-// hyaction runs setup-platform twice.
+// hyaction runs setup-platform three times. The first knows nothing of this machine.
 func (b *benchmark) hyaction(ctx context.Context) error {
-	for _, run := range []string{"setup-platform", "second run"} {
+	if err := os.RemoveAll(b.memory()); err != nil {
+		return err
+	}
+	for _, run := range []string{"setup-platform", "second run", again} {
 		fmt.Println("hyaction: " + run)
+		if run == again {
+			b.clean(ctx)
+		}
 		before, err := busy()
 		if err != nil {
 			return err
@@ -229,6 +239,9 @@ func (b *benchmark) catalog(dir string) string {
 }
 
 func (b *benchmark) state() string { return filepath.Join(b.out, "state") }
+
+// memory is where hyaction keeps what it learns of the machine.
+func (b *benchmark) memory() string { return filepath.Join(b.out, "memory") }
 
 // clean takes down what either way has made, also in a run that was killed.
 func (b *benchmark) clean(ctx context.Context) {

@@ -52,6 +52,10 @@ type Options struct {
 	Drivers  map[string]engine.Driver // by the name a component.yaml calls it
 	Machine  func(context.Context) (plan.Machine, error)
 
+	// Remember is told how long the components took that were made, for the next
+	// plan: see [plan.Machine.Took]. nil forgets it.
+	Remember func(map[string]time.Duration) error
+
 	// Pull makes sure that the Docker engine has an image, with the digest if that is
 	// not empty, and reports whether it was pulled. nil leaves it to who needs it.
 	Pull func(context.Context, pull.Request, func(progress string)) (pulled bool, err error)

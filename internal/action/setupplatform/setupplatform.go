@@ -72,10 +72,31 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		HeadStart: headStart(r.plan),
 	})
 	res.Requests = apply.Requests() - before
+	if err == nil {
+		r.remember(res.Steps)
+	}
 	res.Tables = r.account(ctx)
 	r.later.tell(o.Warn)
 	res.End = time.Now()
 	return res, err
+}
+
+// remember keeps how long the components took that this run has made. Not to know it
+// the next time is no reason to fail.
+func (r *run) remember(steps []engine.Result) {
+	if r.o.Remember == nil || r.plan.Machine.Took == nil {
+		return
+	}
+	took := map[string]time.Duration{}
+	for _, s := range steps {
+		i := slices.IndexFunc(r.plan.Components, func(c catalog.Component) bool { return c.Name == s.ID })
+		if i >= 0 && s.Outcome == engine.Created {
+			took[plan.Key(r.plan.Components[i])] = s.End.Sub(s.Start)
+		}
+	}
+	if err := r.o.Remember(took); err != nil {
+		r.o.Log.Debug("remember", "error", err)
+	}
 }
 
 // run is one run on its way: the plan and what its drivers are told.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/buenhyden/hy-home/internal/catalog"
 	"github.com/buenhyden/hy-home/internal/engine"
@@ -145,6 +147,37 @@ func TestRun_SecondRunIsUnchangedAndDownRemovesAll(t *testing.T) {
 	again, err := Down(t.Context(), o)
 	if err != nil || again.Changed() {
 		t.Errorf("second down changed something: %+v, %v", again.Steps, err)
+	}
+}
+
+// What a run has made is remembered with its time; what it found is not, nor anything
+// where the machine is another one.
+func TestRun_RemembersHowLongItTook(t *testing.T) {
+	for _, c := range []struct {
+		took map[string]time.Duration
+		fail string
+		want string
+	}{
+		{map[string]time.Duration{}, "", "[[app db kind net] []]"},
+		{map[string]time.Duration{}, "app", "[]"},
+		{nil, "", "[]"},
+	} {
+		w, o := setup(t)
+		w.fail = c.fail
+		o.Machine = func(context.Context) (plan.Machine, error) { return plan.Machine{Took: c.took}, nil }
+		made := [][]string{}
+		o.Remember = func(took map[string]time.Duration) error {
+			made = append(made, slices.Sorted(maps.Keys(took)))
+			return errors.New("read-only file system") // no reason to fail
+		}
+		for range 2 {
+			if _, err := Run(t.Context(), o); (err != nil) != (c.fail != "") {
+				t.Fatal(err)
+			}
+		}
+		if got := fmt.Sprint(made); got != c.want {
+			t.Errorf("%+v: remembered %s, want %s", c, got, c.want)
+		}
 	}
 }
 
