@@ -105,8 +105,16 @@ func (b Bridge) Join(ctx context.Context, node string) (bool, error) {
 	if b.hasPriority() || at.home == "" {
 		return changed, nil
 	}
-	moved, err := b.keepRoute(ctx, node, at.home)
-	return changed || moved, err
+	if !changed {
+		is, err := b.routeIs(ctx, node, at.home)
+		if err != nil || is {
+			return false, err
+		}
+	}
+	if _, err := b.exec(ctx, node, "ip", "-4", "route", "replace", "default", "via", at.home); err != nil {
+		return false, fmt.Errorf("node %s: set the default route to %s: %w", node, at.home, err)
+	}
+	return true, nil
 }
 
 func (b Bridge) hasPriority() bool {
@@ -164,21 +172,15 @@ func (b Bridge) networks(ctx context.Context, node string) (place, error) {
 	return at, nil
 }
 
-// keepRoute puts a node's default route back to its home network. Engines before
+// routeIs reports that a node's default route leads to a gateway. Engines before
 // 28.0 move it to the network whose name sorts first; both ways lead out, but
 // then how a node reaches the world would depend on the engine's version.
-func (b Bridge) keepRoute(ctx context.Context, node, gateway string) (bool, error) {
+func (b Bridge) routeIs(ctx context.Context, node, gateway string) (bool, error) {
 	out, err := b.exec(ctx, node, "ip", "-4", "route", "show", "default")
 	if err != nil {
 		return false, fmt.Errorf("node %s: read the default route: %w", node, err)
 	}
-	if words := strings.Fields(out); slices.Contains(words, gateway) {
-		return false, nil
-	}
-	if _, err := b.exec(ctx, node, "ip", "-4", "route", "replace", "default", "via", gateway); err != nil {
-		return false, fmt.Errorf("node %s: set the default route to %s: %w", node, gateway, err)
-	}
-	return true, nil
+	return slices.Contains(strings.Fields(out), gateway), nil
 }
 
 // exec runs a command in a node and returns what it printed to stdout. A command

@@ -141,14 +141,14 @@ func TestConformance_Compose(t *testing.T) {
 // testHealthcheck is about how often the engine asks. The driver looks at the start by
 // itself, and asking has its price for as long as a container lives; Compose alone
 // waits for the engine, where another service waits for this one. One that is not well
-// for 30 to 100 s is called unhealthy.
+// for 60 to 90 s is called unhealthy.
 func testHealthcheck(t *testing.T, file composeFile, name string) {
 	t.Helper()
 	h := file.Services[name].Healthcheck
 	if h == nil || h.Disable {
 		return
 	}
-	want := 10 * time.Second
+	want := 30 * time.Second
 	for _, s := range file.Services {
 		if s.DependsOn[name].Condition == "service_healthy" {
 			want = 3 * time.Second
@@ -157,7 +157,7 @@ func testHealthcheck(t *testing.T, file composeFile, name string) {
 	if h.Interval != want {
 		t.Errorf("service %s: its healthcheck has interval %s, want %s", name, h.Interval, want)
 	}
-	if bad := h.Interval * time.Duration(h.Retries); bad < 30*time.Second || bad > 100*time.Second {
+	if bad := h.Interval * time.Duration(h.Retries); bad < 60*time.Second || bad > 90*time.Second {
 		t.Errorf("service %s: it is unhealthy after %s", name, bad)
 	}
 }

@@ -20,6 +20,7 @@ func TestCheckProbes_WhatWouldHoldThoughNothingIsReady(t *testing.T) {
 	exposed := []Endpoint{
 		{Name: "s3", Protocol: S3, Secrets: map[string]string{AccessKey: "a", SecretKey: "b"}},
 		{Name: "pg", Protocol: Postgres},
+		{Name: "redis-cluster", Protocol: Redis, Clustered: true},
 	}
 	for _, tt := range []struct{ name, tier, ready, want string }{
 		{"good workload", "cluster", "- object: {kind: Deployment, name: web}", ""},
@@ -40,6 +41,8 @@ func TestCheckProbes_WhatWouldHoldThoughNothingIsReady(t *testing.T) {
 		{"speaks to what is exposed", "docker", "- speak: {endpoint: s3, bucket: loki}", ""},
 		{"speaks to what is not exposed", "docker", "- speak: {endpoint: redis}", `the component exposes no endpoint "redis"`},
 		{"a bucket of PostgreSQL", "docker", "- speak: {endpoint: pg, bucket: loki}", "a bucket is for an endpoint of S3 with access-key and secret-key"},
+		{"a Redis cluster that is whole", "docker", "- speak: {endpoint: redis-cluster, expect: ['cluster_size:3']}", ""},
+		{"what S3 does not say", "docker", "- speak: {endpoint: s3, expect: ['cluster_size:3']}", "expect is for a clustered endpoint of redis"},
 		{"speaks in the cluster", "cluster", "- speak: {endpoint: s3}", "it is for the docker tier"},
 		{"exec in the cluster by service", "cluster", "- exec: {services: [a], command: [b]}", "the cluster tier wants pods"},
 		{"exec in the docker tier by pods", "docker", "- exec: {pods: app=a, command: [b]}", "the docker tier wants services"},

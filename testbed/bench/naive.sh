@@ -33,7 +33,7 @@ compose() {
 	shift
 	mkdir -p "$WORK/$name"
 	cp "$@" "$WORK/$name" || return 1
-	sed -i "s/interval: 10s/interval: $INTERVAL/; s/retries: 3/retries: 30/" "$WORK/$name/compose.yaml"
+	sed -i "s/interval: 30s/interval: $INTERVAL/; s/retries: 3/retries: 30/" "$WORK/$name/compose.yaml"
 	docker-compose --project-name "$NAME-$name" --file "$WORK/$name/compose.yaml" up --detach --wait || test "$name" = redis-cluster
 }
 redis_cluster() {

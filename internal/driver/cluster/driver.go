@@ -109,18 +109,20 @@ func (d Driver) Apply(ctx context.Context, c catalog.Component, env engine.Env) 
 		if err != nil {
 			return "", err
 		}
-		if err := sign(ctx, api, env.Name, names(have)); err != nil {
+		if err := furnish(ctx, api, env.Name, names(members(have)), hosts(s, env.Values)); err != nil {
 			return "", err
 		}
-	} else if err := k.check(ctx, api, s, have); err != nil {
-		return "", err
-	}
-	changed, err := configureRegistries(ctx, api, names(members(have)), hosts(s, env.Values))
-	if err != nil {
-		return "", err
-	}
-	if changed && outcome == engine.Unchanged {
-		outcome = engine.Configured
+	} else {
+		if err := k.check(ctx, api, s, have); err != nil {
+			return "", err
+		}
+		changed, err := configureRegistries(ctx, api, names(members(have)), hosts(s, env.Values))
+		if err != nil {
+			return "", err
+		}
+		if changed {
+			outcome = engine.Configured
+		}
 	}
 	env.Progress("waiting until every node is Ready")
 	if err := waitReady(ctx, env.Kubeconfig, s.ControlPlanes+s.Workers, env.Progress); err != nil {

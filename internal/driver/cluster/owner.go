@@ -3,7 +3,10 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"path"
 
+	"github.com/docker/docker/api/types/container"
+	"golang.org/x/sync/errgroup"
 	"sigs.k8s.io/kind/pkg/cluster/nodes"
 
 	"github.com/buenhyden/hy-home/internal/exit"
@@ -14,10 +17,24 @@ import (
 // the cluster's name alone is what one of somebody else's may have as well.
 const ownerDir = "/etc/hyaction"
 
-// sign notes on the nodes which platform has made them.
-func sign(ctx context.Context, api copier, platform string, nodes []string) error {
-	_, err := writeFiles(ctx, api, nodes, ownerDir, map[string]string{platform: "made by hyaction\n"})
-	return err
+// furnish writes on nodes that were made just now which platform has made them, and
+// the registries' files. It is one request for each node, as each is a process of the
+// engine's.
+func furnish(ctx context.Context, api copier, platform string, nodes []string, registries map[string]string) error {
+	files := map[string]string{path.Join(ownerDir, platform): "made by hyaction\n"}
+	for name, text := range registries {
+		files[path.Join(certsDir, name)] = text
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, node := range nodes {
+		g.Go(func() error {
+			if err := api.CopyToContainer(ctx, node, "/", archive("/", files), container.CopyToContainerOptions{}); err != nil {
+				return fmt.Errorf("node %s: write %s and %s: %w", node, ownerDir, certsDir, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
 }
 
 // signed reports whether one of the nodes says that the platform has made it: they

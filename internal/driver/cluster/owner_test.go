@@ -22,10 +22,15 @@ func TestSigned_ByTheNodesThemselves(t *testing.T) {
 		t.Fatal(err)
 	}
 	says("lab", false)
-	if err := sign(t.Context(), api, "lab", nodes); err != nil {
+	api.wrote = 0
+	registries := hosts(Settings{Registry: "http://hy-registry:5001"}, nil)
+	if err := furnish(t.Context(), api, "lab", nodes, registries); err != nil {
 		t.Fatal(err)
 	}
 	says("lab", true)
+	if changed, err := configureRegistries(t.Context(), api, nodes, registries); changed || err != nil || api.wrote != len(nodes) {
+		t.Errorf("the registries' files were written again: %t, %v, %d", changed, err, api.wrote)
+	}
 	says("la", false)
 	delete(api.files, "lab-control-plane") // made anew by hand: it is still that cluster
 	says("lab", true)

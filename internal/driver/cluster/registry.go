@@ -75,16 +75,6 @@ func hostsTOML(server, mirror string) string {
 // configureRegistries writes the files on every node that lacks one of them,
 // and reports whether one did.
 func configureRegistries(ctx context.Context, api copier, nodes []string, files map[string]string) (bool, error) {
-	changed, err := writeFiles(ctx, api, nodes, certsDir, files)
-	if err != nil {
-		err = fmt.Errorf("registry configuration: %w", err)
-	}
-	return changed, err
-}
-
-// writeFiles writes files below dir on every node that lacks one of them, and
-// reports whether one did.
-func writeFiles(ctx context.Context, api copier, nodes []string, dir string, files map[string]string) (bool, error) {
 	if len(files) == 0 {
 		return false, nil
 	}
@@ -92,13 +82,13 @@ func writeFiles(ctx context.Context, api copier, nodes []string, dir string, fil
 	g, ctx := errgroup.WithContext(ctx)
 	for i, node := range nodes {
 		g.Go(func() error {
-			have, err := readFiles(ctx, api, node, dir)
+			have, err := readFiles(ctx, api, node, certsDir)
 			if err == nil && !contains(have, files) {
 				changed[i] = true
-				err = api.CopyToContainer(ctx, node, "/", archive(dir, files), container.CopyToContainerOptions{})
+				err = api.CopyToContainer(ctx, node, "/", archive(certsDir, files), container.CopyToContainerOptions{})
 			}
 			if err != nil {
-				return fmt.Errorf("node %s: files in %s: %w", node, dir, err)
+				return fmt.Errorf("registry configuration: node %s: files in %s: %w", node, certsDir, err)
 			}
 			return nil
 		})

@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -57,6 +58,22 @@ services:
 		if err == nil || limit > 2*time.Minute {
 			t.Fatalf("one that is not well: %v", err)
 		}
+	}
+	// A process that hangs is in the container until the engine ends it: there is one.
+	if cs, err = containers(ctx, cli, ProjectName(e.Name, c.Name)); err != nil || len(cs) != 1 {
+		t.Fatalf("%d containers, %v", len(cs), err)
+	}
+	cs[0].check = []string{"sleep", "601"}
+	looks := firstCheckups()
+	for range 3 {
+		looks.run(ctx, cli, cs)
+	}
+	top, err := cli.ContainerTop(ctx, cs[0].id, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(fmt.Sprint(top.Processes), "sleep 601"); n != 1 || cs[0].health != container.Starting {
+		t.Errorf("%d checks hang, and it is %s", n, cs[0].health)
 	}
 }
 

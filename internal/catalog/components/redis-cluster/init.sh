@@ -61,40 +61,35 @@ wait_for_all() {
 	done
 }
 
-# look prints whole, fresh or partial.
+# look prints whole, fresh or partial. Each node is asked once, by one process.
 look() {
 	whole=1
 	fresh=1
+	replicas=0
 	for node in $nodes; do
-		info=$(ask "$node" cluster info)
+		info=$(printf 'cluster nodes\ncluster info\n' | ask "$node")
+		table=${info%%cluster_state:*}
 		known=$(field "$info" cluster_known_nodes)
 		slots=$(field "$info" cluster_slots_assigned)
 		size=$(field "$info" cluster_size)
 		state=$(field "$info" cluster_state)
 		[ "$state $slots $known $size" = "ok 16384 $count $masters" ] || whole=0
 		# For some seconds a node goes on to count on those that it cannot reach.
-		case $(ask "$node" cluster nodes) in
+		case $table in
 		*fail* | *noaddr* | *handshake* | *disconnected*) whole=0 ;;
+		esac
+		case $table in
+		*myself,slave*) replicas=$((replicas + 1)) ;;
 		esac
 		[ "$slots $known" = "0 1" ] || fresh=0
 	done
-	if [ "$whole" = 1 ] && [ "$(replicas)" = "$((count - masters))" ]; then
+	if [ "$whole" = 1 ] && [ "$replicas" = "$((count - masters))" ]; then
 		echo whole
 	elif [ "$fresh" = 1 ]; then
 		echo fresh
 	else
 		echo partial
 	fi
-}
-
-replicas() {
-	found=0
-	for node in $nodes; do
-		case $(ask "$node" role) in
-		slave*) found=$((found + 1)) ;;
-		esac
-	done
-	echo "$found"
 }
 
 # address prints a node's IP: CLUSTER MEET takes no names. The server tells the
