@@ -72,7 +72,9 @@ func (k *kind) check(ctx context.Context, api inspector, s Settings, have []node
 	}
 	// The kubeconfig may be gone, or of a cluster that had this name before, whose
 	// certificates were others. To have it from kind takes docker's own command, and a process in a node.
-	if k.answers(ctx, len(have)) {
+	quick, stop := context.WithTimeout(ctx, 2*time.Second)
+	defer stop()
+	if waitReady(quick, k.kubeconfig, len(have), func(string) {}) == nil {
 		return nil
 	}
 	if err := k.provider.ExportKubeConfig(k.name, k.kubeconfig, false); err != nil {
@@ -84,26 +86,6 @@ func (k *kind) check(ctx context.Context, api inspector, s Settings, have []node
 		return fmt.Errorf("kind cluster %s: %w: %s", k.name, err, cure)
 	}
 	return nil
-}
-
-// answers reports that by the kubeconfig as it is all nodes are Ready, at one look.
-func (k *kind) answers(ctx context.Context, want int) bool {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	cfg, err := apply.Load(k.kubeconfig)
-	if err != nil {
-		return false
-	}
-	c, err := kubernetes.NewForConfig(cfg)
-	if err != nil {
-		return false
-	}
-	list, err := c.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return false
-	}
-	ready, _ := countReady(list.Items)
-	return ready == want && len(list.Items) == want
 }
 
 // waitReady returns when the API server answers and counts want nodes, all of
