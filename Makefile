@@ -62,7 +62,7 @@ modules:
 # goes through another process the detector knows nothing.
 .PHONY: race
 race: ## The race detector over the packages that start goroutines; needs gcc
-	CGO_ENABLED=1 go test -race -short -timeout 30m $$(git grep -lE '\bgo func|errgroup\.' -- 'internal/*.go' ':!*_test.go' | xargs dirname | sort -u | grep -v '/bumpimage$$' | sed 's,^,./,')
+	CGO_ENABLED=1 go test -race -short -timeout 30m $$(git grep -lE '^[[:space:]]*go [a-zA-Z]|\.Go\(' -- 'internal/*.go' ':!*_test.go' | xargs dirname | sort -u | grep -v '/bumpimage$$' | sed 's,^,./,')
 
 # The first time it takes 9 minutes of CPU time, then seconds. go vet would look
 # through all packages of Kyverno as well.

@@ -71,7 +71,8 @@ func (k *kind) check(ctx context.Context, api inspector, s Settings, have []node
 		}
 	}
 	// The kubeconfig may be gone, or of a cluster that had this name before, whose
-	// certificates were others. To have it from kind takes docker's own command, and a process in a node.
+	// certificates were others. To have it from kind takes docker's own command and a
+	// process in a node.
 	quick, stop := context.WithTimeout(ctx, 2*time.Second)
 	defer stop()
 	if waitReady(quick, k.kubeconfig, len(have), func(string) {}) == nil {

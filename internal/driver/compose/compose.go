@@ -16,8 +16,9 @@
 //
 // The user's own files may have images built: see [Driver.Build].
 //
-// Whether a project is up is read from the engine: `up --wait` fails on a
-// one-shot container that did its work and exited 0 (docker/compose#10596).
+// Whether a project is up is read from the engine, and before the engine has run a
+// health check by running it: see [checkups]. `up --wait` fails on a one-shot
+// container that did its work and exited 0 (docker/compose#10596).
 package compose
 
 import (
