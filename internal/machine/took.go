@@ -11,6 +11,9 @@ import (
 	"github.com/buenhyden/hy-home/internal/disk"
 )
 
+// longest is more than any component takes.
+const longest = 24 * time.Hour
+
 // Took reads how long components took here when they were last made: by what
 // [Remember] called them, in seconds. A file that cannot be read holds nothing, as on
 // a machine that is new.
@@ -25,8 +28,8 @@ func Took(file string) map[string]time.Duration {
 		return took
 	}
 	for name, s := range seconds {
-		if d := time.Duration(s * float64(time.Second)); d > 0 {
-			took[name] = d.Round(100 * time.Millisecond)
+		if s > 0 && s < longest.Seconds() { // what does not fit would be another on each processor
+			took[name] = time.Duration(s * float64(time.Second)).Round(100 * time.Millisecond)
 		}
 	}
 	return took

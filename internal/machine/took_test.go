@@ -26,7 +26,7 @@ func TestTook_IsWhatWasRemembered(t *testing.T) {
 	if got := Took(file); !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	for text, want := range map[string]int{`{"kind": -1, "loki": 1e300, "tempo": 0, "n8n": 3}`: 1, `[`: 0, `{"kind": "long"}`: 0} {
+	for text, want := range map[string]int{`{"kind": -1, "loki": 1e300, "alloy": 90000, "tempo": 0, "n8n": 3}`: 1, `[`: 0, `{"kind": "long"}`: 0} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

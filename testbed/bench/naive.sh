@@ -9,12 +9,12 @@ kubectl() { docker exec -i "$NAME-control-plane" kubectl --kubeconfig /etc/kuber
 
 now() { read -r up _ </proc/uptime && echo "${up%.*}${up#*.}"; }
 step() {
-	name=$1
+	what=$1
 	shift
 	start=$(now)
-	"$@" >>"$WORK/naive.log" 2>&1 || { echo "$name failed:"; tail -5 "$WORK/naive.log"; exit 1; }
+	"$@" >>"$WORK/naive.log" 2>&1 || { echo "$what failed:"; tail -5 "$WORK/naive.log"; exit 1; }
 	took=$(($(now) - start))
-	echo "== $((took / 100)).$(printf %02d $((took % 100))) $name"
+	echo "== $((took / 100)).$(printf %02d $((took % 100))) $what"
 }
 
 networks() {

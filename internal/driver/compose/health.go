@@ -17,15 +17,13 @@ import (
 // 2 s took a third of two processors. As the start is looked at from here, files can
 // have long intervals and nobody waits for one. (Docker 25's start_interval would do,
 // too: Compose refuses it before an older engine.)
-type checkups struct {
-	passed map[string]bool      // containers, by [state.life]
-	next   map[string]time.Time // when others are asked again
-	slow   map[string]bool      // whose check did not end in time: the engine's affair, as it can kill the process
-}
+type checkups map[string]*checkup // by [state.life]
 
-// firstCheckups has not asked anybody yet.
-func firstCheckups() *checkups {
-	return &checkups{passed: map[string]bool{}, next: map[string]time.Time{}, slow: map[string]bool{}}
+// checkup is what is known of one container.
+type checkup struct {
+	passed bool
+	left   bool      // to the engine, which can kill a process that does not end
+	next   time.Time // when it is asked again
 }
 
 // How long is between two looks at a container: an eighth of the time for which it
@@ -39,37 +37,39 @@ const (
 // run looks at those that are due, all at once, and makes them healthy that are. As
 // for the engine, one good answer is enough; that a container is not healthy for good
 // remains the engine's to say.
-func (c *checkups) run(ctx context.Context, cli *client.Client, cs []state) {
+func (c checkups) run(ctx context.Context, cli *client.Client, cs []state) {
 	var all sync.WaitGroup
-	var mu sync.Mutex
 	for i := range cs {
 		s := &cs[i]
 		if s.health != container.Starting || len(s.check) == 0 || s.status != "running" {
 			continue
 		}
-		life := s.life()
-		if c.passed[life] {
+		at := c[s.life()]
+		if at == nil {
+			at = &checkup{}
+			c[s.life()] = at
+		}
+		switch {
+		case at.passed:
 			s.health = container.Healthy
-			continue
+		case !at.left && !time.Now().Before(at.next):
+			all.Go(func() { at.look(ctx, cli, s) })
 		}
-		if c.slow[life] || time.Now().Before(c.next[life]) {
-			continue
-		}
-		all.Go(func() {
-			_, err := execute(ctx, cli, s.id, s.check)
-			now := time.Now()
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case err == nil:
-				c.passed[life], s.health = true, container.Healthy
-			case errors.Is(err, context.DeadlineExceeded):
-				c.slow[life] = true
-			}
-			c.next[life] = now.Add(min(max(now.Sub(s.started)/checkupShare, shortestCheckup), longestCheckup))
-		})
 	}
 	all.Wait()
+}
+
+// look runs the check once.
+func (c *checkup) look(ctx context.Context, cli *client.Client, s *state) {
+	_, err := execute(ctx, cli, s.id, s.check)
+	switch {
+	case err == nil:
+		c.passed, s.health = true, container.Healthy
+	case errors.Is(err, context.DeadlineExceeded):
+		c.left = true
+	}
+	now := time.Now()
+	c.next = now.Add(min(max(now.Sub(s.started)/checkupShare, shortestCheckup), longestCheckup))
 }
 
 // life is a container from one start to the next.
@@ -98,7 +98,7 @@ func checkCommand(c *container.Config) []string {
 func examined(ctx context.Context, cli *client.Client, project string) ([]state, error) {
 	cs, err := containers(ctx, cli, project)
 	if err == nil {
-		firstCheckups().run(ctx, cli, cs)
+		checkups{}.run(ctx, cli, cs)
 	}
 	return cs, err
 }

@@ -28,14 +28,23 @@ services:
     network_mode: none
     stop_grace_period: 0s
     healthcheck: {test: "[ -e /tmp/well ]", interval: 10m}
+  others:
+    image: docker.io/library/redis:7.0.15
+    command: [sleep, "600"]
+    scale: 4
+    restart: unless-stopped
+    network_mode: none
+    stop_grace_period: 0s
+    healthcheck: {test: [CMD, "true"], interval: 10m}
 `)}}}
+	const server = 4 // they are sorted by service
 	e := platform(t, d, c)
 	ctx := within(t, 5*time.Minute)
 	if got, err := d.Apply(ctx, c, e); err != nil || got != engine.Created {
 		t.Fatalf("got %s, %v", got, err)
 	}
 	cs, err := containers(ctx, cli, ProjectName(e.Name, c.Name))
-	if err != nil || len(cs) != 1 || cs[0].health != container.Starting {
+	if err != nil || len(cs) != 5 || cs[server].health != container.Starting {
 		t.Fatalf("the engine has looked already: %+v, %v", cs, err)
 	}
 	if got, err := d.Apply(ctx, c, e); err != nil || got != engine.Unchanged {
@@ -44,7 +53,7 @@ services:
 	if got, err := d.Status(ctx, c, e); err != nil || got != "ready" {
 		t.Errorf("status: got %s, %v", got, err)
 	}
-	if _, err := execute(ctx, cli, cs[0].id, []string{"rm", "/tmp/well"}); err != nil {
+	if _, err := execute(ctx, cli, cs[server].id, []string{"rm", "/tmp/well"}); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := d.Status(ctx, c, e); err != nil || got != "server is starting" {
@@ -52,7 +61,7 @@ services:
 	}
 	for limit := 4 * time.Second; ; limit *= 2 { // until it is enough to come as far as the wait
 		_, err := d.Apply(within(t, limit), c, e)
-		if err != nil && strings.Contains(err.Error(), "0 of 1 containers are up, server is starting") {
+		if err != nil && strings.Contains(err.Error(), "4 of 5 containers are up, server is starting") {
 			break
 		}
 		if err == nil || limit > 2*time.Minute {
@@ -60,20 +69,20 @@ services:
 		}
 	}
 	// A process that hangs is in the container until the engine ends it: there is one.
-	if cs, err = containers(ctx, cli, ProjectName(e.Name, c.Name)); err != nil || len(cs) != 1 {
+	if cs, err = containers(ctx, cli, ProjectName(e.Name, c.Name)); err != nil || len(cs) != 5 {
 		t.Fatalf("%d containers, %v", len(cs), err)
 	}
-	cs[0].check = []string{"sleep", "601"}
-	looks := firstCheckups()
+	cs[server].check = []string{"sleep", "601"}
+	looks := checkups{}
 	for range 3 {
 		looks.run(ctx, cli, cs)
 	}
-	top, err := cli.ContainerTop(ctx, cs[0].id, nil)
+	top, err := cli.ContainerTop(ctx, cs[server].id, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(fmt.Sprint(top.Processes), "sleep 601"); n != 1 || cs[0].health != container.Starting {
-		t.Errorf("%d checks hang, and it is %s", n, cs[0].health)
+	if n := strings.Count(fmt.Sprint(top.Processes), "sleep 601"); n != 1 || cs[server].health != container.Starting {
+		t.Errorf("%d checks hang, and it is %s", n, cs[server].health)
 	}
 }
 

@@ -22,7 +22,7 @@ const pollEvery = 250 * time.Millisecond
 // wait polls the engine until every container of the project is up. It ends at
 // the first that is wrong for good, with its last words.
 func wait(ctx context.Context, cli *client.Client, project *types.Project, progress func(string)) error {
-	said, looks := "", firstCheckups()
+	said, looks := "", checkups{}
 	for {
 		cs, err := containers(ctx, cli, project.Name)
 		if err != nil {
