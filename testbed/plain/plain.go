@@ -125,6 +125,15 @@ func (b *Bed) Down() error {
 	return removeRecord(b.Dir)
 }
 
+// Lost says which of the bed's programs ended first although nobody stopped it, and
+// what it said at last: what needs it will not come. It knows of those that this
+// process started.
+func (b *Bed) Lost() error {
+	b.procs.mu.Lock()
+	defer b.procs.mu.Unlock()
+	return b.procs.lost
+}
+
 // Stop kills one of the bed's programs, such as "prometheus", for [Bed.Start] to
 // start again: what a test wants to see the absence of. Both are for who started the bed.
 func (b *Bed) Stop(program string) error { return b.procs.stop(program) }

@@ -45,6 +45,7 @@ type processes struct {
 	reaped sync.WaitGroup        // one for each child of ours
 	thread chan func()           // see newProcesses; nil if reopened
 	died   func(error)           // told when a child ends that should not
+	lost   error                 // the first such end
 }
 
 // newProcesses starts the thread that will be the parent of every child: Linux
@@ -88,13 +89,16 @@ func (p *processes) start(name string, cmd *exec.Cmd, log string, tied bool) err
 	p.reaped.Go(func() {
 		err := cmd.Wait()
 		p.mu.Lock()
-		ending, gone := p.ending, p.gone[cmd.Process.Pid]
-		p.mu.Unlock()
-		switch {
+		defer p.mu.Unlock()
+		switch gone := p.gone[cmd.Process.Pid]; {
 		case gone != nil:
 			close(gone)
-		case !ending:
-			p.died(ended(name, err, log))
+		case !p.ending:
+			err = ended(name, err, log)
+			if p.lost == nil {
+				p.lost = err
+			}
+			p.died(err)
 		}
 	})
 	return nil

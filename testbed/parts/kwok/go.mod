@@ -5,6 +5,7 @@ go 1.26.0
 
 require (
 	github.com/spf13/pflag v1.0.10
+	k8s.io/api v0.36.1
 	sigs.k8s.io/kwok v0.8.0
 )
 
@@ -162,7 +163,6 @@ require (
 	gopkg.in/evanphx/json-patch.v4 v4.13.0 // indirect
 	gopkg.in/inf.v0 v0.9.1 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
-	k8s.io/api v0.36.1 // indirect
 	k8s.io/apimachinery v0.36.1 // indirect
 	k8s.io/apiserver v0.36.1 // indirect
 	k8s.io/client-go v0.36.1 // indirect

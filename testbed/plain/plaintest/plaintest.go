@@ -149,7 +149,7 @@ func (b *Bed) Apply(t testing.TB, namespace, yaml string) []apply.Change {
 }
 
 // Until asks every 50 ms until the answer is nil and fails the test when its
-// [Patience] ends: the last answer says why.
+// [Patience] ends, or at once when the bed has lost a program: the last answer says why.
 func Until(t testing.TB, ask func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Patience)
@@ -165,12 +165,27 @@ func Until(t testing.TB, ask func(context.Context) error) {
 		if last == nil || ctx.Err() == nil { // that the limit cut a question short says nothing
 			last = err
 		}
+		if lost := lost(); lost != nil {
+			t.Fatalf("%v; the test bed is broken: %v", last, lost)
+		}
 		select {
 		case <-ctx.Done():
 			t.Fatalf("after %s: %v", Patience, last)
 		case <-tick.C:
 		}
 	}
+}
+
+// lost says why this process's bed is broken, nil if it is not or there is none.
+func lost() error {
+	if !started.Load() {
+		return nil
+	}
+	bed, err := start()
+	if err != nil {
+		return err
+	}
+	return bed.Lost()
 }
 
 // dnsLabel turns a test's name into what a namespace may be called.
