@@ -1,10 +1,13 @@
 package setupplatform
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/buenhyden/hy-home/internal/exit"
 )
@@ -18,11 +21,11 @@ func claim(o Options) (unlock func(), err error) {
 	}
 	path := filepath.Clean(o.StateDir) + ".lock"
 	if err := makeStateDir(filepath.Dir(path)); err != nil {
-		return nil, err
+		return nil, unusable(o.StateDir, err)
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open the lock of platform %s: %w", o.Name, err)
+		return nil, unusable(o.StateDir, fmt.Errorf("open the lock of platform %s: %w", o.Name, err))
 	}
 	if held, err := tryLock(f); err != nil || !held {
 		defer f.Close()
@@ -35,6 +38,17 @@ func claim(o Options) (unlock func(), err error) {
 	_ = f.Truncate(0)
 	_, _ = fmt.Fprintf(f, "%d\n", os.Getpid()) // for people; the lock itself is held
 	return func() { _ = f.Close() }, nil
+}
+
+// unusable calls it bad input that a state directory is where nobody can make one. Any
+// other error, such as a full disk, stays as it is.
+func unusable(dir string, err error) error {
+	for _, place := range []error{fs.ErrNotExist, fs.ErrPermission, syscall.ENOTDIR, syscall.EROFS, syscall.ENAMETOOLONG} {
+		if errors.Is(err, place) {
+			return exit.BadInputf("state-dir %q cannot be made (%v): name another directory, or none to take the default", dir, err)
+		}
+	}
+	return err
 }
 
 func orUnknown(s string) string {
