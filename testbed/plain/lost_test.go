@@ -1,6 +1,7 @@
 package plain
 
 import (
+	"errors"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -33,7 +34,7 @@ func TestLost(t *testing.T) {
 	if err := bed.Down(); err != nil {
 		t.Fatal(err)
 	}
-	if err := bed.Lost(); err != first || !strings.Contains(err.Error(), "first ended: exit status 2") || !strings.Contains(err.Error(), "concurrent map writes") {
+	if err := bed.Lost(); !errors.Is(err, first) || !strings.Contains(err.Error(), "first ended: exit status 2") || !strings.Contains(err.Error(), "concurrent map writes") {
 		t.Errorf("lost: %v", err)
 	}
 }
