@@ -28,7 +28,7 @@ type Machine struct {
 	Took map[string]time.Duration
 
 	// Holds says that the platform runs on it already: what it asks for is
-	// taken by itself, so that neither memory nor ports are checked again.
+	// taken by itself, so that neither memory, disk nor ports are checked again.
 	Holds bool
 }
 
@@ -178,12 +178,12 @@ func sum(cs []catalog.Component) catalog.Budget {
 // too few of them is slow, not broken, until there is less than a third of what
 // is asked and time-outs become likely.
 func (p Plan) fits(m Machine) error {
+	if m.Holds {
+		return nil
+	}
 	if p.Budget.Disk > m.Disk && m.Disk > 0 {
 		return exit.BadInputf("profile %s needs %s of disk, %s are free where Docker keeps its data: free some (docker system prune), or choose a smaller profile (largest: %s)",
 			p.Profile, p.Budget.Disk, m.Disk, p.largest(func(b catalog.Budget) int64 { return int64(b.Disk) }))
-	}
-	if m.Holds {
-		return nil
 	}
 	if p.Budget.Memory > m.Memory && m.Memory > 0 {
 		return exit.BadInputf("profile %s needs %s of memory, %s are free: stop something, or choose a smaller profile (largest: %s)",

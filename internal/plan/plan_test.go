@@ -114,11 +114,11 @@ func TestNew_RefusesInOneSentence(t *testing.T) {
 	}
 }
 
-// A platform that is up must not be told that its own memory is taken.
+// A platform that is up must not be told that its own memory or disk is taken.
 func TestNew_SecondRunHoldsWhatItAsks(t *testing.T) {
 	c := component("a", 4*gib)
 	c.Ports = []int{8080}
-	if _, err := New(catalogOf(c), Target{Profile: "test"}, Machine{Memory: gib, Ports: []int{8080}, Holds: true}); err != nil {
+	if _, err := New(catalogOf(c), Target{Profile: "test"}, Machine{Memory: gib, Disk: gib, Ports: []int{8080}, Holds: true}); err != nil {
 		t.Error(err)
 	}
 }
